@@ -1,0 +1,109 @@
+#include "base/errors.h"
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "temporal/api/errordetails/v1/message.pb.h"
+
+namespace perdure::base {
+namespace {
+
+namespace details = temporal::api::errordetails::v1;
+
+constexpr char kTypePrefix[] = "type.googleapis.com/";
+
+}  // namespace
+
+absl::Status WithDetail(absl::StatusCode code, absl::string_view text,
+                        const google::protobuf::Message& detail) {
+  absl::Status status(code, text);
+  status.SetPayload(absl::StrCat(kTypePrefix, detail.GetTypeName()),
+                    absl::Cord(absl::string_view(detail.SerializeAsString())));
+  return status;
+}
+
+std::optional<ErrorDetail> DetailOf(const absl::Status& status) {
+  std::optional<ErrorDetail> found;
+  status.ForEachPayload([&found](absl::string_view url, const absl::Cord& bytes) {
+    if (found.has_value()) return;
+    if (url.substr(0, sizeof(kTypePrefix) - 1) != kTypePrefix) return;
+    found = ErrorDetail{std::string(url.substr(sizeof(kTypePrefix) - 1)), std::string(bytes)};
+  });
+  return found;
+}
+
+bool GetDetail(const absl::Status& status, google::protobuf::Message& detail) {
+  const auto payload = status.GetPayload(absl::StrCat(kTypePrefix, detail.GetTypeName()));
+  return payload.has_value() && detail.ParseFromString(std::string(*payload));
+}
+
+absl::Status InvalidArgument(absl::string_view text) { return absl::InvalidArgumentError(text); }
+
+absl::Status NotFound(absl::string_view text) {
+  return WithDetail(absl::StatusCode::kNotFound, text, details::NotFoundFailure());
+}
+
+absl::Status NamespaceNotFound(absl::string_view name) {
+  details::NamespaceNotFoundFailure detail;
+  detail.set_namespace_(std::string(name));
+  return WithDetail(absl::StatusCode::kNotFound, absl::StrCat("Namespace ", name, " is not found."),
+                    detail);
+}
+
+absl::Status NamespaceAlreadyExists(absl::string_view text) {
+  return WithDetail(absl::StatusCode::kAlreadyExists, text,
+                    details::NamespaceAlreadyExistsFailure());
+}
+
+absl::Status NamespaceInvalidState(absl::string_view name, int state) {
+  details::NamespaceInvalidStateFailure detail;
+  detail.set_namespace_(std::string(name));
+  detail.set_state(static_cast<temporal::api::enums::v1::NamespaceState>(state));
+  return WithDetail(absl::StatusCode::kFailedPrecondition,
+                    absl::StrCat("Namespace ", name, " has invalid state for this request."),
+                    detail);
+}
+
+absl::Status WorkflowAlreadyStarted(absl::string_view text, absl::string_view start_request_id,
+                                    absl::string_view run_id, absl::string_view first_run_id) {
+  details::WorkflowExecutionAlreadyStartedFailure detail;
+  detail.set_start_request_id(std::string(start_request_id));
+  detail.set_run_id(std::string(run_id));
+  detail.set_first_execution_run_id(std::string(first_run_id));
+  return WithDetail(absl::StatusCode::kAlreadyExists, text, detail);
+}
+
+absl::Status ResourceExhausted(int cause, absl::string_view text) {
+  details::ResourceExhaustedFailure detail;
+  detail.set_cause(static_cast<temporal::api::enums::v1::ResourceExhaustedCause>(cause));
+  detail.set_scope(temporal::api::enums::v1::RESOURCE_EXHAUSTED_SCOPE_NAMESPACE);
+  return WithDetail(absl::StatusCode::kResourceExhausted, text, detail);
+}
+
+absl::Status WorkflowNotReady(absl::string_view text) {
+  return WithDetail(absl::StatusCode::kFailedPrecondition, text,
+                    details::WorkflowNotReadyFailure());
+}
+
+absl::Status PermissionDenied(absl::string_view text, absl::string_view reason) {
+  details::PermissionDeniedFailure detail;
+  detail.set_reason(std::string(reason));
+  return WithDetail(absl::StatusCode::kPermissionDenied, text, detail);
+}
+
+absl::Status QueryFailed(absl::string_view text, const google::protobuf::Message& failure) {
+  details::QueryFailedFailure detail;
+  if (failure.GetTypeName() == detail.failure().GetTypeName()) {
+    detail.mutable_failure()->CopyFrom(failure);
+  }
+  return WithDetail(absl::StatusCode::kInvalidArgument, text, detail);
+}
+
+absl::Status Unimplemented(absl::string_view text) { return absl::UnimplementedError(text); }
+absl::Status Unavailable(absl::string_view text) { return absl::UnavailableError(text); }
+absl::Status Internal(absl::string_view text) { return absl::InternalError(text); }
+absl::Status FailedPrecondition(absl::string_view text) {
+  return absl::FailedPreconditionError(text);
+}
+
+}  // namespace perdure::base
