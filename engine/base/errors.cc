@@ -126,6 +126,7 @@ absl::Status MultiOperationFailed(std::vector<absl::Status> statuses) {
 absl::Status Unimplemented(absl::string_view text) { return absl::UnimplementedError(text); }
 absl::Status Unavailable(absl::string_view text) { return absl::UnavailableError(text); }
 absl::Status Internal(absl::string_view text) { return absl::InternalError(text); }
+absl::Status AlreadyExists(absl::string_view text) { return absl::AlreadyExistsError(text); }
 absl::Status FailedPrecondition(absl::string_view text) {
   return absl::FailedPreconditionError(text);
 }

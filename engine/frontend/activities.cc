@@ -105,32 +105,31 @@ void AddOrFail(CallTable& calls, const Dependencies& dependencies, absl::string_
                void (HistoryService::*target)(CallContext, NamespacePtr, Request, Reply<Response>),
                Failing<FailedRequest, FailedResponse> failing, size_t (*size)(const Request&),
                absl::string_view text, Response response) {
-  calls.Add<Request, Response>(
-      method, [&dependencies, target, failing, size, text = std::string(text),
-               response = std::move(response)](CallContext context, Request request,
-                                               Reply<Response> reply) {
-        absl::StatusOr<NamespacePtr> name_space = ResolveNamespace(
-            dependencies.namespaces, request.namespace_(), NamespaceUse::kAny);
-        if (!name_space.ok()) {
-          std::move(reply)(name_space.status());
-          return;
-        }
-        const RequestScope scope{context, **name_space, dependencies.loop.Now(),
-                                 dependencies.uuids};
-        if (absl::Status status = CheckTarget(scope, request); !status.ok()) {
-          std::move(reply)(std::move(status));
-          return;
-        }
-        HistoryService& history = dependencies.history;
-        if (CheckBlob(static_cast<int64_t>(size(request)), scope.limits()).ok()) {
-          (history.*target)(std::move(context), *std::move(name_space), std::move(request),
-                            std::move(reply));
-          return;
-        }
-        (history.*failing.method)(std::move(context), *std::move(name_space),
-                                  FailedInstead<FailedRequest>(request, text),
-                                  ThenReply<FailedResponse>(std::move(reply), response));
-      });
+  calls.Add<Request, Response>(method, [&dependencies, target, failing, size,
+                                        text = std::string(text), response = std::move(response)](
+                                           CallContext context, Request request,
+                                           Reply<Response> reply) {
+    absl::StatusOr<NamespacePtr> name_space =
+        ResolveNamespace(dependencies.namespaces, request.namespace_(), NamespaceUse::kAny);
+    if (!name_space.ok()) {
+      std::move(reply)(name_space.status());
+      return;
+    }
+    const RequestScope scope{context, **name_space, dependencies.loop.Now(), dependencies.uuids};
+    if (absl::Status status = CheckTarget(scope, request); !status.ok()) {
+      std::move(reply)(std::move(status));
+      return;
+    }
+    HistoryService& history = dependencies.history;
+    if (CheckBlob(static_cast<int64_t>(size(request)), scope.limits()).ok()) {
+      (history.*target)(std::move(context), *std::move(name_space), std::move(request),
+                        std::move(reply));
+      return;
+    }
+    (history.*failing.method)(std::move(context), *std::move(name_space),
+                              FailedInstead<FailedRequest>(request, text),
+                              ThenReply<FailedResponse>(std::move(reply), response));
+  });
 }
 
 // A failure too large is cut to what can be kept, and the worker hears what was recorded.
@@ -138,34 +137,32 @@ template <class Request, class Response>
 void AddFailed(CallTable& calls, const Dependencies& dependencies, absl::string_view method,
                void (HistoryService::*target)(CallContext, NamespacePtr, Request,
                                               Reply<Response>)) {
-  calls.Add<Request, Response>(
-      method, [&dependencies, target](CallContext context, Request request, Reply<Response> reply) {
-        absl::StatusOr<NamespacePtr> name_space = ResolveNamespace(
-            dependencies.namespaces, request.namespace_(), NamespaceUse::kAny);
-        if (!name_space.ok()) {
-          std::move(reply)(name_space.status());
-          return;
-        }
-        const RequestScope scope{context, **name_space, dependencies.loop.Now(),
-                                 dependencies.uuids};
-        if (absl::Status status = CheckFailed(scope, request); !status.ok()) {
-          std::move(reply)(std::move(status));
-          return;
-        }
-        Response response;
-        if (!CheckPayloads(request.last_heartbeat_details(), scope.limits()).ok()) {
-          *response.add_failures() = ServerFailureFor(kHeartbeatTooLarge);
-          request.clear_last_heartbeat_details();
-        }
-        if (!CheckPayloads(request.failure(), scope.limits()).ok()) {
-          *request.mutable_failure() =
-              ServerFailureFor(kFailureTooLarge, std::move(*request.mutable_failure()));
-          *response.add_failures() = request.failure();
-        }
-        (dependencies.history.*target)(
-            std::move(context), *std::move(name_space), std::move(request),
-            ThenReply<Response>(std::move(reply), std::move(response)));
-      });
+  calls.Add<Request, Response>(method, [&dependencies, target](CallContext context, Request request,
+                                                               Reply<Response> reply) {
+    absl::StatusOr<NamespacePtr> name_space =
+        ResolveNamespace(dependencies.namespaces, request.namespace_(), NamespaceUse::kAny);
+    if (!name_space.ok()) {
+      std::move(reply)(name_space.status());
+      return;
+    }
+    const RequestScope scope{context, **name_space, dependencies.loop.Now(), dependencies.uuids};
+    if (absl::Status status = CheckFailed(scope, request); !status.ok()) {
+      std::move(reply)(std::move(status));
+      return;
+    }
+    Response response;
+    if (!CheckPayloads(request.last_heartbeat_details(), scope.limits()).ok()) {
+      *response.add_failures() = ServerFailureFor(kHeartbeatTooLarge);
+      request.clear_last_heartbeat_details();
+    }
+    if (!CheckPayloads(request.failure(), scope.limits()).ok()) {
+      *request.mutable_failure() =
+          ServerFailureFor(kFailureTooLarge, std::move(*request.mutable_failure()));
+      *response.add_failures() = request.failure();
+    }
+    (dependencies.history.*target)(std::move(context), *std::move(name_space), std::move(request),
+                                   ThenReply<Response>(std::move(reply), std::move(response)));
+  });
 }
 
 api::RecordActivityTaskHeartbeatResponse CancelledHeartbeat() {

@@ -60,8 +60,9 @@ absl::Status CheckUpdateOptions(const RequestScope& scope,
   }
   if (request.restore_original()) {
     if (request.has_activity_options() || request.has_update_mask()) {
-      return InvalidArgument("ActivityOptions and UpdateMask can't be set together with "
-                             "RestoreOriginal.");
+      return InvalidArgument(
+          "ActivityOptions and UpdateMask can't be set together with "
+          "RestoreOriginal.");
     }
     return absl::OkStatus();
   }

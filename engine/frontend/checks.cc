@@ -58,7 +58,8 @@ absl::Status CheckLink(const common::Link& link) {
     case common::Link::kBatchJob:
       return CheckSet(link.batch_job().job_id(), "batch job", "job ID");
     case common::Link::kActivity:
-      PERDURE_RETURN_IF_ERROR(CheckSet(link.activity().namespace_(), "activity", "namespace field"));
+      PERDURE_RETURN_IF_ERROR(
+          CheckSet(link.activity().namespace_(), "activity", "namespace field"));
       PERDURE_RETURN_IF_ERROR(
           CheckSet(link.activity().activity_id(), "activity", "activity ID field"));
       return CheckSet(link.activity().run_id(), "activity", "run ID field");
@@ -69,7 +70,8 @@ absl::Status CheckLink(const common::Link& link) {
           CheckSet(link.nexus_operation().operation_id(), "nexus operation", "operation ID field"));
       return CheckSet(link.nexus_operation().run_id(), "nexus operation", "run ID field");
     case common::Link::kWorkflow:
-      PERDURE_RETURN_IF_ERROR(CheckSet(link.workflow().namespace_(), "workflow", "namespace field"));
+      PERDURE_RETURN_IF_ERROR(
+          CheckSet(link.workflow().namespace_(), "workflow", "namespace field"));
       PERDURE_RETURN_IF_ERROR(
           CheckSet(link.workflow().workflow_id(), "workflow", "workflow ID field"));
       return CheckSet(link.workflow().run_id(), "workflow", "run ID field");
@@ -152,7 +154,8 @@ absl::Status CheckDuration(google::protobuf::Duration* duration, absl::string_vi
   const int64_t seconds = duration->seconds();
   const int32_t nanos = duration->nanos();
   if ((seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0)) {
-    return InvalidArgument(absl::StrCat(error, "duration has seconds and nanos with different signs"));
+    return InvalidArgument(
+        absl::StrCat(error, "duration has seconds and nanos with different signs"));
   }
   if (seconds < 0 || nanos < 0) return InvalidArgument(absl::StrCat(error, "negative duration"));
   if (nanos > 999'999'999) return InvalidArgument(absl::StrCat(error, "nanos out of range"));
@@ -183,8 +186,7 @@ absl::Status CheckRetryPolicy(common::RetryPolicy* policy) {
   PERDURE_RETURN_IF_ERROR(CheckDuration(policy->mutable_maximum_interval(),
                                         "invalid MaximumInterval set on retry policy: "));
   if (FromProto(policy->maximum_interval()) < FromProto(policy->initial_interval())) {
-    return InvalidArgument(
-        "MaximumInterval cannot be less than InitialInterval on retry policy.");
+    return InvalidArgument("MaximumInterval cannot be less than InitialInterval on retry policy.");
   }
   if (policy->maximum_attempts() < 0) {
     return InvalidArgument("MaximumAttempts cannot be negative on retry policy.");
@@ -220,8 +222,8 @@ absl::Status CheckLinks(const google::protobuf::RepeatedPtrField<common::Link>& 
   for (const common::Link& link : links) {
     const auto size = static_cast<int64_t>(link.ByteSizeLong());
     if (size > limits.link_size_bytes) {
-      return InvalidArgument(absl::StrCat("link exceeds allowed size of ", limits.link_size_bytes,
-                                          ", got ", size));
+      return InvalidArgument(
+          absl::StrCat("link exceeds allowed size of ", limits.link_size_bytes, ", got ", size));
     }
     PERDURE_RETURN_IF_ERROR(CheckLink(link));
   }
@@ -238,11 +240,10 @@ absl::Status CheckCallbacks(const google::protobuf::RepeatedPtrField<common::Cal
     if (!callback.has_nexus()) return base::Unimplemented("unknown callback variant");
     const std::string& url = callback.nexus().url();
     if (url.size() > kCallbackUrlMax) {
-      return InvalidArgument(absl::StrCat("invalid url: url length longer than max length allowed of ",
-                                          kCallbackUrlMax));
+      return InvalidArgument(absl::StrCat(
+          "invalid url: url length longer than max length allowed of ", kCallbackUrlMax));
     }
-    const bool has_scheme = absl::StartsWith(url, "http://") ||
-                            absl::StartsWith(url, "https://") ||
+    const bool has_scheme = absl::StartsWith(url, "http://") || absl::StartsWith(url, "https://") ||
                             absl::StartsWith(url, "temporal://");
     if (!has_scheme) {
       return InvalidArgument("invalid url: unknown scheme in the url of a callback");
@@ -291,8 +292,7 @@ absl::Status CheckIdPolicies(enums::WorkflowIdReusePolicy* reuse,
   if (*reuse == enums::WORKFLOW_ID_REUSE_POLICY_UNSPECIFIED) {
     *reuse = enums::WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE;
   }
-  const bool is_terminating =
-      *conflict == enums::WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING;
+  const bool is_terminating = *conflict == enums::WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING;
   if (is_terminating && *reuse == enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE) {
     return InvalidArgument(
         "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used "

@@ -24,8 +24,8 @@
 namespace perdure::frontend {
 
 // Returns from the enclosing function if the expression is an error.
-#define PERDURE_RETURN_IF_ERROR(expression)                              \
-  do {                                                                   \
+#define PERDURE_RETURN_IF_ERROR(expression)                                 \
+  do {                                                                      \
     if (absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 

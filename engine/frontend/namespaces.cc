@@ -26,8 +26,7 @@ constexpr int32_t kListPageDefault = 100;
 constexpr absl::Duration kRetentionMin = absl::Hours(1);
 
 absl::Status CheckRetention(google::protobuf::Duration* retention) {
-  const bool is_valid =
-      CheckDuration(retention, "").ok() && FromProto(*retention) >= kRetentionMin;
+  const bool is_valid = CheckDuration(retention, "").ok() && FromProto(*retention) >= kRetentionMin;
   if (is_valid) return absl::OkStatus();
   return InvalidArgument("A valid retention period is not set on request.");
 }
@@ -108,8 +107,7 @@ absl::StatusOr<api::ListNamespacesResponse> List(const Dependencies& dependencie
       // There is one more: the page ended with the last one added.
       return response;
     }
-    *response.add_namespaces() =
-        DescribeNamespace(*name_space, dependencies.cluster.cluster_name);
+    *response.add_namespaces() = DescribeNamespace(*name_space, dependencies.cluster.cluster_name);
     response.set_next_page_token(
         WritePageToken(PageTokenKind::kNamespaces, name_space->number.value()));
   }
@@ -180,8 +178,8 @@ absl::Status ApplyUpdate(const api::UpdateNamespaceRequest& request, absl::Time 
   PERDURE_RETURN_IF_ERROR(ApplyConfig(request.config(), now, data));
   if (request.delete_bad_binary().empty()) return absl::OkStatus();
   if (data->mutable_bad_binaries()->mutable_binaries()->erase(request.delete_bad_binary()) == 0) {
-    return InvalidArgument(absl::StrCat("Bad binary checksum ", request.delete_bad_binary(),
-                                        " doesn't exists."));
+    return InvalidArgument(
+        absl::StrCat("Bad binary checksum ", request.delete_bad_binary(), " doesn't exists."));
   }
   return absl::OkStatus();
 }

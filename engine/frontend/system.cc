@@ -33,8 +33,8 @@ api::GetSystemInfoResponse SystemInfo() {
 api::GetClusterInfoResponse ClusterInfo(const ClusterFacts& cluster) {
   api::GetClusterInfoResponse response;
   auto& clients = *response.mutable_supported_clients();
-  for (const char* client : {"temporal-go", "temporal-java", "temporal-php",
-                             "temporal-typescript", "temporal-cli", "temporal-server"}) {
+  for (const char* client : {"temporal-go", "temporal-java", "temporal-php", "temporal-typescript",
+                             "temporal-cli", "temporal-server"}) {
     clients[client] = "<2.0.0";
   }
   clients["temporal-ui"] = "<3.0.0";
@@ -54,10 +54,9 @@ api::GetClusterInfoResponse ClusterInfo(const ClusterFacts& cluster) {
 
 void AddSystemCalls(CallTable& calls, const Dependencies& dependencies) {
   calls.Add<api::GetSystemInfoRequest, api::GetSystemInfoResponse>(
-      "GetSystemInfo", [](services::CallContext, api::GetSystemInfoRequest,
-                          services::Reply<api::GetSystemInfoResponse> reply) {
-        std::move(reply)(SystemInfo());
-      });
+      "GetSystemInfo",
+      [](services::CallContext, api::GetSystemInfoRequest,
+         services::Reply<api::GetSystemInfoResponse> reply) { std::move(reply)(SystemInfo()); });
   calls.Add<api::GetClusterInfoRequest, api::GetClusterInfoResponse>(
       "GetClusterInfo", [&dependencies](services::CallContext, api::GetClusterInfoRequest,
                                         services::Reply<api::GetClusterInfoResponse> reply) {

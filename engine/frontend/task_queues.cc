@@ -97,8 +97,8 @@ absl::Status CheckUpdateConfig(const RequestScope& scope,
   PERDURE_RETURN_IF_ERROR(CheckTaskQueue(&task_queue, scope.limits()));
   PERDURE_RETURN_IF_ERROR(
       CheckEnum(request.task_queue_type(), enums::TaskQueueType_IsValid, "task_queue_type"));
-  PERDURE_RETURN_IF_ERROR(CheckRate(request, request.update_queue_rate_limit(),
-                                    "UpdateQueueRateLimit", "rate limit"));
+  PERDURE_RETURN_IF_ERROR(
+      CheckRate(request, request.update_queue_rate_limit(), "UpdateQueueRateLimit", "rate limit"));
   PERDURE_RETURN_IF_ERROR(CheckRate(request, request.update_fairness_key_rate_limit_default(),
                                     "UpdateFairnessKeyRateLimitDefault",
                                     "fairness key rate limit"));

@@ -15,8 +15,8 @@ absl::Status CheckPoll(const RequestScope& scope, api::PollWorkflowTaskQueueRequ
   PERDURE_RETURN_IF_ERROR(CheckPollOf(scope, request));
   const auto& bad = scope.name_space.data.bad_binaries().binaries();
   if (bad.find(request.binary_checksum()) != bad.end()) {
-    return InvalidArgument(absl::StrCat("Binary ", request.binary_checksum(),
-                                        " already marked as bad deployment."));
+    return InvalidArgument(
+        absl::StrCat("Binary ", request.binary_checksum(), " already marked as bad deployment."));
   }
   return absl::OkStatus();
 }
@@ -29,8 +29,7 @@ absl::Status CheckCompleted(const RequestScope& scope,
                                           request.deployment_options()));
   if (!request.sticky_attributes().worker_task_queue().name().empty()) {
     auto& sticky = *request.mutable_sticky_attributes();
-    PERDURE_RETURN_IF_ERROR(
-        CheckTaskQueue(sticky.mutable_worker_task_queue(), scope.limits()));
+    PERDURE_RETURN_IF_ERROR(CheckTaskQueue(sticky.mutable_worker_task_queue(), scope.limits()));
     if (sticky.has_schedule_to_start_timeout()) {
       PERDURE_RETURN_IF_ERROR(CheckDuration(sticky.mutable_schedule_to_start_timeout(),
                                             "invalid sticky ScheduleToStartTimeout: "));

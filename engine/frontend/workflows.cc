@@ -145,8 +145,8 @@ absl::Status CheckReset(const RequestScope& scope, api::ResetWorkflowExecutionRe
   PERDURE_RETURN_IF_ERROR(
       CheckExecution(request.has_workflow_execution(), request.workflow_execution()));
   if (!enums::ResetReapplyType_IsValid(request.reset_reapply_type())) {
-    return base::Internal(
-        absl::StrCat("unknown reset reapply type: ", static_cast<int>(request.reset_reapply_type())));
+    return base::Internal(absl::StrCat("unknown reset reapply type: ",
+                                       static_cast<int>(request.reset_reapply_type())));
   }
   if (request.reset_reapply_type() == enums::RESET_REAPPLY_TYPE_UNSPECIFIED) {
     request.set_reset_reapply_type(enums::RESET_REAPPLY_TYPE_ALL_ELIGIBLE);
@@ -165,8 +165,7 @@ absl::Status CheckReset(const RequestScope& scope, api::ResetWorkflowExecutionRe
   return absl::OkStatus();
 }
 
-absl::Status CheckDelete(const RequestScope& scope,
-                         api::DeleteWorkflowExecutionRequest& request) {
+absl::Status CheckDelete(const RequestScope& scope, api::DeleteWorkflowExecutionRequest& request) {
   return CheckExecution(request.has_workflow_execution(), request.workflow_execution());
 }
 
@@ -182,8 +181,7 @@ absl::Status CheckQuery(const RequestScope& scope, api::QueryWorkflowRequest& re
     return InvalidArgument("QueryType is not set on request.");
   }
   PERDURE_RETURN_IF_ERROR(CheckEnum(request.query_reject_condition(),
-                                    enums::QueryRejectCondition_IsValid,
-                                    "query_reject_condition"));
+                                    enums::QueryRejectCondition_IsValid, "query_reject_condition"));
   if (request.query_reject_condition() == enums::QUERY_REJECT_CONDITION_UNSPECIFIED) {
     request.set_query_reject_condition(enums::QUERY_REJECT_CONDITION_NONE);
   }
@@ -252,8 +250,7 @@ absl::Status CheckStartWorkflow(const RequestScope& scope,
   request.set_workflow_id_conflict_policy(conflict);
   const auto& on_conflict = request.on_conflict_options();
   if (on_conflict.attach_completion_callbacks() && !on_conflict.attach_request_id()) {
-    return InvalidArgument(
-        "attaching request ID is required for attaching completion callbacks");
+    return InvalidArgument("attaching request ID is required for attaching completion callbacks");
   }
   PERDURE_RETURN_IF_ERROR(CheckCallbacks(request.completion_callbacks(), limits));
   PERDURE_RETURN_IF_ERROR(CheckPayloads(request.continued_failure(), limits));
