@@ -47,6 +47,7 @@ struct Dependencies {
   runtime::Loop& loop;  // for the clock, and for turning big lists into replies
   UuidSource& uuids;
   const ClusterFacts& cluster;
+  const base::Settings& settings;
 };
 
 // What a check of one request may look at. Borrowed: valid only during the check.

@@ -23,10 +23,11 @@ using services::Reply;
 constexpr size_t kNameMax = 1000;
 constexpr int64_t kBadBinariesMax = 10;
 constexpr int32_t kListPageDefault = 100;
-constexpr absl::Duration kRetentionMin = absl::Hours(1);
 
-absl::Status CheckRetention(google::protobuf::Duration* retention) {
-  const bool is_valid = CheckDuration(retention, "").ok() && FromProto(*retention) >= kRetentionMin;
+absl::Status CheckRetention(const Dependencies& dependencies,
+                            google::protobuf::Duration* retention) {
+  const absl::Duration min = dependencies.settings.Duration(base::SettingId::kRetentionMin);
+  const bool is_valid = CheckDuration(retention, "").ok() && FromProto(*retention) >= min;
   if (is_valid) return absl::OkStatus();
   return InvalidArgument("A valid retention period is not set on request.");
 }
@@ -37,17 +38,18 @@ absl::Status CheckName(absl::string_view name) {
   return absl::OkStatus();
 }
 
-absl::Status CheckRegister(api::RegisterNamespaceRequest& request) {
+absl::Status CheckRegister(const Dependencies& dependencies,
+                           api::RegisterNamespaceRequest& request) {
   PERDURE_RETURN_IF_ERROR(CheckName(request.namespace_()));
   if (request.is_global_namespace()) {
     return InvalidArgument("Cannot register global namespace when not enabled");
   }
-  return CheckRetention(request.mutable_workflow_execution_retention_period());
+  return CheckRetention(dependencies, request.mutable_workflow_execution_retention_period());
 }
 
 void Register(const Dependencies& dependencies, api::RegisterNamespaceRequest request,
               Reply<api::RegisterNamespaceResponse> reply) {
-  if (absl::Status status = CheckRegister(request); !status.ok()) {
+  if (absl::Status status = CheckRegister(dependencies, request); !status.ok()) {
     std::move(reply)(std::move(status));
     return;
   }
@@ -150,22 +152,23 @@ absl::Status ApplyInfo(const temporal::api::namespace_::v1::UpdateNamespaceInfo&
   return absl::OkStatus();
 }
 
-absl::Status ApplyConfig(const temporal::api::namespace_::v1::NamespaceConfig& config,
-                         absl::Time now, NamespaceData* data) {
+absl::Status ApplyConfig(const Dependencies& dependencies,
+                         const temporal::api::namespace_::v1::NamespaceConfig& config,
+                         NamespaceData* data) {
   if (config.has_workflow_execution_retention_ttl()) {
     google::protobuf::Duration retention = config.workflow_execution_retention_ttl();
-    PERDURE_RETURN_IF_ERROR(CheckRetention(&retention));
+    PERDURE_RETURN_IF_ERROR(CheckRetention(dependencies, &retention));
     *data->mutable_retention() = retention;
   }
-  PERDURE_RETURN_IF_ERROR(MergeBadBinaries(config.bad_binaries(), now, data));
+  PERDURE_RETURN_IF_ERROR(MergeBadBinaries(config.bad_binaries(), dependencies.loop.Now(), data));
   for (const auto& [field, alias] : config.custom_search_attribute_aliases()) {
     (*data->mutable_custom_search_attribute_aliases())[field] = alias;
   }
   return absl::OkStatus();
 }
 
-absl::Status ApplyUpdate(const api::UpdateNamespaceRequest& request, absl::Time now,
-                         NamespaceData* data) {
+absl::Status ApplyUpdate(const Dependencies& dependencies,
+                         const api::UpdateNamespaceRequest& request, NamespaceData* data) {
   if (request.promote_namespace()) {
     return InvalidArgument(
         "global namespace is not enabled on this cluster, cannot update global namespace or "
@@ -175,7 +178,7 @@ absl::Status ApplyUpdate(const api::UpdateNamespaceRequest& request, absl::Time 
     return InvalidArgument("A local namespace has one cluster.");
   }
   PERDURE_RETURN_IF_ERROR(ApplyInfo(request.update_info(), data));
-  PERDURE_RETURN_IF_ERROR(ApplyConfig(request.config(), now, data));
+  PERDURE_RETURN_IF_ERROR(ApplyConfig(dependencies, request.config(), data));
   if (request.delete_bad_binary().empty()) return absl::OkStatus();
   if (data->mutable_bad_binaries()->mutable_binaries()->erase(request.delete_bad_binary()) == 0) {
     return InvalidArgument(
@@ -193,7 +196,7 @@ void Update(const Dependencies& dependencies, const api::UpdateNamespaceRequest&
     return;
   }
   NamespaceData data = (*found)->data;
-  if (absl::Status status = ApplyUpdate(request, dependencies.loop.Now(), &data); !status.ok()) {
+  if (absl::Status status = ApplyUpdate(dependencies, request, &data); !status.ok()) {
     std::move(reply)(std::move(status));
     return;
   }
