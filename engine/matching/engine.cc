@@ -1,0 +1,388 @@
+#include "matching/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/errors.h"
+#include "perdure/internal/v1/matching.pb.h"
+
+namespace perdure::matching {
+namespace {
+
+constexpr absl::Duration kSweepInterval = absl::Minutes(1);
+constexpr absl::Duration kShutDownRemembered = absl::Seconds(70);
+constexpr absl::Duration kRetryMin = absl::Milliseconds(20);
+constexpr absl::Duration kRetryMax = absl::Seconds(1);
+constexpr int kDefaultPriority = 3;
+
+int PriorityOf(const temporal::api::common::v1::Priority& priority) {
+  if (priority.priority_key() <= 0) return kDefaultPriority;
+  return std::min<int>(priority.priority_key(), TaskQueue::kPriorities);
+}
+
+// History could not decide; the task is as good as before.
+bool IsRetriable(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Engine::Key Engine::KeyOf(const TaskQueue::Identity& identity) {
+  return {identity.name_space->number.value(), identity.kind, identity.name};
+}
+
+TaskQueue* Engine::FindQueue(const TaskQueue::Identity& identity) {
+  const auto found = queues_.find(KeyOf(identity));
+  return found == queues_.end() ? nullptr : found->second.get();
+}
+
+TaskQueue& Engine::Queue(const TaskQueue::Identity& identity) {
+  auto& queue = queues_[KeyOf(identity)];
+  if (queue == nullptr) {
+    queue = std::make_unique<TaskQueue>(identity, options_.tasks_per_queue_max, loop_, *this);
+    const auto config = configs_.find(KeyOf(identity));
+    if (config != configs_.end() && config->second.queue_rate_limit().has_rate_limit()) {
+      queue->SetApiRate(config->second.queue_rate_limit().rate_limit().requests_per_second());
+    }
+    ScheduleSweep();
+  }
+  if (identity.is_sticky) queue->MarkSticky();
+  return *queue;
+}
+
+void Engine::ScheduleSweep() {
+  if (sweep_timer_ != 0 || queues_.empty()) return;
+  sweep_timer_ = loop_.After(kSweepInterval, [this] {
+    sweep_timer_ = 0;
+    Sweep();
+    ScheduleSweep();
+  });
+}
+
+// Forgets queues that nobody has used for as long as their pollers are remembered.
+void Engine::Sweep() {
+  const absl::Time now = loop_.Now();
+  for (auto it = queues_.begin(); it != queues_.end();) {
+    it->second->poller_history().Forget(now);
+    if (it->second->IsIdle()) {
+      it->second->Close();
+      it = queues_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  std::erase_if(shut_down_workers_,
+                [now](const auto& entry) { return now - entry.second > kShutDownRemembered; });
+}
+
+void Engine::AddWorkflowTask(services::WorkflowTask task) {
+  TaskQueue::Identity identity{task.key.name_space, QueueKind::kWorkflow, task.task_queue,
+                               task.is_sticky};
+  if (task.is_sticky) {
+    TaskQueue* sticky = FindQueue(identity);
+    if (sticky == nullptr || !sticky->HasRecentPoll(TaskQueue::kStickyWindow)) {
+      return MoveStickyTask(std::move(task));
+    }
+  }
+  const int priority = PriorityOf(task.priority);
+  Queue(identity).AddTask({++last_sequence_, priority, absl::Time(), std::move(task)});
+}
+
+void Engine::AddActivityTask(services::ActivityTask task) {
+  TaskQueue& queue = Queue({task.key.name_space, QueueKind::kActivity, task.task_queue, false});
+  const int priority = PriorityOf(task.priority);
+  queue.AddTask({++last_sequence_, priority, absl::Time(), std::move(task)});
+}
+
+// History hears of it before the task can start from the normal queue, so that whoever takes it
+// there gets the whole history.
+void Engine::MoveStickyTask(services::WorkflowTask task) {
+  history_->StickyWorkerUnavailable(task.key);
+  if (task.normal_task_queue.empty()) return;
+  task.is_sticky = false;
+  task.task_queue = std::exchange(task.normal_task_queue, {});
+  AddWorkflowTask(std::move(task));
+}
+
+void Engine::OnStickyAbandoned(TaskQueue& queue, std::vector<Task> tasks) {
+  for (Task& task : tasks) {
+    if (auto* workflow = std::get_if<services::WorkflowTask>(&task.work)) {
+      MoveStickyTask(std::move(*workflow));
+    } else if (const auto* query = std::get_if<QueryReference>(&task.work)) {
+      EndQuery(query->id, base::Unavailable("sticky worker unavailable"));
+    }
+  }
+}
+
+void Engine::OnDrained(TaskQueue& queue) {
+  history_->PushOutstandingTasks(queue.identity().name_space, queue.identity().name,
+                                 queue.identity().kind == QueueKind::kActivity);
+}
+
+void Engine::AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll,
+                     absl::Time deadline) {
+  poll->sequence = ++last_sequence_;
+  poll->since = loop_.Now();
+  poll->until =
+      std::min(poll->since + options_.long_poll_max, deadline - options_.long_poll_margin);
+  if (!MayWait(*poll)) return poll->AnswerEmpty();
+  if (poll->cancellation != nullptr) {
+    poll->cancellation->OnCancel(
+        [weak = weak_from_this(), &loop = loop_, identity, sequence = poll->sequence] {
+          loop.Post([weak, identity, sequence] {
+            const auto self = weak.lock();
+            if (self == nullptr) return;
+            if (TaskQueue* queue = self->FindQueue(identity)) queue->EndPoll(sequence);
+          });
+        });
+  }
+  Queue(identity).AddPoll(std::move(poll));
+}
+
+bool Engine::MayWait(const Poll& poll) const {
+  if (is_draining_ || poll.IsCancelled() || loop_.Now() >= poll.until) return false;
+  return poll.worker_instance_key.empty() || !shut_down_workers_.contains(poll.worker_instance_key);
+}
+
+void Engine::Dispatch(TaskQueue& queue, std::unique_ptr<Poll> poll, Task task,
+                      int32_t scaling_hint) {
+  if (const auto* query = std::get_if<QueryReference>(&task.work)) {
+    return DispatchQuery(queue, std::move(poll), query->id, scaling_hint);
+  }
+  auto hand_out = std::make_unique<HandOut>();
+  hand_out->queue = queue.identity();
+  hand_out->poll = std::move(poll);
+  hand_out->poll->poller.request_id = loop_.random().Uuid();
+  hand_out->task = std::move(task);
+  hand_out->scaling_hint = scaling_hint;
+  hand_out->backlog_count = queue.backlog_count();
+  HandOutTask(std::move(hand_out));
+}
+
+void Engine::HandOutTask(std::unique_ptr<HandOut> hand_out) {
+  ++hand_out->attempts;
+  services::Poller poller = hand_out->poll->poller;
+  if (const auto* task = std::get_if<services::WorkflowTask>(&hand_out->task.work)) {
+    services::TaskKey key = task->key;
+    history_->RecordWorkflowTaskStarted(
+        std::move(key), std::move(poller),
+        OnRecorded<api::PollWorkflowTaskQueueResponse>(std::move(hand_out)));
+  } else if (const auto* task = std::get_if<services::ActivityTask>(&hand_out->task.work)) {
+    services::TaskKey key = task->key;
+    history_->RecordActivityTaskStarted(
+        std::move(key), std::move(poller),
+        OnRecorded<api::PollActivityTaskQueueResponse>(std::move(hand_out)));
+  }
+}
+
+// A task that has started goes straight to the worker from history's thread; only refusals come
+// back to the loop.
+template <class Response>
+services::Reply<Response> Engine::OnRecorded(std::unique_ptr<HandOut> hand_out) {
+  return [self = shared_from_this(),
+          hand_out = std::move(hand_out)](absl::StatusOr<Response> response) mutable {
+    if (!response.ok()) {
+      runtime::Loop& loop = self->loop_;
+      loop.Post(
+          [self = std::move(self), hand_out = std::move(hand_out),
+           status = response.status()]() mutable { self->OnRefused(std::move(hand_out), status); });
+      return;
+    }
+    if constexpr (std::is_same_v<Response, api::PollWorkflowTaskQueueResponse>) {
+      response->set_backlog_count_hint(hand_out->backlog_count);
+    }
+    if (hand_out->scaling_hint != 0) {
+      response->mutable_poller_scaling_decision()->set_poll_request_delta_suggestion(
+          hand_out->scaling_hint);
+    }
+    std::move(std::get<services::Reply<Response>>(hand_out->poll->reply))(*std::move(response));
+  };
+}
+
+void Engine::OnRefused(std::unique_ptr<HandOut> hand_out, const absl::Status& status) {
+  const bool is_retriable = IsRetriable(status);
+  if (!MayWait(*hand_out->poll)) {
+    if (is_retriable && !is_draining_) Queue(hand_out->queue).ReturnTask(std::move(hand_out->task));
+    return hand_out->poll->AnswerEmpty();
+  }
+  if (!is_retriable) {  // Stale, taken, or history will never start it: history knows why.
+    return Queue(hand_out->queue).ReturnPoll(std::move(hand_out->poll));
+  }
+  // The same poll asks again with the same request id: if the first time was recorded after all, it
+  // gets that.
+  const absl::Duration delay =
+      std::min(kRetryMin * (1 << std::min(hand_out->attempts - 1, 10)), kRetryMax);
+  loop_.After(delay, [self = shared_from_this(), hand_out = std::move(hand_out)]() mutable {
+    self->HandOutTask(std::move(hand_out));
+  });
+}
+
+void Engine::ShutdownWorker(const services::NamespacePtr& name_space,
+                            const api::ShutdownWorkerRequest& request) {
+  const std::string& key = request.worker_instance_key();
+  if (!key.empty()) shut_down_workers_[key] = loop_.Now();
+  const Key first{name_space->number.value(), QueueKind::kWorkflow, ""};
+  for (auto it = queues_.lower_bound(first); it != queues_.end(); ++it) {
+    if (std::get<0>(it->first) != name_space->number.value()) break;
+    if (key.empty()) continue;
+    const int64_t ended = it->second->EndPollsIf(
+        [&key](const Poll& poll) { return poll.worker_instance_key == key; });
+    if (ended > 0 || it->first == Key{name_space->number.value(), std::get<1>(it->first),
+                                      request.task_queue()}) {
+      it->second->ForgetPoller(request.identity());
+    }
+  }
+  if (request.sticky_task_queue().empty()) return;
+  const TaskQueue::Identity identity{name_space, QueueKind::kWorkflow, request.sticky_task_queue(),
+                                     true};
+  if (TaskQueue* sticky = FindQueue(identity)) {
+    sticky->EndPollsIf([](const Poll&) { return true; });
+    sticky->ForgetPoller(request.identity());
+    sticky->AbandonSticky();
+  }
+}
+
+void Engine::Drain() {
+  is_draining_ = true;
+  for (auto& [key, queue] : queues_) {
+    queue->EndPollsIf([](const Poll&) { return true; });
+  }
+  while (!queries_.empty()) {
+    EndQuery(std::string(queries_.begin()->first), base::Unavailable("The server is stopping."));
+  }
+}
+
+void Engine::Close() {
+  Drain();
+  for (auto& [key, queue] : queues_) queue->Close();
+  queues_.clear();
+  if (sweep_timer_ != 0) loop_.Cancel(std::exchange(sweep_timer_, 0));
+}
+
+// --- Queries
+
+TaskQueue::Identity Engine::QueueOf(const services::QueryTask& task) {
+  return {task.name_space, QueueKind::kWorkflow, task.task_queue, task.is_sticky};
+}
+
+void Engine::Query(services::CallContext context, services::QueryTask task,
+                   services::Reply<api::QueryWorkflowResponse> reply) {
+  if (is_draining_) return std::move(reply)(base::Unavailable("The server is stopping."));
+  const TaskQueue::Identity identity = QueueOf(task);
+  if (task.is_sticky) {
+    const TaskQueue* queue = FindQueue(identity);
+    if (queue == nullptr || !queue->HasRecentPoll(TaskQueue::kStickyWindow)) {
+      return std::move(reply)(base::Unavailable("sticky worker unavailable"));
+    }
+  }
+  const std::string id = loop_.random().Uuid();
+  PendingQuery& query = queries_[id];
+  query.task = std::move(task);
+  query.reply = std::move(reply);
+  if (context.deadline != absl::InfiniteFuture()) {
+    query.deadline_timer = loop_.At(context.deadline, [this, id] {
+      EndQuery(id, absl::DeadlineExceededError("The query timed out before a worker answered it."));
+    });
+    query.no_poller_timer = loop_.At(context.deadline - options_.long_poll_margin,
+                                     [this, id] { CheckQueryPollers(id); });
+  }
+  if (context.cancellation != nullptr) {
+    context.cancellation->OnCancel([weak = weak_from_this(), &loop = loop_, id] {
+      loop.Post([weak, id] {
+        const auto self = weak.lock();
+        if (self != nullptr) self->EndQuery(id, absl::CancelledError("The caller is gone."));
+      });
+    });
+  }
+  Queue(identity).AddTask({++last_sequence_, 1, absl::Time(), QueryReference{id}});
+}
+
+// Temporal: a second before the deadline, a better error for a caller who has started no worker.
+void Engine::CheckQueryPollers(const std::string& id) {
+  const auto found = queries_.find(id);
+  if (found == queries_.end() || found->second.is_dispatched) return;
+  const TaskQueue* queue = FindQueue(QueueOf(found->second.task));
+  if (queue != nullptr && queue->HasRecentPoll(absl::Seconds(20))) return;
+  EndQuery(id,
+           base::FailedPrecondition("no poller seen for task queue recently, worker may be down"));
+}
+
+void Engine::DispatchQuery(TaskQueue& queue, std::unique_ptr<Poll> poll, const std::string& id,
+                           int32_t scaling_hint) {
+  const auto found = queries_.find(id);
+  if (found == queries_.end()) return queue.ReturnPoll(std::move(poll));
+  services::QueryTask& task = found->second.task;
+  found->second.is_dispatched = true;
+  perdure::internal::v1::QueryTaskToken token;
+  token.set_namespace_id(task.name_space->id);
+  token.set_task_queue(task.task_queue);
+  token.set_query_id(id);
+  api::PollWorkflowTaskQueueResponse response = std::move(task.response);
+  response.set_task_token(token.SerializeAsString());
+  *response.mutable_query() = task.query;
+  response.set_backlog_count_hint(queue.backlog_count());
+  if (scaling_hint != 0) {
+    response.mutable_poller_scaling_decision()->set_poll_request_delta_suggestion(scaling_hint);
+  }
+  std::move(std::get<0>(poll->reply))(std::move(response));
+}
+
+void Engine::EndQuery(const std::string& id, absl::StatusOr<api::QueryWorkflowResponse> result) {
+  const auto found = queries_.find(id);
+  if (found == queries_.end()) return;
+  PendingQuery query = std::move(found->second);
+  queries_.erase(found);
+  if (query.deadline_timer != 0) loop_.Cancel(query.deadline_timer);
+  if (query.no_poller_timer != 0) loop_.Cancel(query.no_poller_timer);
+  if (!query.is_dispatched) {
+    if (TaskQueue* queue = FindQueue(QueueOf(query.task))) queue->RemoveQuery(id);
+  }
+  std::move(query.reply)(std::move(result));
+}
+
+void Engine::RespondQueryTaskCompleted(
+    const services::NamespacePtr& name_space, api::RespondQueryTaskCompletedRequest request,
+    services::Reply<api::RespondQueryTaskCompletedResponse> reply) {
+  namespace enums = temporal::api::enums::v1;
+  perdure::internal::v1::QueryTaskToken token;
+  if (!token.ParseFromString(request.task_token())) {
+    return std::move(reply)(base::InvalidArgument("Error deserializing task token."));
+  }
+  if (token.task_queue().empty() || token.query_id().empty()) {
+    return std::move(reply)(base::InvalidArgument("Invalid TaskToken."));
+  }
+  if (token.namespace_id() != name_space->id) {
+    return std::move(reply)(
+        base::InvalidArgument("Operation requested with a token from a different namespace."));
+  }
+  const auto found = queries_.find(token.query_id());
+  if (found == queries_.end() || !found->second.is_dispatched) {
+    return std::move(reply)(base::NotFound("query task not found, or already expired"));
+  }
+  const auto size = static_cast<int64_t>(request.query_result().ByteSizeLong());
+  if (size > name_space->limits.blob_size_bytes) {
+    EndQuery(token.query_id(),
+             base::QueryFailed("Blob data size exceeds limit.", request.failure()));
+  } else if (request.completed_type() == enums::QUERY_RESULT_TYPE_ANSWERED) {
+    api::QueryWorkflowResponse response;
+    *response.mutable_query_result() = std::move(*request.mutable_query_result());
+    EndQuery(token.query_id(), std::move(response));
+  } else if (request.completed_type() == enums::QUERY_RESULT_TYPE_FAILED) {
+    EndQuery(token.query_id(), base::QueryFailed(request.error_message(), request.failure()));
+  } else {
+    EndQuery(token.query_id(), base::Internal("unknown query completed type"));
+  }
+  std::move(reply)(api::RespondQueryTaskCompletedResponse());
+}
+
+}  // namespace perdure::matching

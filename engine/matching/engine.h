@@ -1,0 +1,110 @@
+// The task queues of this process and the queries under way: what Matching does on its loop.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+
+#include "matching/matching.h"
+#include "matching/task_queue.h"
+
+namespace perdure::matching {
+
+// Loop-bound, but for its construction. Shared by the front and by the replies under way from
+// history, so that a late one finds it.
+class Engine final : public TaskQueueHost, public std::enable_shared_from_this<Engine> {
+ public:
+  Engine(runtime::Loop& loop, Options options) : loop_(loop), options_(std::move(options)) {}
+
+  void SetHistory(services::HistoryService* history) { history_ = history; }
+
+  void AddWorkflowTask(services::WorkflowTask task);
+  void AddActivityTask(services::ActivityTask task);
+
+  void Query(services::CallContext context, services::QueryTask task,
+             services::Reply<api::QueryWorkflowResponse> reply);
+  void RespondQueryTaskCompleted(const services::NamespacePtr& name_space,
+                                 api::RespondQueryTaskCompletedRequest request,
+                                 services::Reply<api::RespondQueryTaskCompletedResponse> reply);
+
+  // `poll` comes with all that the request said; the engine sets its place and its times.
+  void AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll, absl::Time deadline);
+
+  api::DescribeTaskQueueResponse Describe(const services::NamespacePtr& name_space,
+                                          const api::DescribeTaskQueueRequest& request);
+  api::ListTaskQueuePartitionsResponse ListPartitions(
+      const api::ListTaskQueuePartitionsRequest& request) const;
+  absl::StatusOr<api::UpdateTaskQueueConfigResponse> UpdateConfig(
+      const services::NamespacePtr& name_space, const api::UpdateTaskQueueConfigRequest& request);
+  void ShutdownWorker(const services::NamespacePtr& name_space,
+                      const api::ShutdownWorkerRequest& request);
+  // Ends all polls and queries, and takes no more.
+  void Drain();
+  // Drains and forgets everything: before the end.
+  void Close();
+
+  // TaskQueueHost:
+  void Dispatch(TaskQueue& queue, std::unique_ptr<Poll> poll, Task task,
+                int32_t scaling_hint) override;
+  void OnDrained(TaskQueue& queue) override;
+  void OnStickyAbandoned(TaskQueue& queue, std::vector<Task> tasks) override;
+
+ private:
+  using Key = std::tuple<int32_t, QueueKind, std::string>;
+
+  // A task on its way to a worker, while history decides.
+  struct HandOut {
+    TaskQueue::Identity queue;
+    std::unique_ptr<Poll> poll;
+    Task task;
+    int32_t scaling_hint = 0;
+    int64_t backlog_count = 0;
+    int attempts = 0;
+  };
+  struct PendingQuery {
+    services::QueryTask task;
+    services::Reply<api::QueryWorkflowResponse> reply;
+    bool is_dispatched = false;
+    runtime::TimerId deadline_timer = 0;
+    runtime::TimerId no_poller_timer = 0;
+  };
+
+  static Key KeyOf(const TaskQueue::Identity& identity);
+  TaskQueue& Queue(const TaskQueue::Identity& identity);
+  TaskQueue* FindQueue(const TaskQueue::Identity& identity);
+  void ScheduleSweep();
+  void Sweep();
+  bool MayWait(const Poll& poll) const;
+
+  void HandOutTask(std::unique_ptr<HandOut> hand_out);
+  template <class Response>
+  services::Reply<Response> OnRecorded(std::unique_ptr<HandOut> hand_out);
+  void OnRefused(std::unique_ptr<HandOut> hand_out, const absl::Status& status);
+
+  void DispatchQuery(TaskQueue& queue, std::unique_ptr<Poll> poll, const std::string& id,
+                     int32_t scaling_hint);
+  void EndQuery(const std::string& id, absl::StatusOr<api::QueryWorkflowResponse> result);
+  void CheckQueryPollers(const std::string& id);
+  void MoveStickyTask(services::WorkflowTask task);
+  static TaskQueue::Identity QueueOf(const services::QueryTask& task);
+
+  void DescribeVersions(const services::NamespacePtr& name_space,
+                        const api::DescribeTaskQueueRequest& request,
+                        api::DescribeTaskQueueResponse& response);
+
+  runtime::Loop& loop_;
+  const Options options_;
+  services::HistoryService* history_ = nullptr;
+  uint64_t last_sequence_ = 0;
+  bool is_draining_ = false;
+  runtime::TimerId sweep_timer_ = 0;
+  std::map<Key, std::unique_ptr<TaskQueue>> queues_;
+  std::map<Key, temporal::api::taskqueue::v1::TaskQueueConfig> configs_;
+  std::map<std::string, PendingQuery> queries_;
+  // Worker instance keys that have shut down, with the time: polls that come late are ended at
+  // once.
+  std::map<std::string, absl::Time> shut_down_workers_;
+};
+
+}  // namespace perdure::matching

@@ -1,0 +1,161 @@
+#include "matching/matching.h"
+
+#include <utility>
+
+#include "matching/engine.h"
+
+namespace perdure::matching {
+namespace {
+
+using services::CallContext;
+using services::NamespacePtr;
+using services::Reply;
+
+// What both kinds of poll request say of the worker.
+template <class Request>
+std::unique_ptr<Poll> PollOf(const CallContext& context, NamespacePtr name_space,
+                             const Request& request) {
+  auto poll = std::make_unique<Poll>();
+  poll->name_space = std::move(name_space);
+  poll->cancellation = context.cancellation;
+  poll->worker_instance_key = request.worker_instance_key();
+  poll->poller.identity = request.identity();
+  poll->poller.task_queue = request.task_queue().name();
+  if (request.has_worker_version_capabilities()) {
+    poll->has_version_capabilities = true;
+    poll->version_capabilities = request.worker_version_capabilities();
+    poll->poller.has_worker_version = true;
+    poll->poller.worker_version = request.worker_version_capabilities();
+  }
+  if (request.has_deployment_options()) {
+    poll->has_deployment = true;
+    poll->deployment = request.deployment_options();
+    poll->poller.deployment_name = request.deployment_options().deployment_name();
+    poll->poller.build_id = request.deployment_options().build_id();
+  }
+  return poll;
+}
+
+class LoopMatching final : public Matching {
+ public:
+  LoopMatching(runtime::Loop& loop, Options options)
+      : loop_(loop), engine_(std::make_shared<Engine>(loop, std::move(options))) {}
+  ~LoopMatching() override {
+    Post([](Engine& engine) { engine.Close(); });
+  }
+
+  void SetHistory(services::HistoryService* history) override {
+    Post([history](Engine& engine) { engine.SetHistory(history); });
+  }
+
+  void AddWorkflowTask(services::WorkflowTask task) override {
+    Post([task = std::move(task)](Engine& engine) mutable {
+      engine.AddWorkflowTask(std::move(task));
+    });
+  }
+  void AddActivityTask(services::ActivityTask task) override {
+    Post([task = std::move(task)](Engine& engine) mutable {
+      engine.AddActivityTask(std::move(task));
+    });
+  }
+
+  void Query(CallContext context, services::QueryTask task,
+             Reply<api::QueryWorkflowResponse> reply) override {
+    Post([context = std::move(context), task = std::move(task),
+          reply = std::move(reply)](Engine& engine) mutable {
+      engine.Query(std::move(context), std::move(task), std::move(reply));
+    });
+  }
+  void RespondQueryTaskCompleted(CallContext context, NamespacePtr name_space,
+                                 api::RespondQueryTaskCompletedRequest request,
+                                 Reply<api::RespondQueryTaskCompletedResponse> reply) override {
+    Post([name_space = std::move(name_space), request = std::move(request),
+          reply = std::move(reply)](Engine& engine) mutable {
+      engine.RespondQueryTaskCompleted(name_space, std::move(request), std::move(reply));
+    });
+  }
+
+  void PollWorkflowTaskQueue(CallContext context, NamespacePtr name_space,
+                             api::PollWorkflowTaskQueueRequest request,
+                             Reply<api::PollWorkflowTaskQueueResponse> reply) override {
+    auto poll = PollOf(context, name_space, request);
+    poll->poller.binary_checksum = request.binary_checksum();
+    poll->reply = std::move(reply);
+    const bool is_sticky =
+        request.task_queue().kind() == temporal::api::enums::v1::TASK_QUEUE_KIND_STICKY;
+    AddPoll({std::move(name_space), QueueKind::kWorkflow, request.task_queue().name(), is_sticky},
+            std::move(poll), context.deadline);
+  }
+  void PollActivityTaskQueue(CallContext context, NamespacePtr name_space,
+                             api::PollActivityTaskQueueRequest request,
+                             Reply<api::PollActivityTaskQueueResponse> reply) override {
+    auto poll = PollOf(context, name_space, request);
+    if (request.task_queue_metadata().has_max_tasks_per_second()) {
+      poll->tasks_per_second_max = request.task_queue_metadata().max_tasks_per_second().value();
+    }
+    poll->reply = std::move(reply);
+    AddPoll({std::move(name_space), QueueKind::kActivity, request.task_queue().name(), false},
+            std::move(poll), context.deadline);
+  }
+
+  void DescribeTaskQueue(CallContext context, NamespacePtr name_space,
+                         api::DescribeTaskQueueRequest request,
+                         Reply<api::DescribeTaskQueueResponse> reply) override {
+    Post([name_space = std::move(name_space), request = std::move(request),
+          reply = std::move(reply)](Engine& engine) mutable {
+      std::move(reply)(engine.Describe(name_space, request));
+    });
+  }
+  void ListTaskQueuePartitions(CallContext context, NamespacePtr name_space,
+                               api::ListTaskQueuePartitionsRequest request,
+                               Reply<api::ListTaskQueuePartitionsResponse> reply) override {
+    Post([request = std::move(request), reply = std::move(reply)](Engine& engine) mutable {
+      std::move(reply)(engine.ListPartitions(request));
+    });
+  }
+  void UpdateTaskQueueConfig(CallContext context, NamespacePtr name_space,
+                             api::UpdateTaskQueueConfigRequest request,
+                             Reply<api::UpdateTaskQueueConfigResponse> reply) override {
+    Post([name_space = std::move(name_space), request = std::move(request),
+          reply = std::move(reply)](Engine& engine) mutable {
+      std::move(reply)(engine.UpdateConfig(name_space, request));
+    });
+  }
+  void ShutdownWorker(CallContext context, NamespacePtr name_space,
+                      api::ShutdownWorkerRequest request,
+                      Reply<api::ShutdownWorkerResponse> reply) override {
+    Post([name_space = std::move(name_space), request = std::move(request),
+          reply = std::move(reply)](Engine& engine) mutable {
+      engine.ShutdownWorker(name_space, request);
+      std::move(reply)(api::ShutdownWorkerResponse());
+    });
+  }
+
+  void Drain() override {
+    Post([](Engine& engine) { engine.Drain(); });
+  }
+
+ private:
+  template <class Function>
+  void Post(Function function) {
+    loop_.Post([engine = engine_, function = std::move(function)]() mutable { function(*engine); });
+  }
+  void AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll, absl::Time deadline) {
+    Post(
+        [identity = std::move(identity), poll = std::move(poll), deadline](Engine& engine) mutable {
+          engine.AddPoll(std::move(identity), std::move(poll), deadline);
+        });
+  }
+
+  runtime::Loop& loop_;
+  // Shared with what is posted to the loop and with replies under way.
+  const std::shared_ptr<Engine> engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<Matching> MakeMatching(runtime::Loop& loop, Options options) {
+  return std::make_unique<LoopMatching>(loop, std::move(options));
+}
+
+}  // namespace perdure::matching

@@ -1,0 +1,34 @@
+// Matching in this process: the thread-safe front of the task queues, which live on one loop.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/runtime.h"
+#include "services/history_service.h"
+#include "services/matching_service.h"
+
+namespace perdure::matching {
+
+struct Options {
+  // Tasks one queue holds; beyond it they are dropped and asked for again once it has drained.
+  int64_t tasks_per_queue_max = 10'000;
+  absl::Duration long_poll_max = absl::Seconds(60);
+  // A poll is answered that long before its caller's deadline.
+  absl::Duration long_poll_margin = absl::Seconds(1);
+  std::string host_name = "perdure";  // who owns the partitions, in ListTaskQueuePartitions
+};
+
+// Thread-safe. Calls are posted to the loop; replies come from the loop, or from history's threads
+// when a task is handed out.
+class Matching : public services::MatchingService {
+ public:
+  // Before any other call: history and matching need each other.
+  virtual void SetHistory(services::HistoryService* history) = 0;
+};
+
+// `loop` must outlive it and run on until it has been destroyed; polls still open then are answered
+// empty.
+std::unique_ptr<Matching> MakeMatching(runtime::Loop& loop, Options options);
+
+}  // namespace perdure::matching

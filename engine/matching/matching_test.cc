@@ -1,0 +1,526 @@
+#include "matching/matching.h"
+
+#include "base/errors.h"
+#include "gtest/gtest.h"
+#include "runtime/manual_loop.h"
+#include "services/unimplemented_history.h"
+#include "temporal/api/errordetails/v1/message.pb.h"
+
+namespace perdure::matching {
+namespace {
+
+namespace api = temporal::api::workflowservice::v1;
+namespace enums = temporal::api::enums::v1;
+
+// Starts every task at once, unless told otherwise.
+class FakeHistory final : public services::UnimplementedHistory {
+ public:
+  void RecordWorkflowTaskStarted(
+      services::TaskKey task, services::Poller poller,
+      services::Reply<api::PollWorkflowTaskQueueResponse> reply) override {
+    Record(std::move(task), std::move(poller), std::move(reply));
+  }
+  void RecordActivityTaskStarted(
+      services::TaskKey task, services::Poller poller,
+      services::Reply<api::PollActivityTaskQueueResponse> reply) override {
+    Record(std::move(task), std::move(poller), std::move(reply));
+  }
+  void StickyWorkerUnavailable(services::TaskKey task) override {
+    sticky_unavailable_.push_back(task.workflow_id);
+  }
+  void PushOutstandingTasks(services::NamespacePtr name_space, std::string task_queue,
+                            bool activities) override {
+    pushed_.push_back(absl::StrCat(task_queue, activities ? " activities" : " workflows"));
+  }
+
+  std::vector<std::string> started_;                           // "workflow@queue", in order
+  std::vector<std::string> request_ids_;                       // of every attempt
+  std::map<std::string, std::vector<absl::Status>> refusals_;  // taken from the front, by workflow
+  std::vector<std::string> sticky_unavailable_;
+  std::vector<std::string> pushed_;
+
+ private:
+  template <class Response>
+  void Record(services::TaskKey task, services::Poller poller, services::Reply<Response> reply) {
+    request_ids_.push_back(poller.request_id);
+    auto& refusals = refusals_[task.workflow_id];
+    if (!refusals.empty()) {
+      const absl::Status status = refusals.front();
+      refusals.erase(refusals.begin());
+      return std::move(reply)(status);
+    }
+    started_.push_back(absl::StrCat(task.workflow_id, "@", poller.task_queue));
+    Response response;
+    response.set_task_token(task.workflow_id);
+    std::move(reply)(std::move(response));
+  }
+};
+
+// What a poll was answered; empty token: no task.
+template <class Response>
+using Answer = std::shared_ptr<std::optional<Response>>;
+
+class MatchingTest : public testing::Test {
+ protected:
+  MatchingTest() { Restart(Options()); }
+  ~MatchingTest() override {
+    matching_.reset();
+    loop_.RunReady();
+  }
+
+  void Restart(Options options) {
+    matching_ = MakeMatching(loop_, options);
+    matching_->SetHistory(&history_);
+    auto name_space = std::make_shared<services::Namespace>();
+    name_space->number = base::NamespaceNumber(1);
+    name_space->id = "namespace-id";
+    name_space->name = "default";
+    name_space_ = name_space;
+  }
+
+  struct PollOptions {
+    std::string sticky_normal_name;  // set: the queue is sticky
+    std::string instance_key;
+    std::string identity = "worker";
+    std::optional<double> rate;
+    absl::Duration timeout = absl::Seconds(60);
+    std::shared_ptr<services::Cancellation> cancellation;
+  };
+  services::CallContext Context(const PollOptions& options) {
+    services::CallContext context;
+    context.deadline = loop_.Now() + options.timeout;
+    context.cancellation = options.cancellation;
+    return context;
+  }
+  Answer<api::PollWorkflowTaskQueueResponse> PollWorkflow(const std::string& queue,
+                                                          const PollOptions& options) {
+    api::PollWorkflowTaskQueueRequest request;
+    request.mutable_task_queue()->set_name(queue);
+    request.set_identity(options.identity);
+    request.set_worker_instance_key(options.instance_key);
+    if (!options.sticky_normal_name.empty()) {
+      request.mutable_task_queue()->set_kind(enums::TASK_QUEUE_KIND_STICKY);
+      request.mutable_task_queue()->set_normal_name(options.sticky_normal_name);
+    }
+    auto answer = std::make_shared<std::optional<api::PollWorkflowTaskQueueResponse>>();
+    matching_->PollWorkflowTaskQueue(Context(options), name_space_, request,
+                                     [answer](auto response) { *answer = *std::move(response); });
+    loop_.RunReady();
+    return answer;
+  }
+  Answer<api::PollWorkflowTaskQueueResponse> PollWorkflow(const std::string& queue) {
+    return PollWorkflow(queue, PollOptions());
+  }
+  Answer<api::PollActivityTaskQueueResponse> PollActivity(const std::string& queue,
+                                                          const PollOptions& options) {
+    api::PollActivityTaskQueueRequest request;
+    request.mutable_task_queue()->set_name(queue);
+    request.set_identity(options.identity);
+    request.set_worker_instance_key(options.instance_key);
+    if (options.rate.has_value()) {
+      request.mutable_task_queue_metadata()->mutable_max_tasks_per_second()->set_value(
+          *options.rate);
+    }
+    auto answer = std::make_shared<std::optional<api::PollActivityTaskQueueResponse>>();
+    matching_->PollActivityTaskQueue(Context(options), name_space_, request,
+                                     [answer](auto response) { *answer = *std::move(response); });
+    loop_.RunReady();
+    return answer;
+  }
+  Answer<api::PollActivityTaskQueueResponse> PollActivity(const std::string& queue) {
+    return PollActivity(queue, PollOptions());
+  }
+
+  void AddWorkflow(const std::string& id, const std::string& queue, int priority = 0) {
+    services::WorkflowTask task;
+    task.key.name_space = name_space_;
+    task.key.workflow_id = id;
+    task.task_queue = queue;
+    task.priority.set_priority_key(priority);
+    matching_->AddWorkflowTask(std::move(task));
+    loop_.RunReady();
+  }
+  void AddSticky(const std::string& id, const std::string& queue, const std::string& normal) {
+    services::WorkflowTask task;
+    task.key.name_space = name_space_;
+    task.key.workflow_id = id;
+    task.task_queue = queue;
+    task.is_sticky = true;
+    task.normal_task_queue = normal;
+    matching_->AddWorkflowTask(std::move(task));
+    loop_.RunReady();
+  }
+  void AddActivity(const std::string& id, const std::string& queue) {
+    services::ActivityTask task;
+    task.key.name_space = name_space_;
+    task.key.workflow_id = id;
+    task.task_queue = queue;
+    matching_->AddActivityTask(std::move(task));
+    loop_.RunReady();
+  }
+
+  using QueryAnswer = std::shared_ptr<std::optional<absl::StatusOr<api::QueryWorkflowResponse>>>;
+  QueryAnswer Query(const std::string& queue, bool is_sticky = false,
+                    std::shared_ptr<services::Cancellation> cancellation = nullptr) {
+    services::QueryTask task;
+    task.name_space = name_space_;
+    task.workflow_id = "w";
+    task.task_queue = queue;
+    task.is_sticky = is_sticky;
+    task.query.set_query_type("state");
+    task.response.set_previous_started_event_id(3);
+    auto answer = std::make_shared<std::optional<absl::StatusOr<api::QueryWorkflowResponse>>>();
+    services::CallContext context;
+    context.deadline = loop_.Now() + absl::Seconds(10);
+    context.cancellation = std::move(cancellation);
+    matching_->Query(context, std::move(task),
+                     [answer](auto response) { *answer = std::move(response); });
+    loop_.RunReady();
+    return answer;
+  }
+  absl::Status RespondQuery(const std::string& token, bool is_failed = false) {
+    api::RespondQueryTaskCompletedRequest request;
+    request.set_task_token(token);
+    request.set_completed_type(is_failed ? enums::QUERY_RESULT_TYPE_FAILED
+                                         : enums::QUERY_RESULT_TYPE_ANSWERED);
+    request.mutable_query_result()->add_payloads()->set_data("42");
+    request.set_error_message("no such query");
+    absl::Status status;
+    matching_->RespondQueryTaskCompleted({}, name_space_, request,
+                                         [&status](auto response) { status = response.status(); });
+    loop_.RunReady();
+    return status;
+  }
+
+  api::DescribeTaskQueueResponse Describe(const std::string& queue, enums::TaskQueueType type) {
+    api::DescribeTaskQueueRequest request;
+    request.mutable_task_queue()->set_name(queue);
+    request.set_task_queue_type(type);
+    request.set_report_stats(true);
+    request.set_report_config(true);
+    request.set_include_task_queue_status(true);
+    api::DescribeTaskQueueResponse result;
+    matching_->DescribeTaskQueue({}, name_space_, request,
+                                 [&result](auto response) { result = *std::move(response); });
+    loop_.RunReady();
+    return result;
+  }
+  void ShutdownWorker(const std::string& sticky, const std::string& key) {
+    api::ShutdownWorkerRequest request;
+    request.set_sticky_task_queue(sticky);
+    request.set_worker_instance_key(key);
+    request.set_identity("worker");
+    matching_->ShutdownWorker({}, name_space_, request, [](auto response) {});
+    loop_.RunReady();
+  }
+
+  template <class Response>
+  static bool IsEmpty(const Answer<Response>& answer) {
+    return answer->has_value() && (*answer)->task_token().empty();
+  }
+
+  runtime::ManualLoop loop_;
+  FakeHistory history_;
+  services::NamespacePtr name_space_;
+  std::unique_ptr<Matching> matching_;
+};
+
+TEST_F(MatchingTest, AWaitingPollMeetsATaskAtOnce) {
+  const auto poll = PollWorkflow("q");
+  EXPECT_FALSE(poll->has_value());
+  AddWorkflow("w", "q");
+  ASSERT_TRUE(poll->has_value());
+  EXPECT_EQ((*poll)->task_token(), "w");
+}
+
+TEST_F(MatchingTest, HeldTasksGoInOrderOfPriorityThenArrival) {
+  AddWorkflow("late", "q", 5);
+  AddWorkflow("first", "q");
+  AddWorkflow("second", "q", 3);
+  AddWorkflow("urgent", "q", 1);
+  for (int i = 0; i < 4; ++i) PollWorkflow("q");
+  EXPECT_EQ(history_.started_,
+            (std::vector<std::string>{"urgent@q", "first@q", "second@q", "late@q"}));
+}
+
+TEST_F(MatchingTest, KindsAndNamesAreSeparateQueues) {
+  AddWorkflow("w", "q");
+  const auto activity = PollActivity("q");
+  const auto other = PollWorkflow("other");
+  EXPECT_FALSE(activity->has_value());
+  EXPECT_FALSE(other->has_value());
+}
+
+TEST_F(MatchingTest, APollEndsEmptyASecondBeforeItsDeadline) {
+  PollOptions options;
+  options.timeout = absl::Seconds(11);
+  const auto poll = PollWorkflow("q", options);
+  loop_.Advance(absl::Milliseconds(9999));
+  EXPECT_FALSE(poll->has_value());
+  loop_.Advance(absl::Milliseconds(1));
+  EXPECT_TRUE(IsEmpty(poll));
+}
+
+TEST_F(MatchingTest, APollEndsEmptyAfterAMinuteAtMost) {
+  PollOptions options;
+  options.timeout = absl::InfiniteDuration();
+  const auto poll = PollActivity("q", options);
+  loop_.Advance(absl::Seconds(59));
+  EXPECT_FALSE(poll->has_value());
+  loop_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(IsEmpty(poll));
+}
+
+TEST_F(MatchingTest, ACancelledPollLosesNoTask) {
+  PollOptions options;
+  options.cancellation = std::make_shared<services::Cancellation>();
+  const auto gone = PollWorkflow("q", options);
+  options.cancellation->Cancel();  // Its removal is posted behind the task.
+  services::WorkflowTask task;
+  task.key.name_space = name_space_;
+  task.key.workflow_id = "w";
+  task.task_queue = "q";
+  matching_->AddWorkflowTask(std::move(task));
+  loop_.RunReady();
+  EXPECT_TRUE(history_.started_.empty());
+  const auto poll = PollWorkflow("q");
+  EXPECT_EQ(history_.started_, std::vector<std::string>{"w@q"});
+}
+
+TEST_F(MatchingTest, AStaleTaskIsDroppedAndThePollGoesOn) {
+  history_.refusals_["stale"] = {base::NotFound("gone")};
+  history_.refusals_["taken"] = {absl::AlreadyExistsError("taken")};
+  AddWorkflow("stale", "q");
+  AddWorkflow("taken", "q");
+  const auto poll = PollWorkflow("q");
+  EXPECT_FALSE(poll->has_value());
+  AddWorkflow("good", "q");
+  EXPECT_EQ((*poll)->task_token(), "good");
+}
+
+TEST_F(MatchingTest, AnUnavailableHistoryIsAskedAgainWithTheSameRequestId) {
+  history_.refusals_["w"] = {base::Unavailable("moving"), base::Unavailable("moving")};
+  AddWorkflow("w", "q");
+  const auto poll = PollWorkflow("q");
+  loop_.Advance(absl::Seconds(1));
+  ASSERT_TRUE(poll->has_value());
+  EXPECT_EQ((*poll)->task_token(), "w");
+  ASSERT_EQ(history_.request_ids_.size(), 3u);
+  EXPECT_EQ(history_.request_ids_[0], history_.request_ids_[2]);
+}
+
+TEST_F(MatchingTest, ATaskWhosePollEndsDuringRetriesIsPutBack) {
+  history_.refusals_["w"] = {base::Unavailable("moving")};
+  PollOptions options;
+  options.cancellation = std::make_shared<services::Cancellation>();
+  AddWorkflow("w", "q");
+  const auto gone = PollWorkflow("q", options);
+  history_.refusals_["w"] = {base::Unavailable("moving")};
+  options.cancellation->Cancel();
+  loop_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(IsEmpty(gone));
+  PollWorkflow("q");
+  EXPECT_EQ(history_.started_, std::vector<std::string>{"w@q"});
+}
+
+TEST_F(MatchingTest, AStickyTaskWithoutItsWorkerGoesToTheNormalQueueAtOnce) {
+  const auto poll = PollWorkflow("normal");
+  AddSticky("w", "sticky", "normal");
+  EXPECT_EQ(history_.sticky_unavailable_, std::vector<std::string>{"w"});
+  EXPECT_EQ(history_.started_, std::vector<std::string>{"w@normal"});
+}
+
+TEST_F(MatchingTest, AStickyQueueIsGoodForTenSecondsAfterAPoll) {
+  PollOptions sticky;
+  sticky.sticky_normal_name = "normal";
+  PollWorkflow("sticky", sticky);
+  AddSticky("first", "sticky", "normal");
+  EXPECT_EQ(history_.started_, std::vector<std::string>{"first@sticky"});
+  loop_.Advance(absl::Milliseconds(9999));
+  AddSticky("second", "sticky", "normal");
+  EXPECT_TRUE(history_.sticky_unavailable_.empty());
+  // Held there until the worker has been away for ten seconds.
+  const auto poll = PollWorkflow("normal");
+  loop_.Advance(absl::Milliseconds(1));
+  EXPECT_EQ(history_.sticky_unavailable_, std::vector<std::string>{"second"});
+  EXPECT_EQ(history_.started_.back(), "second@normal");
+}
+
+TEST_F(MatchingTest, ShutdownWorkerEndsItsPollsAndRetiresItsStickyQueue) {
+  PollOptions mine;
+  mine.instance_key = "k1";
+  PollOptions sticky = mine;
+  sticky.sticky_normal_name = "q";
+  PollOptions others;
+  others.instance_key = "k2";
+  const auto normal_poll = PollWorkflow("q", mine);
+  const auto sticky_poll = PollWorkflow("sticky", sticky);
+  const auto activity_poll = PollActivity("q", mine);
+  const auto other_poll = PollWorkflow("q", others);
+  ShutdownWorker("sticky", "k1");
+  EXPECT_TRUE(IsEmpty(normal_poll));
+  EXPECT_TRUE(IsEmpty(sticky_poll));
+  EXPECT_TRUE(IsEmpty(activity_poll));
+  EXPECT_FALSE(other_poll->has_value());
+  EXPECT_TRUE(IsEmpty(PollWorkflow("q", mine)));  // A late one.
+  AddSticky("w", "sticky", "q");
+  EXPECT_EQ((*other_poll)->task_token(), "w");
+}
+
+TEST_F(MatchingTest, WorkersLimitTheRateOfTheirQueue) {
+  PollOptions limited;
+  limited.rate = 2;
+  for (int i = 0; i < 20; ++i) AddActivity(absl::StrCat("a", i), "q");
+  for (int i = 0; i < 20; ++i) PollActivity("q", limited);
+  const size_t burst = history_.started_.size();
+  EXPECT_LE(burst, 3u);
+  EXPECT_GE(burst, 1u);
+  loop_.Advance(absl::Seconds(3));
+  EXPECT_EQ(history_.started_.size(), burst + 6);
+}
+
+TEST_F(MatchingTest, ARateOfZeroStopsTheQueueUntilItIsRaised) {
+  PollOptions stopped;
+  stopped.rate = 0;
+  AddActivity("a", "q");
+  const auto poll = PollActivity("q", stopped);
+  loop_.Advance(absl::Seconds(30));
+  EXPECT_TRUE(history_.started_.empty());
+  PollActivity("q");  // The last poll decides: it sets no limit.
+  EXPECT_EQ((*poll)->task_token(), "a");
+}
+
+TEST_F(MatchingTest, TheConfiguredRateWinsAndIsDescribed) {
+  api::UpdateTaskQueueConfigRequest request;
+  request.set_task_queue("q");
+  request.set_task_queue_type(enums::TASK_QUEUE_TYPE_ACTIVITY);
+  request.mutable_update_queue_rate_limit()->mutable_rate_limit()->set_requests_per_second(7);
+  request.mutable_update_queue_rate_limit()->set_reason("calm");
+  matching_->UpdateTaskQueueConfig({}, name_space_, request, [](auto response) {
+    ASSERT_TRUE(response.ok());
+    EXPECT_EQ(response->config().queue_rate_limit().metadata().reason(), "calm");
+  });
+  PollOptions limited;
+  limited.rate = 2;
+  PollActivity("q", limited);
+  const auto description = Describe("q", enums::TASK_QUEUE_TYPE_ACTIVITY);
+  EXPECT_EQ(description.effective_rate_limit().requests_per_second(), 7);
+  EXPECT_EQ(description.effective_rate_limit().rate_limit_source(), enums::RATE_LIMIT_SOURCE_API);
+  EXPECT_EQ(description.config().queue_rate_limit().rate_limit().requests_per_second(), 7);
+}
+
+TEST_F(MatchingTest, DescribesPollersAndBacklog) {
+  PollWorkflow("q");
+  loop_.Advance(absl::Minutes(2));
+  AddWorkflow("a", "q");
+  AddWorkflow("b", "q", 1);
+  loop_.Advance(absl::Seconds(2));
+  const auto description = Describe("q", enums::TASK_QUEUE_TYPE_WORKFLOW);
+  ASSERT_EQ(description.pollers_size(), 1);
+  EXPECT_EQ(description.pollers(0).identity(), "worker");
+  EXPECT_EQ(description.pollers(0).rate_per_second(), 100'000);
+  EXPECT_EQ(description.stats().approximate_backlog_count(), 2);
+  EXPECT_EQ(description.stats().approximate_backlog_age().seconds(), 2);
+  EXPECT_GT(description.stats().tasks_add_rate(), 0);
+  EXPECT_EQ(description.stats_by_priority_key().at(1).approximate_backlog_count(), 1);
+  EXPECT_EQ(description.task_queue_status().backlog_count_hint(), 2);
+  loop_.Advance(absl::Minutes(4));
+  EXPECT_EQ(Describe("q", enums::TASK_QUEUE_TYPE_WORKFLOW).pollers_size(), 0);
+}
+
+TEST_F(MatchingTest, AFullQueueDropsAndAsksAgainWhenDrained) {
+  Options options;
+  options.tasks_per_queue_max = 2;
+  matching_.reset();
+  Restart(options);
+  for (const char* id : {"a", "b", "c"}) AddWorkflow(id, "q");
+  EXPECT_EQ(Describe("q", enums::TASK_QUEUE_TYPE_WORKFLOW).stats().approximate_backlog_count(), 3);
+  PollWorkflow("q");
+  EXPECT_TRUE(history_.pushed_.empty());
+  PollWorkflow("q");
+  EXPECT_EQ(history_.pushed_, std::vector<std::string>{"q workflows"});
+}
+
+TEST_F(MatchingTest, IdleQueuesAreForgotten) {
+  PollWorkflow("q");
+  loop_.Advance(absl::Minutes(8));
+  EXPECT_EQ(loop_.NextTimer(), absl::InfiniteFuture());
+}
+
+TEST_F(MatchingTest, TellsTheWorkerToScale) {
+  const auto idle = PollWorkflow("q");
+  loop_.Advance(absl::Seconds(5));
+  AddWorkflow("w", "q");
+  EXPECT_EQ((*idle)->poller_scaling_decision().poll_request_delta_suggestion(), -1);
+  for (int i = 0; i < 5; ++i) AddWorkflow(absl::StrCat("w", i), "q");
+  loop_.Advance(absl::Seconds(1));
+  const auto busy = PollWorkflow("q");
+  EXPECT_EQ((*busy)->poller_scaling_decision().poll_request_delta_suggestion(), 1);
+  EXPECT_EQ((*busy)->backlog_count_hint(), 4);
+}
+
+TEST_F(MatchingTest, AQueryGoesToAWorkerAndItsAnswerBack) {
+  const auto poll = PollWorkflow("q");
+  const auto answer = Query("q");
+  ASSERT_TRUE(poll->has_value());
+  EXPECT_EQ((*poll)->query().query_type(), "state");
+  EXPECT_EQ((*poll)->previous_started_event_id(), 3);
+  EXPECT_FALSE(answer->has_value());
+  EXPECT_TRUE(RespondQuery((*poll)->task_token()).ok());
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((**answer)->query_result().payloads(0).data(), "42");
+  EXPECT_EQ(RespondQuery((*poll)->task_token()).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(MatchingTest, AFailedQueryCarriesItsDetail) {
+  const auto poll = PollWorkflow("q");
+  const auto answer = Query("q");
+  EXPECT_TRUE(RespondQuery((*poll)->task_token(), true).ok());
+  ASSERT_TRUE(answer->has_value());
+  temporal::api::errordetails::v1::QueryFailedFailure detail;
+  EXPECT_EQ((*answer)->status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(base::GetDetail((*answer)->status(), detail));
+}
+
+TEST_F(MatchingTest, QueriesEndWithTheirCaller) {
+  const auto nobody = Query("q");
+  loop_.Advance(absl::Seconds(9));
+  ASSERT_TRUE(nobody->has_value());
+  EXPECT_EQ((*nobody)->status().code(), absl::StatusCode::kFailedPrecondition);
+  const auto poll = PollWorkflow("q");
+  const auto unanswered = Query("q");
+  loop_.Advance(absl::Seconds(10));
+  ASSERT_TRUE(unanswered->has_value());
+  EXPECT_EQ((*unanswered)->status().code(), absl::StatusCode::kDeadlineExceeded);
+  auto cancellation = std::make_shared<services::Cancellation>();
+  const auto cancelled = Query("q", false, cancellation);
+  cancellation->Cancel();
+  loop_.RunReady();
+  EXPECT_EQ((*cancelled)->status().code(), absl::StatusCode::kCancelled);
+  const auto later = PollWorkflow("q");
+  EXPECT_FALSE(later->has_value());
+}
+
+TEST_F(MatchingTest, AQueryToAStickyWorkerThatIsAwayFailsAtOnce) {
+  const auto answer = Query("sticky", true);
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->status(), base::Unavailable("sticky worker unavailable"));
+}
+
+TEST_F(MatchingTest, ForgedQueryTokensAreRefused) {
+  EXPECT_EQ(RespondQuery("\xff\xff").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(RespondQuery("").code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(MatchingTest, DrainEndsEverything) {
+  const auto poll = PollWorkflow("q");
+  const auto query = Query("other");
+  matching_->Drain();
+  loop_.RunReady();
+  EXPECT_TRUE(IsEmpty(poll));
+  EXPECT_EQ((*query)->status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(IsEmpty(PollWorkflow("q")));
+}
+
+}  // namespace
+}  // namespace perdure::matching

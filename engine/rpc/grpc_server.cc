@@ -1,0 +1,140 @@
+#include "rpc/grpc_server.h"
+
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "grpc/reflection/v1alpha/reflection.pb.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "rpc/stream_service.h"
+#include "rpc/tag.h"
+#include "rpc/unary_service.h"
+#include "rpc/wire.h"
+
+namespace perdure::rpc {
+namespace {
+
+std::vector<const google::protobuf::ServiceDescriptor*> UnaryServices() {
+  auto services = TemporalServices();
+  services.push_back(
+      grpc::health::v1::HealthCheckRequest::descriptor()->file()->FindServiceByName("Health"));
+  return services;
+}
+
+std::vector<std::string> ServiceNames() {
+  std::vector<std::string> names = {
+      grpc::reflection::v1::ServerReflectionRequest::descriptor()->file()->service(0)->full_name(),
+      grpc::reflection::v1alpha::ServerReflectionRequest::descriptor()
+          ->file()
+          ->service(0)
+          ->full_name()};
+  for (const auto* service : UnaryServices()) names.push_back(service->full_name());
+  return names;
+}
+
+// Clients ping as they please: SDKs do so every ten seconds, idle or not.
+void SetKeepalive(grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+}
+
+class RealGrpcServer final : public GrpcServer {
+ public:
+  RealGrpcServer(services::RpcHandler& handler, Health& health, RpcObserver* observer)
+      : methods_(UnaryServices()),
+        reflection_(ServiceNames()),
+        dispatcher_(handler, health, observer),
+        unary_(methods_, dispatcher_, open_calls_),
+        streams_(reflection_, health, open_calls_) {}
+
+  ~RealGrpcServer() override { Shutdown(absl::ZeroDuration()); }
+
+  absl::Status Listen(const GrpcOptions& options) {
+    CaptureProtobufComplaints();
+    grpc::ServerBuilder builder;
+    const bool is_v6 = absl::StrContains(options.ip, ":");
+    const std::string address = is_v6 ? absl::StrCat("[", options.ip, "]:", options.port)
+                                      : absl::StrCat(options.ip, ":", options.port);
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+    builder.SetMaxReceiveMessageSize(static_cast<int>(options.receive_size_max));
+    builder.SetMaxSendMessageSize(-1);
+    // Two servers on one port must fail, not share it.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    SetKeepalive(builder);
+    builder.RegisterService(&unary_);
+    builder.RegisterAsyncGenericService(&streams_.generic());
+    for (int i = 0; i < options.threads; ++i) queues_.push_back(builder.AddCompletionQueue());
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || port_ == 0) {
+      return base::Unavailable(absl::StrCat("can't listen on ", address, "; is it in use?"));
+    }
+    for (auto& queue : queues_) {
+      unary_.Listen(*queue);
+      streams_.Listen(*queue);
+      threads_.emplace_back([&queue = *queue] { Serve(queue); });
+    }
+    return absl::OkStatus();
+  }
+
+  int port() const override { return port_; }
+
+  void Shutdown(absl::Duration grace) override {
+    if (is_shut_down_) return;
+    is_shut_down_ = true;
+    open_calls_.Stop();
+    streams_.Stop();
+    if (server_ != nullptr) {
+      server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(grace));
+    }
+    // A call that was cancelled still gets its answer, which must not meet a queue that is gone.
+    open_calls_.AwaitNone(absl::InfiniteDuration());
+    for (auto& queue : queues_) queue->Shutdown();
+    if (threads_.empty()) {
+      for (auto& queue : queues_) Serve(*queue);
+    }
+    for (auto& thread : threads_) thread.join();
+  }
+
+ private:
+  static void Serve(grpc::ServerCompletionQueue& queue) {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue.Next(&tag, &ok)) static_cast<Tag*>(tag)->Complete(ok);
+  }
+
+  const MethodTable methods_;
+  const Reflection reflection_;
+  const Dispatcher dispatcher_;
+  OpenCalls open_calls_;
+  UnaryService unary_;
+  StreamService streams_;
+  int port_ = 0;
+  bool is_shut_down_ = false;
+  // Queues must outlive the server, and threads end before either goes.
+  std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcOptions& options,
+                                                              services::RpcHandler& handler,
+                                                              Health& health,
+                                                              RpcObserver* observer) {
+  auto server = std::make_unique<RealGrpcServer>(handler, health, observer);
+  const absl::Status listening = server->Listen(options);
+  if (!listening.ok()) return listening;
+  return server;
+}
+
+}  // namespace perdure::rpc

@@ -1,0 +1,42 @@
+// The few streaming methods (server reflection, health watch) and the answer to methods that do not
+// exist, over gRPC's generic service. Internal to rpc/.
+#pragma once
+
+#include <memory>
+#include <set>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "grpcpp/completion_queue.h"
+#include "grpcpp/generic/async_generic_service.h"
+#include "rpc/health.h"
+#include "rpc/open_calls.h"
+#include "rpc/reflection.h"
+
+namespace perdure::rpc {
+
+class StreamCall;
+
+// Thread-safe. Outlives its calls, as UnaryService does.
+class StreamService {
+ public:
+  StreamService(const Reflection& reflection, Health& health, OpenCalls& open_calls)
+      : reflection_(reflection), health_(health), open_calls_(open_calls) {}
+
+  grpc::AsyncGenericService& generic() { return generic_; }
+  void Listen(grpc::ServerCompletionQueue& queue);
+  // Ends all streams.
+  void Stop();
+
+ private:
+  friend class StreamCall;
+
+  const Reflection& reflection_;
+  Health& health_;
+  OpenCalls& open_calls_;
+  grpc::AsyncGenericService generic_;
+  absl::Mutex mutex_;
+  std::set<StreamCall*> calls_ ABSL_GUARDED_BY(mutex_);  // only walked to end them all
+};
+
+}  // namespace perdure::rpc
