@@ -53,6 +53,11 @@ function(perdure_module)
   # Each header must compile alone (target headers_alone; part of ./dev check).
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.h)
   foreach(header IN LISTS headers)
+    # A folder below with a CMakeLists.txt of its own is another module.
+    get_filename_component(header_folder ${header} DIRECTORY)
+    if(header_folder AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${header_folder}/CMakeLists.txt)
+      continue()
+    endif()
     string(MAKE_C_IDENTIFIER ${header} id)
     set(unit ${CMAKE_CURRENT_BINARY_DIR}/alone/${id}.cc)
     file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${folder}/${header}\"\n")

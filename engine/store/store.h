@@ -1,6 +1,14 @@
 // The store, in the engine's terms: what PostgreSQL, SQLite and the simulated store all do, held to
 // by one contract suite (store/contract.h). See ARCHITECTURE.md, "Store".
 //
+// What a caller may rely on beside each call's own words:
+//  - Times are kept to the microsecond and rounded down.
+//  - A run lives in the shard `base::ShardOf(namespace_number, workflow_id)`; another one is refused
+//    with INVALID_ARGUMENT. Run ids are UUIDs, ids and names are UTF-8 without NUL.
+//  - A commit that contradicts what is stored changes nothing: FAILED_PRECONDITION for a run that
+//    does not exist or a journal sequence that is not the next one, ALREADY_EXISTS for a second
+//    current run or a number given out twice.
+//
 // Every call is asynchronous and thread-safe: it returns at once and its callback runs later,
 // exactly once, on a thread of the store's own (simulated: on the simulation's loop). Callbacks
 // must not block: post to a loop. Calls still open when the store is destroyed are answered
@@ -211,6 +219,16 @@ struct Incarnation {
   bool is_fenced = false;
 };
 
+// What the store has done since it was opened. Exact once the calls counted have been answered.
+struct StoreStatistics {
+  int64_t batches = 0;       // CommitBatches that were committed
+  int64_t transactions = 0;  // transactions they were grouped into; batches / transactions = grouping
+  int64_t statements = 0;    // statements run for them
+  int64_t rows_written = 0;  // rows inserted, updated or deleted for them
+  int64_t failed_batches = 0;
+  int64_t reads = 0;  // all other calls answered
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -250,7 +268,7 @@ class Store {
   virtual void ListNamespaces(Result<std::vector<NamespaceRow>> result) = 0;
   // Assigns the number. ALREADY_EXISTS if the name is taken.
   virtual void CreateNamespace(NamespaceRow row, Result<NamespaceRow> result) = 0;
-  // Compares `version`, then stores with version + 1; ABORTED detail-less FAILED_PRECONDITION on
+  // Compares `version`, then stores with version + 1; FAILED_PRECONDITION on a
   // mismatch, ALREADY_EXISTS if a new name is taken.
   virtual void UpdateNamespace(NamespaceRow row, Result<NamespaceRow> result) = 0;
   virtual void DeleteNamespace(NamespaceNumber number, Done done) = 0;
@@ -278,10 +296,14 @@ class Store {
   // all the shards that `claimant` owns afterwards.
   virtual void ClaimShards(IncarnationId claimant, std::vector<ShardId> shards,
                            Result<std::vector<ShardOwner>> result) = 0;
+  // Every shard that has an owner. `last_number` is left 0: only a claim needs it.
   virtual void ListShards(Result<std::vector<ShardOwner>> result) = 0;
 
   // One round trip, for health checks.
   virtual void Ping(Done done) = 0;
+
+  // Thread-safe; costs nothing.
+  virtual StoreStatistics statistics() const { return {}; }
 };
 
 }  // namespace perdure::store

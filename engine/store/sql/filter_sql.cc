@@ -1,0 +1,280 @@
+#include "store/sql/filter_sql.h"
+
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
+#include "query/strings.h"
+#include "query/tokens.h"
+#include "store/sql/attributes.h"
+
+namespace perdure::store::sql {
+namespace {
+
+using query::Expression;
+using query::Field;
+using query::Operator;
+using query::Type;
+using query::Value;
+
+// The columns of the system fields. Run ids are kept in binary and compared in text.
+std::string SystemColumn(const std::string& name, Dialect dialect) {
+  const bool is_postgres = dialect == Dialect::kPostgres;
+  if (name == "WorkflowId") return "workflow_id";
+  if (name == "RunId") {
+    // A UUID's text orders and compares as its bytes do.
+    return is_postgres ? "(run_id::text COLLATE \"C\")" : "run_id_text(run_id)";
+  }
+  if (name == "WorkflowType") return "workflow_type";
+  if (name == "TaskQueue") return "task_queue";
+  if (name == "ExecutionStatus") return "status";
+  if (name == "StartTime") return "start_time_us";
+  if (name == "ExecutionTime") return "execution_time_us";
+  if (name == "CloseTime") return "close_time_us";
+  if (name == "HistoryLength") return "history_length";
+  if (name == "HistorySizeBytes") return "history_size_bytes";
+  if (name == "StateTransitionCount") return "state_transition_count";
+  if (name == "ExecutionDuration") return "((close_time_us - execution_time_us) * 1000)";
+  if (name == "ParentWorkflowId") return "parent_workflow_id";
+  if (name == "ParentRunId") return "parent_run_id";
+  if (name == "RootWorkflowId") return "root_workflow_id";
+  return "root_run_id";
+}
+
+// Names are checked when they are registered (CheckAttributeName) and the predefined ones are ours;
+// doubling quotes keeps even others harmless.
+std::string AttributeColumn(const std::string& name, Type type, Dialect dialect) {
+  const std::string key =
+      absl::StrReplaceAll(AttributeKey(name, type), {{"'", "''"}, {"\"", "_"}, {"\\", "_"}});
+  if (dialect == Dialect::kSqlite) {
+    return absl::StrCat("json_extract(attributes, '$.\"", key, "\"')");
+  }
+  switch (type) {
+    case Type::kText:
+    case Type::kKeyword:
+      return absl::StrCat("((attributes ->> '", key, "') COLLATE \"C\")");
+    case Type::kInt:
+    case Type::kDatetime:
+      return absl::StrCat("((attributes ->> '", key, "')::bigint)");
+    case Type::kDouble:
+      return absl::StrCat("((attributes ->> '", key, "')::double precision)");
+    case Type::kBool:
+      return absl::StrCat("((attributes ->> '", key, "')::boolean)");
+    case Type::kKeywordList:
+      return absl::StrCat("(attributes -> '", key, "')");
+  }
+  return "NULL";
+}
+
+const char* ComparisonSymbol(Operator op) {
+  switch (op) {
+    case Operator::kEqual:
+      return " = ";
+    case Operator::kNotEqual:
+      return " <> ";
+    case Operator::kLess:
+      return " < ";
+    case Operator::kLessOrEqual:
+      return " <= ";
+    case Operator::kGreater:
+      return " > ";
+    case Operator::kGreaterOrEqual:
+      return " >= ";
+    case Operator::kIn:
+    case Operator::kNotIn:
+    case Operator::kBetween:
+    case Operator::kNotBetween:
+    case Operator::kStartsWith:
+    case Operator::kNotStartsWith:
+    case Operator::kIsNull:
+    case Operator::kIsNotNull:
+      break;
+  }
+  return " = ";
+}
+
+bool IsNegated(Operator op) {
+  return op == Operator::kNotEqual || op == Operator::kNotIn || op == Operator::kNotBetween ||
+         op == Operator::kNotStartsWith;
+}
+
+class Compiler {
+ public:
+  Compiler(base::NamespaceNumber namespace_number, Dialect dialect, int first_parameter)
+      : namespace_number_(namespace_number), dialect_(dialect), next_parameter_(first_parameter) {}
+
+  // The parser bounds the depth (query/parser.h).
+  std::string Compile(const Expression& expression) {
+    switch (expression.kind) {
+      case Expression::Kind::kAnd:
+        return Join(expression, " AND ");
+      case Expression::Kind::kOr:
+        return Join(expression, " OR ");
+      case Expression::Kind::kNot:
+        return absl::StrCat("(NOT ", Compile(*expression.operands[0]), ")");
+      case Expression::Kind::kComparison:
+        return Comparison(expression);
+    }
+    return "FALSE";
+  }
+
+  std::vector<Value> TakeParameters() { return std::move(parameters_); }
+
+ private:
+  std::string Join(const Expression& expression, const char* separator) {
+    std::vector<std::string> parts;
+    for (const auto& operand : expression.operands) parts.push_back(Compile(*operand));
+    return absl::StrCat("(", absl::StrJoin(parts, separator), ")");
+  }
+
+  std::string Comparison(const Expression& e) {
+    const std::string column = e.field.is_system
+                                   ? SystemColumn(e.field.name, dialect_)
+                                   : AttributeColumn(e.field.name, e.field.type, dialect_);
+    if (e.op == Operator::kIsNull) return absl::StrCat("(", column, " IS NULL)");
+    if (e.op == Operator::kIsNotNull) return absl::StrCat("(", column, " IS NOT NULL)");
+    if (e.field.type == Type::kKeywordList) return ListMembership(e, column);
+    if (e.field.type == Type::kText) return TextMatch(e, column);
+    switch (e.op) {
+      case Operator::kIn:
+      case Operator::kNotIn:
+        return In(e, column);
+      case Operator::kBetween:
+      case Operator::kNotBetween: {
+        const std::string from = Bind(e.values[0]);
+        const std::string to = Bind(e.values[1]);
+        return Negatable(e, absl::StrCat(Operand(e, column), " BETWEEN ", from, " AND ", to));
+      }
+      case Operator::kStartsWith:
+      case Operator::kNotStartsWith:
+        return Negatable(e, StartsWith(column, std::get<std::string>(e.values[0])));
+      case Operator::kEqual:
+        if (e.field.is_system && e.field.name == "WorkflowId") return WorkflowIs(e);
+        break;
+      case Operator::kNotEqual:
+      case Operator::kLess:
+      case Operator::kLessOrEqual:
+      case Operator::kGreater:
+      case Operator::kGreaterOrEqual:
+      case Operator::kIsNull:
+      case Operator::kIsNotNull:
+        break;
+    }
+    return absl::StrCat("(", Operand(e, column), ComparisonSymbol(e.op), Bind(e.values[0]), ")");
+  }
+
+  // An integer compared with a fraction compares as a double in every store.
+  std::string Operand(const Expression& e, const std::string& column) const {
+    const bool has_fraction = std::any_of(e.values.begin(), e.values.end(), [](const Value& value) {
+      return std::holds_alternative<double>(value);
+    });
+    if (e.field.type != Type::kInt || !has_fraction) return column;
+    return absl::StrCat("CAST(", column,
+                        dialect_ == Dialect::kPostgres ? " AS double precision)" : " AS REAL)");
+  }
+
+  std::string Negatable(const Expression& e, const std::string& clause) const {
+    return absl::StrCat(IsNegated(e.op) ? "(NOT (" : "((", clause, "))");
+  }
+
+  std::string In(const Expression& e, const std::string& column) {
+    std::vector<std::string> places;
+    for (const Value& value : e.values) places.push_back(Bind(value));
+    return Negatable(e, absl::StrCat(Operand(e, column), " IN (", absl::StrJoin(places, ", "), ")"));
+  }
+
+  // A range, so that an index can serve it.
+  std::string StartsWith(const std::string& column, const std::string& prefix) {
+    const std::string end = query::PrefixEnd(prefix);
+    std::string clause = absl::StrCat(column, " >= ", Bind(prefix));
+    if (!end.empty()) absl::StrAppend(&clause, " AND ", column, " < ", Bind(end));
+    return clause;
+  }
+
+  // The shard is known from the workflow id, so the clustering key helps on a distributed database.
+  std::string WorkflowIs(const Expression& e) {
+    const std::string& id = std::get<std::string>(e.values[0]);
+    const int64_t shard = base::ShardOf(namespace_number_, id).value();
+    const std::string place = Bind(id);
+    return absl::StrCat("(workflow_id = ", place, " AND shard_id = ", Bind(shard), ")");
+  }
+
+  std::string ListMembership(const Expression& e, const std::string& column) {
+    std::vector<std::string> places;
+    for (const Value& value : e.values) places.push_back(Bind(value));
+    const std::string all = absl::StrJoin(places, ", ");
+    if (dialect_ == Dialect::kPostgres) {
+      return Negatable(e, absl::StrCat(column, " ?| ARRAY[", all, "]"));
+    }
+    // EXISTS is never null, a comparison with null must be.
+    const std::string member =
+        absl::StrCat("EXISTS (SELECT 1 FROM json_each(", column, ") WHERE value IN (", all, "))");
+    return absl::StrCat("(CASE WHEN ", column, " IS NOT NULL THEN ", Negatable(e, member), " END)");
+  }
+
+  std::string TextMatch(const Expression& e, const std::string& column) {
+    const std::vector<std::string> tokens =
+        query::Tokenize(std::get<std::string>(e.values[0]));
+    if (dialect_ == Dialect::kSqlite) {
+      const std::string place = Bind(absl::StrJoin(tokens, " "));
+      return Negatable(e, absl::StrCat("has_any_token(", column, ", ", place, ")"));
+    }
+    std::vector<std::string> places;
+    for (const std::string& token : tokens) places.push_back(Bind(token));
+    return Negatable(e, absl::StrCat("text_tokens(", column, ") && ARRAY[",
+                                     absl::StrJoin(places, ", "), "]::text[]"));
+  }
+
+  std::string Bind(const Value& value) {
+    Value bound = value;
+    if (const auto* time = std::get_if<absl::Time>(&value)) bound = absl::ToUnixMicros(*time);
+    const size_t kind = bound.index();
+    parameters_.push_back(std::move(bound));
+    const int number = next_parameter_++;
+    if (dialect_ == Dialect::kSqlite) return absl::StrCat("?", number);
+    const char* type = kind == Value(false).index()         ? "boolean"
+                       : kind == Value(int64_t{0}).index()  ? "bigint"
+                       : kind == Value(double{0}).index()   ? "double precision"
+                                                            : "text";
+    return absl::StrCat("$", number, "::", type);
+  }
+
+  base::NamespaceNumber namespace_number_;
+  Dialect dialect_;
+  int next_parameter_;
+  std::vector<Value> parameters_;
+};
+
+}  // namespace
+
+SqlFilter CompileFilter(const Expression* filter, base::NamespaceNumber namespace_number,
+                        Dialect dialect, int first_parameter) {
+  if (filter == nullptr) return SqlFilter{"TRUE", {}};
+  Compiler compiler(namespace_number, dialect, first_parameter);
+  std::string where = compiler.Compile(*filter);
+  return SqlFilter{std::move(where), compiler.TakeParameters()};
+}
+
+std::string GroupExpression(const std::string& field_name, Dialect dialect) {
+  if (query::SystemFields().count(field_name) > 0) return SystemColumn(field_name, dialect);
+  return AttributeColumn(field_name, Type::kKeyword, dialect);
+}
+
+std::string CreateAttributeIndex(const std::string& name, Type type, Dialect dialect,
+                                 const std::string& options) {
+  const bool is_word_index = type == Type::kText || type == Type::kKeywordList;
+  if (dialect == Dialect::kSqlite && is_word_index) return "";
+  const std::string column = AttributeColumn(name, type, dialect);
+  const std::string start = absl::StrCat("CREATE INDEX ", options, " ",
+                                         AttributeIndexName(name, type), " ON visibility ");
+  const std::string where = absl::StrCat(" WHERE ", column, " IS NOT NULL");
+  if (type == Type::kText) {
+    return absl::StrCat(start, "USING gin (text_tokens(", column, "))", where);
+  }
+  if (type == Type::kKeywordList) return absl::StrCat(start, "USING gin (", column, ")", where);
+  return absl::StrCat(start, "(namespace_number, ", column, ")", where);
+}
+
+}  // namespace perdure::store::sql

@@ -1,0 +1,283 @@
+#include "store/sqlite/sqlite_store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "store/checks.h"
+#include "store/sql/migrations.h"
+#include "store/sqlite/reads.h"
+#include "store/sqlite/registry.h"
+#include "store/sqlite/statements.h"
+#include "store/sqlite/worker.h"
+
+namespace perdure::store::sqlite {
+namespace {
+
+// Holds `<file>.lock` while it lives; the OS lets go of it when the process ends, however it ends.
+class FileLock {
+ public:
+  static absl::StatusOr<std::unique_ptr<FileLock>> Take(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (descriptor < 0) {
+      return base::FailedPrecondition(
+          absl::StrCat("cannot open ", path, ": ", std::strerror(errno)));
+    }
+    std::unique_ptr<FileLock> lock(new FileLock(descriptor));
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
+    return base::FailedPrecondition(
+        absl::StrCat("another server has the database open (", path, " is locked)"));
+  }
+  ~FileLock() { ::close(descriptor_); }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  const int descriptor_;
+};
+
+absl::Status Migrate(Connection& connection) {
+  const std::vector<sql::Migration> migrations = sql::SqliteMigrations();
+  absl::Status status = connection.Execute("BEGIN EXCLUSIVE");
+  if (!status.ok()) return status;
+  int64_t version = 0;
+  {
+    Query query(connection, "PRAGMA user_version", Query::Lifetime::kOnce);
+    if (query.Next()) version = query.Int64(0);
+    status = query.status();
+  }
+  if (status.ok()) status = sql::CheckSchemaVersion(version, migrations);
+  for (const sql::Migration& migration : migrations) {
+    if (!status.ok()) break;
+    if (migration.version <= version) continue;
+    status = connection.Execute(
+        absl::StrCat(migration.sql, "\nPRAGMA user_version = ", migration.version));
+  }
+  if (status.ok()) status = connection.Execute("COMMIT");
+  if (!status.ok()) (void)connection.Execute("ROLLBACK");
+  return status;
+}
+
+// Thread-safe: it only hands work to its workers.
+class SqliteStore final : public Store {
+ public:
+  // Without readers the writer's connection serves all.
+  SqliteStore(std::unique_ptr<FileLock> lock, std::unique_ptr<Connection> writer,
+              std::unique_ptr<Connection> run_reader, std::unique_ptr<Connection> list_reader)
+      : lock_(std::move(lock)) {
+    if (list_reader) list_reader_ = std::make_unique<Worker>(std::move(list_reader), counters_);
+    if (run_reader) run_reader_ = std::make_unique<Worker>(std::move(run_reader), counters_);
+    writer_ = std::make_unique<Worker>(std::move(writer), counters_);
+  }
+
+  void Commit(CommitBatch batch, Done done) override {
+    writer_->Commit(std::move(batch), std::move(done));
+  }
+
+  void LoadExecution(NamespaceNumber namespace_number, WorkflowId workflow_id,
+                     std::optional<RunId> run_id, Result<LoadedExecution> result) override {
+    Ask(RunReader(), std::move(result),
+        [namespace_number, workflow_id = std::move(workflow_id),
+         run_id = std::move(run_id)](Connection& connection) {
+          return sqlite::LoadExecution(connection, namespace_number, workflow_id, run_id);
+        });
+  }
+  void ReadJournal(JournalRange range, Result<std::vector<JournalEntry>> result) override {
+    Ask(RunReader(), std::move(result), [range](Connection& connection) {
+      return sqlite::ReadJournal(connection, range);
+    });
+  }
+  void DueExecutions(std::vector<ShardId> shards, absl::Time until, int64_t limit,
+                     Result<std::vector<DueExecution>> result) override {
+    Ask(RunReader(), std::move(result),
+        [shards = std::move(shards), until, limit](Connection& connection) {
+          return sqlite::DueExecutions(connection, shards, until, limit);
+        });
+  }
+  void EarliestWake(std::vector<ShardId> shards,
+                    Result<std::optional<absl::Time>> result) override {
+    Ask(RunReader(), std::move(result), [shards = std::move(shards)](Connection& connection) {
+      return sqlite::EarliestWake(connection, shards);
+    });
+  }
+  void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,
+                       Result<std::vector<DueExecution>> result) override {
+    Ask(ListReader(), std::move(result), [namespace_number, limit](Connection& connection) {
+      return sqlite::RunsOfNamespace(connection, namespace_number, limit);
+    });
+  }
+
+  void List(ListQuery query, Result<ListPage> result) override {
+    Ask(ListReader(), std::move(result), [query = std::move(query)](Connection& connection) {
+      return sqlite::List(connection, query);
+    });
+  }
+  void Count(CountQuery query, Result<CountResult> result) override {
+    Ask(ListReader(), std::move(result), [query = std::move(query)](Connection& connection) {
+      return sqlite::Count(connection, query);
+    });
+  }
+
+  void ListNamespaces(Result<std::vector<NamespaceRow>> result) override {
+    Ask(*writer_, std::move(result), sqlite::ListNamespaces);
+  }
+  void CreateNamespace(NamespaceRow row, Result<NamespaceRow> result) override {
+    Ask(*writer_, std::move(result), [row = std::move(row)](Connection& connection) {
+      return sqlite::CreateNamespace(connection, row);
+    });
+  }
+  void UpdateNamespace(NamespaceRow row, Result<NamespaceRow> result) override {
+    Ask(*writer_, std::move(result), [row = std::move(row)](Connection& connection) {
+      return sqlite::UpdateNamespace(connection, row);
+    });
+  }
+  void DeleteNamespace(NamespaceNumber number, Done done) override {
+    Ask(*writer_, std::move(done), [number](Connection& connection) {
+      return sqlite::DeleteNamespace(connection, number);
+    });
+  }
+  void ListSearchAttributes(Result<std::vector<SearchAttributeRow>> result) override {
+    Ask(*writer_, std::move(result), sqlite::ListSearchAttributes);
+  }
+  void AddSearchAttribute(SearchAttributeRow row, Done done) override {
+    Ask(*writer_, std::move(done), [row = std::move(row)](Connection& connection) {
+      return sqlite::AddSearchAttribute(connection, row);
+    });
+  }
+  void RemoveSearchAttribute(SearchAttributeRow row, Done done) override {
+    Ask(*writer_, std::move(done), [row = std::move(row)](Connection& connection) {
+      return sqlite::RemoveSearchAttribute(connection, row);
+    });
+  }
+  void GetSetting(std::string key, Result<std::optional<std::string>> result) override {
+    Ask(*writer_, std::move(result), [key = std::move(key)](Connection& connection) {
+      return sqlite::GetSetting(connection, key);
+    });
+  }
+  void PutSettingIfAbsent(std::string key, std::string value,
+                          Result<std::string> result) override {
+    Ask(*writer_, std::move(result),
+        [key = std::move(key), value = std::move(value)](Connection& connection) {
+          return sqlite::PutSettingIfAbsent(connection, key, value);
+        });
+  }
+
+  void RegisterIncarnation(std::string node_name, std::string address,
+                           Result<IncarnationId> result) override {
+    Ask(*writer_, std::move(result),
+        [node_name = std::move(node_name), address = std::move(address)](Connection& connection) {
+          return sqlite::RegisterIncarnation(connection, node_name, address);
+        });
+  }
+  void Heartbeat(IncarnationId incarnation, Done done) override {
+    Ask(*writer_, std::move(done), [incarnation](Connection& connection) {
+      return sqlite::Heartbeat(connection, incarnation);
+    });
+  }
+  void ListIncarnations(Result<std::vector<Incarnation>> result) override {
+    Ask(*writer_, std::move(result), sqlite::ListIncarnations);
+  }
+  void Fence(IncarnationId incarnation, Done done) override {
+    Ask(*writer_, std::move(done), [incarnation](Connection& connection) {
+      return sqlite::Fence(connection, incarnation);
+    });
+  }
+  void ClaimShards(IncarnationId claimant, std::vector<ShardId> shards,
+                   Result<std::vector<ShardOwner>> result) override {
+    Ask(*writer_, std::move(result),
+        [claimant, shards = std::move(shards)](Connection& connection) {
+          return sqlite::ClaimShards(connection, claimant, shards);
+        });
+  }
+  void ListShards(Result<std::vector<ShardOwner>> result) override {
+    Ask(*writer_, std::move(result), sqlite::ListShards);
+  }
+
+  void Ping(Done done) override {
+    Ask(*writer_, std::move(done), [](Connection& connection) {
+      Query query(connection, kPing);
+      return query.Run();
+    });
+  }
+
+  StoreStatistics statistics() const override {
+    StoreStatistics statistics;
+    statistics.batches = counters_.batches;
+    statistics.transactions = counters_.transactions;
+    statistics.statements = counters_.statements;
+    statistics.rows_written = counters_.rows_written;
+    statistics.failed_batches = counters_.failed_batches;
+    statistics.reads = counters_.reads;
+    return statistics;
+  }
+
+ private:
+  Worker& RunReader() { return run_reader_ ? *run_reader_ : *writer_; }
+  Worker& ListReader() { return list_reader_ ? *list_reader_ : *writer_; }
+
+  template <class Answer, class Body>
+  void Ask(Worker& worker, Answer answer, Body body) {
+    worker.Post([this, answer = std::move(answer), body = std::move(body)](
+                    Connection* connection) mutable {
+      if (connection == nullptr) return std::move(answer)(ClosedError());
+      auto result = body(*connection);
+      counters_.reads += 1;
+      std::move(answer)(std::move(result));
+    });
+  }
+
+  const std::unique_ptr<FileLock> lock_;
+  Counters counters_;
+  // Destroyed in reverse order: the writer first, so that a callback may still ask a reader.
+  std::unique_ptr<Worker> list_reader_;
+  std::unique_ptr<Worker> run_reader_;
+  std::unique_ptr<Worker> writer_;
+};
+
+absl::StatusOr<std::unique_ptr<Connection>> OpenReader(const SqliteOptions& options) {
+  // Read-write: a read-only connection cannot recover the log of a server that was killed.
+  auto connection = Connection::Open(options.file, Connection::Access::kReadWrite);
+  if (!connection.ok()) return connection;
+  const absl::Status status = (*connection)->Execute("PRAGMA query_only = on");
+  if (!status.ok()) return status;
+  return connection;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(SqliteOptions options) {
+  std::unique_ptr<FileLock> lock;
+  if (!options.file.empty()) {
+    auto taken = FileLock::Take(absl::StrCat(options.file, ".lock"));
+    if (!taken.ok()) return taken.status();
+    lock = *std::move(taken);
+  }
+  auto writer = Connection::Open(options.file, Connection::Access::kReadWrite);
+  if (!writer.ok()) return writer.status();
+  absl::Status status = (*writer)->Execute(absl::StrCat(
+      "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA wal_autocheckpoint = ",
+      options.log_pages_max, "; PRAGMA cache_size = -", options.cache_size_bytes / 1024));
+  if (status.ok()) status = Migrate(**writer);
+  if (!status.ok()) return status;
+  std::unique_ptr<Connection> run_reader;
+  std::unique_ptr<Connection> list_reader;
+  if (!options.file.empty()) {
+    for (std::unique_ptr<Connection>* reader : {&run_reader, &list_reader}) {
+      auto opened = OpenReader(options);
+      if (!opened.ok()) return opened.status();
+      *reader = *std::move(opened);
+    }
+  }
+  return std::make_unique<SqliteStore>(std::move(lock), *std::move(writer), std::move(run_reader),
+                                       std::move(list_reader));
+}
+
+}  // namespace perdure::store::sqlite

@@ -1,0 +1,118 @@
+#include "store/sqlite/statements.h"
+
+namespace perdure::store::sqlite {
+
+Sql kIncarnationIsFenced = "SELECT is_fenced FROM incarnations WHERE id = ?1";
+
+Sql kInsertExecution =
+    "INSERT INTO executions (shard_id, number, namespace_number, workflow_id, run_id, is_current,"
+    " is_closed, wake_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+Sql kSetCurrent = "UPDATE executions SET is_current = ?3 WHERE shard_id = ?1 AND number = ?2";
+Sql kSetWakeAt = "UPDATE executions SET wake_at_us = ?3 WHERE shard_id = ?1 AND number = ?2";
+Sql kSetIsClosed = "UPDATE executions SET is_closed = ?3 WHERE shard_id = ?1 AND number = ?2";
+Sql kExecutionExists = "SELECT 1 FROM executions WHERE shard_id = ?1 AND number = ?2";
+Sql kLastSequence =
+    "SELECT sequence FROM journal WHERE shard_id = ?1 AND number = ?2"
+    " ORDER BY sequence DESC LIMIT 1";
+Sql kInsertJournal =
+    "INSERT INTO journal (shard_id, number, sequence, record) VALUES (?1, ?2, ?3, ?4)";
+Sql kPutSnapshot =
+    "INSERT INTO snapshots (shard_id, number, sequence, state) VALUES (?1, ?2, ?3, ?4)"
+    " ON CONFLICT DO UPDATE SET sequence = excluded.sequence, state = excluded.state";
+Sql kPutVisibility =
+    "INSERT INTO visibility (shard_id, number, namespace_number, workflow_id, run_id, status,"
+    " start_time_us, execution_time_us, close_time_us, history_length, history_size_bytes,"
+    " state_transition_count, workflow_type, task_queue, parent_workflow_id, parent_run_id,"
+    " root_workflow_id, root_run_id, attributes, memo)"
+    " SELECT shard_id, number, namespace_number, workflow_id, run_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+    " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17"
+    " FROM executions WHERE shard_id = ?1 AND number = ?2"
+    " ON CONFLICT DO UPDATE SET status = excluded.status, start_time_us = excluded.start_time_us,"
+    " execution_time_us = excluded.execution_time_us, close_time_us = excluded.close_time_us,"
+    " history_length = excluded.history_length, history_size_bytes = excluded.history_size_bytes,"
+    " state_transition_count = excluded.state_transition_count,"
+    " workflow_type = excluded.workflow_type, task_queue = excluded.task_queue,"
+    " parent_workflow_id = excluded.parent_workflow_id, parent_run_id = excluded.parent_run_id,"
+    " root_workflow_id = excluded.root_workflow_id, root_run_id = excluded.root_run_id,"
+    " attributes = excluded.attributes, memo = excluded.memo";
+Sql kRaiseLastNumber =
+    "UPDATE shards SET last_number = ?2 WHERE shard_id = ?1 AND last_number < ?2"
+    " AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.shard_id = ?1 AND e.number > ?2)";
+Sql kEraseJournal = "DELETE FROM journal WHERE shard_id = ?1 AND number = ?2";
+Sql kEraseSnapshot = "DELETE FROM snapshots WHERE shard_id = ?1 AND number = ?2";
+Sql kEraseVisibility = "DELETE FROM visibility WHERE shard_id = ?1 AND number = ?2";
+Sql kEraseExecution = "DELETE FROM executions WHERE shard_id = ?1 AND number = ?2";
+
+// The index executions_workflow keys a current run by zeros and any other by its run id.
+Sql kSelectCurrent =
+    "SELECT number, run_id, is_current, is_closed, wake_at_us FROM executions"
+    " WHERE shard_id = ?1 AND namespace_number = ?2 AND workflow_id = ?3 AND"
+    " (CASE WHEN is_current THEN x'00000000000000000000000000000000' ELSE run_id END)"
+    " = x'00000000000000000000000000000000'";
+Sql kSelectRun =
+    "SELECT number, run_id, is_current, is_closed, wake_at_us FROM executions"
+    " WHERE shard_id = ?1 AND namespace_number = ?2 AND workflow_id = ?3 AND run_id = ?4 AND"
+    " (CASE WHEN is_current THEN x'00000000000000000000000000000000' ELSE run_id END)"
+    " IN (x'00000000000000000000000000000000', ?4)";
+Sql kSelectSnapshot = "SELECT sequence, state FROM snapshots WHERE shard_id = ?1 AND number = ?2";
+Sql kSelectTail =
+    "SELECT sequence, record FROM journal WHERE shard_id = ?1 AND number = ?2 AND sequence > ?3"
+    " ORDER BY sequence";
+Sql kJournalForward =
+    "SELECT sequence, record FROM journal WHERE shard_id = ?1 AND number = ?2"
+    " AND sequence BETWEEN ?3 AND ?4 ORDER BY sequence LIMIT ?5";
+Sql kJournalBackward =
+    "SELECT sequence, record FROM journal WHERE shard_id = ?1 AND number = ?2"
+    " AND sequence BETWEEN ?3 AND ?4 ORDER BY sequence DESC LIMIT ?5";
+// One server owns every shard of a SQLite file, so the order of wake times serves better than one
+// by shard; the + keeps the planner from thinking otherwise.
+Sql kDueExecutions =
+    "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
+    " FROM executions WHERE wake_at_us IS NOT NULL AND wake_at_us <= ?2"
+    " AND +shard_id IN (SELECT value FROM json_each(?1)) ORDER BY wake_at_us, shard_id, number"
+    " LIMIT ?3";
+Sql kEarliestWake =
+    "SELECT wake_at_us FROM executions WHERE wake_at_us IS NOT NULL"
+    " AND +shard_id IN (SELECT value FROM json_each(?1)) ORDER BY wake_at_us LIMIT 1";
+Sql kRunsOfNamespace =
+    "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
+    " FROM executions WHERE namespace_number = ?1 LIMIT ?2";
+
+Sql kSelectNamespaces = "SELECT number, id, name, data, version FROM namespaces ORDER BY number";
+Sql kInsertNamespace =
+    "INSERT INTO namespaces (id, name, data, version) VALUES (?1, ?2, ?3, 1)"
+    " ON CONFLICT DO NOTHING";
+Sql kUpdateNamespace =
+    "UPDATE namespaces SET name = ?3, data = ?4, version = version + 1"
+    " WHERE number = ?1 AND version = ?2";
+Sql kNamespaceVersion = "SELECT id, version FROM namespaces WHERE number = ?1";
+Sql kDeleteNamespace = "DELETE FROM namespaces WHERE number = ?1";
+Sql kDeleteNamespaceAttributes = "DELETE FROM search_attributes WHERE namespace_number = ?1";
+Sql kSelectAttributes =
+    "SELECT namespace_number, name, type FROM search_attributes ORDER BY namespace_number, name";
+Sql kSelectAttribute =
+    "SELECT type FROM search_attributes WHERE namespace_number = ?1 AND name = ?2";
+Sql kInsertAttribute =
+    "INSERT INTO search_attributes (namespace_number, name, type) VALUES (?1, ?2, ?3)";
+Sql kDeleteAttribute = "DELETE FROM search_attributes WHERE namespace_number = ?1 AND name = ?2";
+Sql kAttributeUses = "SELECT count(*) FROM search_attributes WHERE name = ?1 AND type = ?2";
+Sql kSelectSetting = "SELECT value FROM settings WHERE key = ?1";
+Sql kInsertSetting = "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
+Sql kInsertIncarnation =
+    "INSERT INTO incarnations (node_name, address, heartbeat_at_us) VALUES (?1, ?2, ?3)";
+Sql kHeartbeat = "UPDATE incarnations SET heartbeat_at_us = ?2 WHERE id = ?1 AND NOT is_fenced";
+Sql kSelectIncarnations =
+    "SELECT id, node_name, address, heartbeat_at_us, is_fenced FROM incarnations ORDER BY id";
+Sql kFence = "UPDATE incarnations SET is_fenced = 1 WHERE id = ?1";
+Sql kClaimShards =
+    "UPDATE shards SET owner = ?1 WHERE shard_id IN (SELECT value FROM json_each(?2))"
+    " AND (owner IS NULL OR owner IN (SELECT id FROM incarnations WHERE is_fenced))";
+Sql kOwnedShards =
+    "SELECT s.shard_id, s.owner, max(s.last_number, coalesce((SELECT max(e.number)"
+    " FROM executions e WHERE e.shard_id = s.shard_id), 0))"
+    " FROM shards s WHERE s.owner = ?1 ORDER BY s.shard_id";
+Sql kSelectShards = "SELECT shard_id, owner FROM shards WHERE owner IS NOT NULL ORDER BY shard_id";
+Sql kPing = "SELECT 1";
+
+}  // namespace perdure::store::sqlite

@@ -1,0 +1,32 @@
+// Every statement that the SQLite store runs, but for what the filter compiler writes.
+#pragma once
+
+#include "absl/strings/string_view.h"
+
+namespace perdure::store::sqlite {
+
+using Sql = const absl::string_view;
+
+// Commits.
+extern Sql kIncarnationIsFenced;
+extern Sql kInsertExecution, kSetCurrent, kSetWakeAt, kSetIsClosed, kExecutionExists;
+extern Sql kLastSequence, kInsertJournal, kPutSnapshot, kPutVisibility;
+extern Sql kRaiseLastNumber, kEraseJournal, kEraseSnapshot, kEraseVisibility, kEraseExecution;
+
+// Runs.
+extern Sql kSelectCurrent, kSelectRun, kSelectSnapshot, kSelectTail;
+extern Sql kJournalForward, kJournalBackward;
+extern Sql kDueExecutions, kEarliestWake, kRunsOfNamespace;
+
+// Registry.
+extern Sql kSelectNamespaces, kInsertNamespace, kUpdateNamespace, kNamespaceVersion,
+    kDeleteNamespace, kDeleteNamespaceAttributes;
+extern Sql kSelectAttributes, kSelectAttribute, kInsertAttribute, kDeleteAttribute, kAttributeUses;
+extern Sql kSelectSetting, kInsertSetting;
+
+// Ownership.
+extern Sql kInsertIncarnation, kHeartbeat, kSelectIncarnations, kFence;
+extern Sql kClaimShards, kOwnedShards, kSelectShards;
+extern Sql kPing;
+
+}  // namespace perdure::store::sqlite
