@@ -1,0 +1,152 @@
+#include "server/server.h"
+
+#include <cstdio>
+#include <fstream>
+
+#include "gtest/gtest.h"
+#include "httplib.h"
+#include "server/command_line.h"
+
+namespace perdure::server {
+namespace {
+
+using google::protobuf::Message;
+
+// Answers everything with a default response.
+class StubCore final : public Core, public services::RpcHandler {
+ public:
+  explicit StubCore(bool& drained) : drained_(drained) {}
+  services::RpcHandler& handler() override { return *this; }
+  void Drain(absl::AnyInvocable<void() &&> done) override {
+    drained_ = true;
+    std::move(done)();
+  }
+  void Call(const google::protobuf::MethodDescriptor& method, services::CallContext context,
+            std::unique_ptr<Message> request,
+            services::Reply<std::unique_ptr<Message>> reply) override {
+    const auto* prototype =
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(method.output_type());
+    std::move(reply)(std::unique_ptr<Message>(prototype->New()));
+  }
+
+ private:
+  bool& drained_;
+};
+
+ServerOptions AnyPorts() {
+  ServerOptions options;
+  options.port = 0;
+  options.http_port = 0;
+  options.metrics_port = 0;
+  return options;
+}
+
+TEST(Server, ProbesTellItsStateThroughItsLife) {
+  base::Metrics metrics;
+  rpc::Health health;
+  auto server = Server::Listen(AnyPorts(), metrics, health);
+  ASSERT_TRUE(server.ok()) << server.status();
+  httplib::Client probes("127.0.0.1", (*server)->metrics_port());
+  httplib::Client api("127.0.0.1", (*server)->http_port());
+  EXPECT_EQ(probes.Get("/healthz")->status, 200);
+  EXPECT_EQ(probes.Get("/readyz")->status, 503);
+  EXPECT_EQ(probes.Get("/readyz")->body, "starting\n");
+  EXPECT_EQ(api.Get("/api/v1/system-info")->status, 503);
+  bool drained = false;
+  (*server)->Serve(std::make_unique<StubCore>(drained));
+  EXPECT_EQ(probes.Get("/readyz")->status, 200);
+  EXPECT_EQ(api.Get("/api/v1/system-info")->status, 200);
+  metrics.CounterOf("test_counter", "help").Add();
+  EXPECT_NE(probes.Get("/metrics")->body.find("test_counter 1"), std::string::npos);
+  EXPECT_EQ(probes.Get("/elsewhere")->status, 404);
+  (*server)->Stop();
+  EXPECT_TRUE(drained);
+}
+
+TEST(Server, APortInUseIsAnError) {
+  base::Metrics metrics;
+  rpc::Health health;
+  auto first = Server::Listen(AnyPorts(), metrics, health);
+  ASSERT_TRUE(first.ok());
+  ServerOptions options = AnyPorts();
+  options.port = (*first)->port();
+  EXPECT_FALSE(Server::Listen(options, metrics, health).ok());
+}
+
+TEST(CommandLine, TakesTheFlagsOfTheDevServer) {
+  const auto command = ParseServerCommand({"server",
+                                           "start-dev",
+                                           "--db-filename",
+                                           "x.db",
+                                           "--port",
+                                           "1234",
+                                           "--ip",
+                                           "localhost",
+                                           "--namespace",
+                                           "a",
+                                           "-n",
+                                           "b",
+                                           "--search-attribute",
+                                           "Color=Keyword",
+                                           "--headless",
+                                           "--ui-port",
+                                           "8233",
+                                           "--log-format",
+                                           "pretty",
+                                           "--log-level",
+                                           "error",
+                                           "--dynamic-config-value",
+                                           "limit.blobSize.error=1048576",
+                                           "--dynamic-config-value",
+                                           "frontend.unheardOf=true"});
+  ASSERT_EQ(command.action, ServerCommand::Action::kServe) << command.output;
+  EXPECT_EQ(command.options.db, "x.db");
+  EXPECT_EQ(command.options.port, 1234);
+  EXPECT_EQ(command.options.ip, "127.0.0.1");
+  EXPECT_EQ(command.options.namespaces, (std::vector<std::string>{"default", "a", "b"}));
+  EXPECT_EQ(command.options.search_attributes.at("Color"), 2);
+  EXPECT_EQ(command.options.settings.Int(base::SettingId::kBlobSizeLimit), 1 << 20);
+  ASSERT_EQ(command.warnings.size(), 1u);
+}
+
+TEST(CommandLine, RefusesWhatMakesNoSense) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"server", "start-dev", "--port", "99999"},
+           {"server", "start-dev", "--prot", "1"},
+           {"server", "start-dev", "--search-attribute", "Color=Colour"},
+           {"server", "start", "--config", "/does/not/exist.yaml"},
+           {"server"},
+       }) {
+    const auto command = ParseServerCommand(arguments);
+    EXPECT_EQ(command.action, ServerCommand::Action::kExit);
+    EXPECT_NE(command.exit_code, 0);
+    EXPECT_FALSE(command.output.empty());
+  }
+}
+
+TEST(Options, TheFileIsOverriddenByFlagsAndItsErrorsNameTheLine) {
+  const std::string path = testing::TempDir() + "perdure_options_test.yaml";
+  std::ofstream(path) << "port: 7000\nnamespaces: [x, y]\nsearch_attributes: {Size: Int}\n"
+                      << "blob_size_limit: 1MiB\n";
+  auto command = ParseServerCommand({"server", "config", "-c", path, "--port", "7001"});
+  ASSERT_EQ(command.action, ServerCommand::Action::kPrintConfig) << command.output;
+  EXPECT_EQ(command.options.port, 7001);
+  const std::string text = Describe(command.options);
+  EXPECT_NE(text.find("port: \"7001\"  # flag --port"), std::string::npos) << text;
+  EXPECT_NE(text.find("namespaces: \"default,x,y\"  # file"), std::string::npos) << text;
+  EXPECT_NE(text.find("blob_size_limit: \"1MiB\"  # file"), std::string::npos) << text;
+  std::ofstream(path) << "port: 7000\nblob_size_limt: 1\n";
+  command = ParseServerCommand({"server", "config", "-c", path});
+  EXPECT_NE(command.output.find(":2: "), std::string::npos) << command.output;
+  EXPECT_NE(command.output.find("blob_size_limit"), std::string::npos) << command.output;
+  std::remove(path.c_str());
+}
+
+TEST(Options, PasswordsAreNotShown) {
+  ServerOptions options;
+  options.db = "postgres://user:secret@host/db";
+  EXPECT_EQ(Describe(options).find("secret"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace perdure::server
