@@ -50,8 +50,9 @@ TEST(Output, ShowsWhatJsonPayloadsHold) {
   auto& binary = *response.mutable_query_result()->add_payloads();
   (*binary.mutable_metadata())["encoding"] = "binary/plain";
   binary.set_data("\x01");
-  EXPECT_EQ(ToJson(response).dump(),
-            R"({"queryResult":[{"left":3},{"metadata":{"encoding":"YmluYXJ5L3BsYWlu"},"data":"AQ=="}]})");
+  EXPECT_EQ(
+      ToJson(response).dump(),
+      R"({"queryResult":[{"left":3},{"metadata":{"encoding":"YmluYXJ5L3BsYWlu"},"data":"AQ=="}]})");
   EXPECT_EQ(PayloadsText(response.query_result()), "{\"left\": 3}, <binary/plain, 1 bytes>");
 }
 

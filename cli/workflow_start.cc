@@ -100,7 +100,7 @@ absl::Status FillPolicies(const StartFlags& flags, api::StartWorkflowExecutionRe
   return absl::OkStatus();
 }
 
-absl::Status FillPayloads(const StartFlags& flags, api::StartWorkflowExecutionRequest* request) {
+absl::Status FillContents(const StartFlags& flags, api::StartWorkflowExecutionRequest* request) {
   if (!flags.inputs.empty() || !flags.input_files.empty()) {
     absl::Status status = FillPayloads(flags.inputs, flags.input_files, request->mutable_input());
     if (!status.ok()) return status;
@@ -133,7 +133,7 @@ absl::StatusOr<temporal::api::common::v1::WorkflowExecution> Start(Client& clien
   if (flags.priority_key != 0) request.mutable_priority()->set_priority_key(flags.priority_key);
   absl::Status status = FillTimes(flags, &request);
   status.Update(FillPolicies(flags, &request));
-  status.Update(FillPayloads(flags, &request));
+  status.Update(FillContents(flags, &request));
   if (!status.ok()) return status;
   auto response = client.Call<api::StartWorkflowExecutionResponse>(
       kWorkflowService, "StartWorkflowExecution", request);
