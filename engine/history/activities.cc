@@ -11,7 +11,8 @@ namespace {
 using machines::ActivityAnswer;
 using perdure::internal::v1::TaskToken;
 
-// The by-id requests address the run instead of carrying a token; an empty run id means the current run.
+// The by-id requests address the run instead of carrying a token; an empty run id means the current
+// run.
 template <class Request>
 ActivityAnswer AnswerById(const Request& request) {
   ActivityAnswer answer;
@@ -32,8 +33,7 @@ absl::StatusOr<ActivityAnswer> AnswerByToken(const Request& request) {
 template <class Response>
 void Respond(Core& core, const NamespacePtr& name_space, const ActivityAnswer& answer,
              DecideOn decide, Reply<Response> reply) {
-  UpdateRun(core, name_space, answer.token.workflow_id(), answer.token.run_id(),
-            std::move(decide),
+  UpdateRun(core, name_space, answer.token.workflow_id(), answer.token.run_id(), std::move(decide),
             [reply = std::move(reply)](absl::Status status, const ExecutionPtr&) mutable {
               if (!status.ok()) return std::move(reply)(std::move(status));
               std::move(reply)(Response());
@@ -53,8 +53,8 @@ void Complete(Core& core, const NamespacePtr& name_space, const ActivityAnswer& 
 }
 
 template <class Request, class Response>
-void Fail(Core& core, const NamespacePtr& name_space, const ActivityAnswer& answer,
-          Request request, Reply<Response> reply) {
+void Fail(Core& core, const NamespacePtr& name_space, const ActivityAnswer& answer, Request request,
+          Reply<Response> reply) {
   Respond<Response>(
       core, name_space, answer,
       [answer, request = std::move(request)](const State& state, const machines::Context& context) {

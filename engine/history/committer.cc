@@ -69,9 +69,8 @@ void Committer::Flush() {
   ++batches_;
   flights_.push_back(batch);
   store_.Commit(std::move(commits), [this, batch](absl::Status status) {
-    loop_.Post([this, batch, status = std::move(status)]() mutable {
-      Done(batch, std::move(status));
-    });
+    loop_.Post(
+        [this, batch, status = std::move(status)]() mutable { Done(batch, std::move(status)); });
   });
 }
 
@@ -112,7 +111,8 @@ void Committer::Fail(const std::shared_ptr<Batch>& batch, const absl::Status& st
     }
   };
   take(*batch);
-  // What is queued may build on a state that never was, directly or by a run committed along with it.
+  // What is queued may build on a state that never was, directly or by a run committed along with
+  // it.
   take(queue_);
   queue_.clear();
   queued_.clear();

@@ -1,8 +1,8 @@
-// Pipelined group commit: takes all that is queued, over many runs and shards, writes it as one batch, then
-// releases what was held back for it, in order. ARCHITECTURE.md, "Commit path".
+// Pipelined group commit: takes all that is queued, over many runs and shards, writes it as one
+// batch, then releases what was held back for it, in order. ARCHITECTURE.md, "Commit path".
 //
-// Loop-bound. When a commit fails, the runs it touched are dropped from the cache, and everything queued or in
-// flight for them is answered UNAVAILABLE: nobody has seen anything of it.
+// Loop-bound. When a commit fails, the runs it touched are dropped from the cache, and everything
+// queued or in flight for them is answered UNAVAILABLE: nobody has seen anything of it.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,8 @@ class Committer {
 
   void set_incarnation(base::IncarnationId incarnation) { incarnation_ = incarnation; }
 
-  // The run's queued commit, to be filled; made if there is none yet. Valid until the next loop task.
+  // The run's queued commit, to be filled; made if there is none yet. Valid until the next loop
+  // task.
   struct Entry {
     ExecutionPtr execution;
     store::ExecutionCommit commit;
@@ -46,8 +47,8 @@ class Committer {
     std::vector<After> after;
   };
   Entry& Queue(const ExecutionPtr& execution);
-  // Runs that must be committed together with one that is queued are queued before the loop goes on: one
-  // batch takes the whole queue.
+  // Runs that must be committed together with one that is queued are queued before the loop goes
+  // on: one batch takes the whole queue.
 
   // Runs after everything queued so far for the run is committed; at once (posted) if nothing is.
   void AfterCommits(const ExecutionPtr& execution, After after);

@@ -31,7 +31,8 @@ void Delete(Core& core, CallContext context, NamespacePtr name_space,
   UpdateRun(
       core, name_space, request.workflow_execution().workflow_id(),
       request.workflow_execution().run_id(),
-      [](const State& state, const machines::Context& context) -> absl::StatusOr<machines::Decision> {
+      [](const State& state,
+         const machines::Context& context) -> absl::StatusOr<machines::Decision> {
         if (!state.IsRunning()) return machines::Decision();
         api::TerminateWorkflowExecutionRequest terminate;
         terminate.set_reason("Delete workflow execution");
@@ -62,12 +63,14 @@ void Options(Core& core, CallContext context, NamespacePtr name_space,
         if (run->state.info.has_versioning_override()) {
           *options->mutable_versioning_override() = run->state.info.versioning_override();
         }
-        if (run->state.info.has_priority()) *options->mutable_priority() = run->state.info.priority();
+        if (run->state.info.has_priority())
+          *options->mutable_priority() = run->state.info.priority();
         std::move(reply)(std::move(response));
       });
 }
 
-// --- Reset --------------------------------------------------------------------------------------------
+// --- Reset
+// --------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -127,14 +130,15 @@ void ReadLater(Core& core, const ResettingPtr& resetting, const std::string& run
               // A run that retention has taken has nothing left to reapply.
               if (!found.ok()) return ReadLater(core, resetting, "");
               const ExecutionPtr run = *found;
-              ReadAllEvents(core, run, 1, run->committed_next_event_id,
-                            [&core, resetting, run](absl::StatusOr<std::vector<HistoryEvent>> events) {
-                              if (!events.ok()) return Fail(resetting, events.status());
-                              for (HistoryEvent& event : *events) {
-                                resetting->input.later_events.push_back(std::move(event));
-                              }
-                              ReadLater(core, resetting, run->state.info.new_run_id());
-                            });
+              ReadAllEvents(
+                  core, run, 1, run->committed_next_event_id,
+                  [&core, resetting, run](absl::StatusOr<std::vector<HistoryEvent>> events) {
+                    if (!events.ok()) return Fail(resetting, events.status());
+                    for (HistoryEvent& event : *events) {
+                      resetting->input.later_events.push_back(std::move(event));
+                    }
+                    ReadLater(core, resetting, run->state.info.new_run_id());
+                  });
             });
 }
 
@@ -154,29 +158,28 @@ void Reset(Core& core, CallContext context, NamespacePtr name_space,
         if (!found.ok()) return Fail(resetting, found.status());
         resetting->base = *found;
         const ExecutionPtr base = *found;
-        core.With(resetting->name_space, base->workflow_id, "",
-                  [&core, resetting, base](absl::StatusOr<ExecutionPtr> current) {
-                    if (!current.ok()) return Fail(resetting, current.status());
-                    // The same request again: its run is there.
-                    if ((*current)->state.info.create_request_id() ==
-                        resetting->request.request_id()) {
-                      api::ResetWorkflowExecutionResponse response;
-                      response.set_run_id((*current)->run_id);
-                      return std::move(resetting->reply)(std::move(response));
-                    }
-                    // Everything up to now counts, committed before it is read.
-                    core.Flush(base, [&core, resetting, base](absl::Status status) {
-                      if (!status.ok()) return Fail(resetting, status);
-                      ReadAllEvents(
-                          core, base, 1, base->committed_next_event_id,
-                          [&core, resetting,
-                           base](absl::StatusOr<std::vector<HistoryEvent>> events) {
-                            if (!events.ok()) return Fail(resetting, events.status());
-                            resetting->input.base_events = *std::move(events);
-                            ReadLater(core, resetting, base->state.info.new_run_id());
-                          });
+        core.With(
+            resetting->name_space, base->workflow_id, "",
+            [&core, resetting, base](absl::StatusOr<ExecutionPtr> current) {
+              if (!current.ok()) return Fail(resetting, current.status());
+              // The same request again: its run is there.
+              if ((*current)->state.info.create_request_id() == resetting->request.request_id()) {
+                api::ResetWorkflowExecutionResponse response;
+                response.set_run_id((*current)->run_id);
+                return std::move(resetting->reply)(std::move(response));
+              }
+              // Everything up to now counts, committed before it is read.
+              core.Flush(base, [&core, resetting, base](absl::Status status) {
+                if (!status.ok()) return Fail(resetting, status);
+                ReadAllEvents(
+                    core, base, 1, base->committed_next_event_id,
+                    [&core, resetting, base](absl::StatusOr<std::vector<HistoryEvent>> events) {
+                      if (!events.ok()) return Fail(resetting, events.status());
+                      resetting->input.base_events = *std::move(events);
+                      ReadLater(core, resetting, base->state.info.new_run_id());
                     });
-                  });
+              });
+            });
       });
 }
 

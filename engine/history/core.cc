@@ -15,16 +15,16 @@ namespace perdure::history {
 namespace {
 
 absl::Status NotServing() {
-  return base::Unavailable("this server does not serve now: it is starting, on standby, or stopping");
+  return base::Unavailable(
+      "this server does not serve now: it is starting, on standby, or stopping");
 }
 
 absl::Status RunNotFound(const std::string& workflow_id, const std::string& run_id) {
   if (run_id.empty()) {
     return base::NotFound(absl::StrCat("workflow not found for ID: ", workflow_id));
   }
-  return base::NotFound(
-      absl::StrCat("workflow execution not found for workflow ID \"", workflow_id,
-                   "\" and run ID \"", run_id, "\""));
+  return base::NotFound(absl::StrCat("workflow execution not found for workflow ID \"", workflow_id,
+                                     "\" and run ID \"", run_id, "\""));
 }
 
 }  // namespace
@@ -102,7 +102,8 @@ machines::Context Core::ContextFor(const services::NamespacePtr& name_space) {
   return context;
 }
 
-// --- Loading ------------------------------------------------------------------------------------------
+// --- Loading
+// ------------------------------------------------------------------------------------------
 
 void Core::With(const services::NamespacePtr& name_space, const std::string& workflow_id,
                 const std::string& run_id, WithRun callback) {
@@ -157,8 +158,7 @@ void Core::Loaded(const services::NamespacePtr& name_space, const std::string& w
                     ? RunNotFound(workflow_id, run_id)
                     : loaded.status();
   } else {
-    const auto by_run =
-        by_run_.find(RunKey(name_space->number.value(), loaded->run_id.value()));
+    const auto by_run = by_run_.find(RunKey(name_space->number.value(), loaded->run_id.value()));
     if (by_run != by_run_.end()) {
       execution = by_run->second;
     } else {
@@ -169,8 +169,7 @@ void Core::Loaded(const services::NamespacePtr& name_space, const std::string& w
   if (is_new) {
     const ExecutionPtr& run = *execution;
     Adopt(run);
-    machines::Decision recovery =
-        machines::DecideRecovery(run->state, ContextFor(run->name_space));
+    machines::Decision recovery = machines::DecideRecovery(run->state, ContextFor(run->name_space));
     if (recovery.record.changes_size() > 0) {
       Apply(run, std::move(recovery), [](absl::Status) {});
     }
@@ -258,7 +257,8 @@ void Core::Drop(const ExecutionPtr& execution) {
   }
 }
 
-// --- Transitions --------------------------------------------------------------------------------------
+// --- Transitions
+// --------------------------------------------------------------------------------------
 
 void Core::KeepEvent(Execution& execution, const HistoryEvent& event) {
   execution.recent_events.push_back(std::make_shared<const HistoryEvent>(event));
@@ -268,8 +268,7 @@ void Core::KeepEvent(Execution& execution, const HistoryEvent& event) {
          execution.recent_events.front()->event_id() < execution.committed_next_event_id &&
          execution.recent_events.front()->event_id() <
              execution.state.info.last_task_started_event_id()) {
-    execution.recent_bytes -=
-        static_cast<int64_t>(execution.recent_events.front()->ByteSizeLong());
+    execution.recent_bytes -= static_cast<int64_t>(execution.recent_events.front()->ByteSizeLong());
     execution.recent_events.pop_front();
   }
 }
@@ -446,14 +445,14 @@ void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, Aft
            [](absl::Status) {});
   }
   ArmTimer(execution);
-  committer_->AfterCommits(
-      execution, [this, execution, effects, notices = std::move(decision.update_notices),
-                  after = std::move(after)](absl::Status status) mutable {
-        if (status.ok() && !execution->is_dropped) {
-          CarryOut(execution, effects, std::move(notices));
-        }
-        std::move(after)(std::move(status));
-      });
+  committer_->AfterCommits(execution,
+                           [this, execution, effects, notices = std::move(decision.update_notices),
+                            after = std::move(after)](absl::Status status) mutable {
+                             if (status.ok() && !execution->is_dropped) {
+                               CarryOut(execution, effects, std::move(notices));
+                             }
+                             std::move(after)(std::move(status));
+                           });
 }
 
 void Core::Flush(const ExecutionPtr& execution, After after) {

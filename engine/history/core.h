@@ -1,4 +1,5 @@
-// The heart of history: cached runs, transitions on them, and what follows from a transition once it is committed.
+// The heart of history: cached runs, transitions on them, and what follows from a transition once
+// it is committed.
 //
 // Loop-bound: every member is called on the loop. One Core serves all shards that its process owns.
 #pragma once
@@ -56,23 +57,25 @@ class Core {
   services::MatchingService& matching() { return *matching_; }
   Committer& committer() { return *committer_; }
 
-  // --- Runs -----------------------------------------------------------------------------------------------
+  // --- Runs
+  // -----------------------------------------------------------------------------------------------
   using WithRun = absl::AnyInvocable<void(absl::StatusOr<ExecutionPtr>) &&>;
-  // Calls back with the run, loaded if need be: at once if it is cached. Empty run id: the current run.
-  // NOT_FOUND with Temporal's text if there is none.
+  // Calls back with the run, loaded if need be: at once if it is cached. Empty run id: the current
+  // run. NOT_FOUND with Temporal's text if there is none.
   void With(const services::NamespacePtr& name_space, const std::string& workflow_id,
             const std::string& run_id, WithRun callback);
 
   machines::Context ContextFor(const services::NamespacePtr& name_space);
 
-  // Applies the decision to the run's state at once, queues its commit, and answers when all of it is durable
-  // (a lazy one: when what came before it is). The decision's new runs are created in the same commit.
+  // Applies the decision to the run's state at once, queues its commit, and answers when all of it
+  // is durable (a lazy one: when what came before it is). The decision's new runs are created in
+  // the same commit.
   using After = Committer::After;
   void Apply(const ExecutionPtr& execution, machines::Decision decision, After after);
   // Makes everything applied so far durable, lazy changes too.
   void Flush(const ExecutionPtr& execution, After after);
-  // Creates a run beside (or without) a transition of the current one: same commit. `current` may be null;
-  // `decision` is its transition.
+  // Creates a run beside (or without) a transition of the current one: same commit. `current` may
+  // be null; `decision` is its transition.
   ExecutionPtr Create(const services::NamespacePtr& name_space, const std::string& workflow_id,
                       machines::NewRun run, const ExecutionPtr& current, After after);
 
@@ -88,7 +91,9 @@ class Core {
   void RunDeadlines(const ExecutionPtr& execution);
   void ArmTimer(const ExecutionPtr& execution);
 
-  void WhenIdle(absl::AnyInvocable<void() &&> callback) { committer_->WhenIdle(std::move(callback)); }
+  void WhenIdle(absl::AnyInvocable<void() &&> callback) {
+    committer_->WhenIdle(std::move(callback));
+  }
   uint64_t NextWaiterId() { return ++last_waiter_id_; }
   // Wakes every long poll.
   void WakeAllWaiters();

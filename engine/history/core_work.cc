@@ -1,4 +1,5 @@
-// What a Core does by itself: tasks to matching, messages to other runs, deadlines, waking and evicting runs.
+// What a Core does by itself: tasks to matching, messages to other runs, deadlines, waking and
+// evicting runs.
 #include <algorithm>
 #include <utility>
 
@@ -12,7 +13,8 @@
 
 namespace perdure::history {
 
-// --- Tasks --------------------------------------------------------------------------------------------
+// --- Tasks
+// --------------------------------------------------------------------------------------------
 
 void Core::PushWorkflowTask(const ExecutionPtr& execution) {
   const State& state = execution->state;
@@ -83,7 +85,8 @@ void Core::PushAll(const std::string& task_queue, bool activities) {
   for (const ExecutionPtr& execution : runs) PushTasks(execution);
 }
 
-// --- Messages -----------------------------------------------------------------------------------------
+// --- Messages
+// -----------------------------------------------------------------------------------------
 
 void Core::SendOutbox(const ExecutionPtr& execution) {
   if (execution->state.outbox.empty()) return;
@@ -145,8 +148,8 @@ void Core::Deliver(const ExecutionPtr& execution, const pb::OutboxMessage& messa
                  });
 }
 
-void Core::Delivered(const ExecutionPtr& execution, uint64_t message_id,
-                     const absl::Status& status, const std::string& run_id) {
+void Core::Delivered(const ExecutionPtr& execution, uint64_t message_id, const absl::Status& status,
+                     const std::string& run_id) {
   if (execution->is_dropped || !is_serving_) return;
   const bool is_passing = status.code() == absl::StatusCode::kUnavailable ||
                           status.code() == absl::StatusCode::kUnknown ||
@@ -169,7 +172,8 @@ void Core::Delivered(const ExecutionPtr& execution, uint64_t message_id,
   SendOutbox(execution);
 }
 
-// --- Time ---------------------------------------------------------------------------------------------
+// --- Time
+// ---------------------------------------------------------------------------------------------
 
 void Core::ArmTimer(const ExecutionPtr& execution) {
   const auto next = execution->state.NextDeadline();
@@ -204,7 +208,8 @@ void Core::RunDeadlines(const ExecutionPtr& execution) {
   ArmTimer(execution);
 }
 
-// --- Waking and evicting ------------------------------------------------------------------------------
+// --- Waking and evicting
+// ------------------------------------------------------------------------------
 
 void Core::ScheduleDueCheck(absl::Time when) {
   if (when >= next_due_check_) return;
@@ -220,28 +225,29 @@ void Core::ScheduleDueCheck(absl::Time when) {
 void Core::CheckDue() {
   const absl::Time until = loop_.Now();
   constexpr int64_t kRowsMax = 1000;
-  store_.DueExecutions(
-      shards_, due_checked_, until, kRowsMax,
-      [this, until](absl::StatusOr<std::vector<store::DueExecution>> rows) {
-        loop_.Post([this, until, rows = std::move(rows)] {
-          if (!is_serving_) return;
-          if (!rows.ok()) return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
-          for (const store::DueExecution& row : *rows) Due(row);
-          if (static_cast<int64_t>(rows->size()) == kRowsMax) {
-            due_checked_ = {rows->back().wake_at, rows->back().key};
-            return ScheduleDueCheck(loop_.Now() + absl::Milliseconds(1));
-          }
-          due_checked_ = store::DueCursor::EndOf(until);
-          store_.EarliestWake(
-              shards_, until, [this](absl::StatusOr<std::optional<absl::Time>> earliest) {
-                loop_.Post([this, earliest = std::move(earliest)] {
-                  if (!is_serving_) return;
-                  if (!earliest.ok()) return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
-                  if (earliest->has_value()) ScheduleDueCheck(**earliest);
-                });
-              });
-        });
-      });
+  store_.DueExecutions(shards_, due_checked_, until, kRowsMax,
+                       [this, until](absl::StatusOr<std::vector<store::DueExecution>> rows) {
+                         loop_.Post([this, until, rows = std::move(rows)] {
+                           if (!is_serving_) return;
+                           if (!rows.ok()) return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
+                           for (const store::DueExecution& row : *rows) Due(row);
+                           if (static_cast<int64_t>(rows->size()) == kRowsMax) {
+                             due_checked_ = {rows->back().wake_at, rows->back().key};
+                             return ScheduleDueCheck(loop_.Now() + absl::Milliseconds(1));
+                           }
+                           due_checked_ = store::DueCursor::EndOf(until);
+                           store_.EarliestWake(
+                               shards_, until,
+                               [this](absl::StatusOr<std::optional<absl::Time>> earliest) {
+                                 loop_.Post([this, earliest = std::move(earliest)] {
+                                   if (!is_serving_) return;
+                                   if (!earliest.ok())
+                                     return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
+                                   if (earliest->has_value()) ScheduleDueCheck(**earliest);
+                                 });
+                               });
+                         });
+                       });
 }
 
 void Core::Due(const store::DueExecution& row) {

@@ -52,8 +52,9 @@ void FillInfo(const Execution& run, workflow::WorkflowExecutionInfo& out) {
       (*payload.mutable_metadata())["type"] = query::TypeName(type);
     }
     const auto encoding = payload.metadata().find("encoding");
-    const bool is_unset = payload.data() == "null" || payload.data() == "[]" ||
-                          (encoding != payload.metadata().end() && encoding->second == "binary/null");
+    const bool is_unset =
+        payload.data() == "null" || payload.data() == "[]" ||
+        (encoding != payload.metadata().end() && encoding->second == "binary/null");
     if (is_unset) continue;
     (*out.mutable_search_attributes()->mutable_indexed_fields())[name] = std::move(payload);
   }
@@ -82,7 +83,8 @@ void FillActivity(const machines::Activity& activity, int64_t now_ns,
     out.set_state(is_started ? machines::enums::PENDING_ACTIVITY_STATE_STARTED
                              : machines::enums::PENDING_ACTIVITY_STATE_SCHEDULED);
   }
-  if (pending.has_heartbeat_details()) *out.mutable_heartbeat_details() = pending.heartbeat_details();
+  if (pending.has_heartbeat_details())
+    *out.mutable_heartbeat_details() = pending.heartbeat_details();
   if (pending.last_heartbeat_time_ns() != 0) {
     SetTimestamp(out.mutable_last_heartbeat_time(), pending.last_heartbeat_time_ns());
   }
@@ -100,7 +102,8 @@ void FillActivity(const machines::Activity& activity, int64_t now_ns,
     SetDuration(out.mutable_current_retry_interval(), pending.current_retry_interval_ns());
   }
   if (pending.last_attempt_completed_time_ns() != 0) {
-    SetTimestamp(out.mutable_last_attempt_complete_time(), pending.last_attempt_completed_time_ns());
+    SetTimestamp(out.mutable_last_attempt_complete_time(),
+                 pending.last_attempt_completed_time_ns());
   }
   if (!is_started && pending.scheduled_time_ns() > now_ns) {
     SetTimestamp(out.mutable_next_attempt_schedule_time(), pending.scheduled_time_ns());
@@ -183,9 +186,8 @@ api::DescribeWorkflowExecutionResponse Describe(const Execution& run, int64_t no
   if (state.HasTask()) {
     const pb::WorkflowTask& task = info.workflow_task();
     auto* out = response.mutable_pending_workflow_task();
-    out->set_state(state.HasStartedTask()
-                       ? machines::enums::PENDING_WORKFLOW_TASK_STATE_STARTED
-                       : machines::enums::PENDING_WORKFLOW_TASK_STATE_SCHEDULED);
+    out->set_state(state.HasStartedTask() ? machines::enums::PENDING_WORKFLOW_TASK_STATE_STARTED
+                                          : machines::enums::PENDING_WORKFLOW_TASK_STATE_SCHEDULED);
     SetTimestamp(out->mutable_scheduled_time(), task.scheduled_time_ns());
     SetTimestamp(out->mutable_original_scheduled_time(), task.original_scheduled_time_ns());
     if (state.HasStartedTask()) SetTimestamp(out->mutable_started_time(), task.started_time_ns());

@@ -54,9 +54,8 @@ void ReadEvents(Core& core, const ExecutionPtr& execution, EventRange range, Pag
   journal.to_sequence = execution->state.SequenceOf(range.end - 1);
   journal.bytes_max = range.bytes_max;
   core.store().ReadJournal(
-      journal,
-      [&core, execution, range, result = std::move(result)](
-          absl::StatusOr<std::vector<store::JournalEntry>> entries) mutable {
+      journal, [&core, execution, range, result = std::move(result)](
+                   absl::StatusOr<std::vector<store::JournalEntry>> entries) mutable {
         core.loop().Post([execution, range, entries = std::move(entries),
                           result = std::move(result)]() mutable {
           if (!entries.ok()) return std::move(result)(entries.status());
@@ -73,8 +72,9 @@ void ReadEvents(Core& core, const ExecutionPtr& execution, EventRange range, Pag
               if (is_full || !change.has_event()) continue;
               const EventId id = change.event().event_id();
               if (id != page.next || id >= range.end) continue;
-              is_full = Take(page, range, bytes,
-                             std::make_shared<const HistoryEvent>(std::move(*change.mutable_event())));
+              is_full =
+                  Take(page, range, bytes,
+                       std::make_shared<const HistoryEvent>(std::move(*change.mutable_event())));
             }
           }
           // The journal's end may not be written yet: the rest is in memory.
@@ -95,7 +95,8 @@ void ReadAllEvents(Core& core, const ExecutionPtr& execution, EventId from, Even
     std::vector<HistoryEvent> events;
     EventsResult result;
   };
-  auto reading = std::make_shared<Reading>();  // shared by the pages' callbacks, one after the other
+  auto reading =
+      std::make_shared<Reading>();  // shared by the pages' callbacks, one after the other
   reading->result = std::move(result);
   // Each page's callback asks for the next.
   struct Next {

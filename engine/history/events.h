@@ -14,8 +14,8 @@
 namespace perdure::history {
 
 struct EventRange {
-  EventId from = 1;      // inclusive
-  EventId end = 0;       // exclusive; at most the run's next_event_id
+  EventId from = 1;  // inclusive
+  EventId end = 0;   // exclusive; at most the run's next_event_id
   int64_t events_max = 256;
   int64_t bytes_max = 2 << 20;  // at least one event is returned
 };

@@ -47,8 +47,10 @@ struct Execution {
   bool is_current = false;
   State state;
 
-  // --- Durability -----------------------------------------------------------------------------------------
-  // Changes applied but not yet given to the committer: lazy ones wait for something that must be durable.
+  // --- Durability
+  // -----------------------------------------------------------------------------------------
+  // Changes applied but not yet given to the committer: lazy ones wait for something that must be
+  // durable.
   pb::JournalRecord unflushed;
   EventId unflushed_first_event_id = 0;  // next_event_id before the first of them
   int64_t last_sequence = 0;             // given to the committer
@@ -62,12 +64,14 @@ struct Execution {
   // Taken out of the cache by a failed commit; whoever still holds it must load anew.
   bool is_dropped = false;
 
-  // --- Events in memory -----------------------------------------------------------------------------------
-  // The newest events, contiguous up to next_event_id - 1.
+  // --- Events in memory
+  // ----------------------------------------------------------------------------------- The newest
+  // events, contiguous up to next_event_id - 1.
   std::deque<std::shared_ptr<const HistoryEvent>> recent_events;
   int64_t recent_bytes = 0;
 
-  // --- Waiting --------------------------------------------------------------------------------------------
+  // --- Waiting
+  // --------------------------------------------------------------------------------------------
   struct HistoryWaiter {
     uint64_t id = 0;
     EventId beyond = 0;  // wakes when committed_next_event_id exceeds it, or the run is closed
@@ -83,7 +87,8 @@ struct Execution {
   std::vector<UpdateWaiter> update_waiters;
   std::map<std::string, BufferedQuery> queries;  // by query id
 
-  // --- Work handed out ------------------------------------------------------------------------------------
+  // --- Work handed out
+  // ------------------------------------------------------------------------------------
   int64_t dispatched_task_stamp = 0;
   std::map<uint64_t, bool> outbox_in_flight;  // message id → under way
   runtime::TimerId timer = 0;

@@ -6,9 +6,9 @@
 #include "base/errors.h"
 #include "history/ownership.h"
 #include "history/requests.h"
+#include "machines/workflow/decide/activity_options.h"
 #include "machines/workflow/decide/request.h"
 #include "machines/workflow/decide/task.h"
-#include "machines/workflow/decide/activity_options.h"
 
 namespace perdure::history {
 namespace {
@@ -59,125 +59,174 @@ class HistoryImpl final : public History {
     });
   }
 
-  void StartWorkflowExecution(CallContext context, NamespacePtr name_space, api::StartWorkflowExecutionRequest request,
-      Reply<api::StartWorkflowExecutionResponse> reply) override {
+  void StartWorkflowExecution(CallContext context, NamespacePtr name_space,
+                              api::StartWorkflowExecutionRequest request,
+                              Reply<api::StartWorkflowExecutionResponse> reply) override {
     Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), Start);
   }
 
-  void SignalWithStartWorkflowExecution(CallContext context, NamespacePtr name_space, api::SignalWithStartWorkflowExecutionRequest request,
+  void SignalWithStartWorkflowExecution(
+      CallContext context, NamespacePtr name_space,
+      api::SignalWithStartWorkflowExecutionRequest request,
       Reply<api::SignalWithStartWorkflowExecutionResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), SignalWithStart);
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         SignalWithStart);
   }
 
-  void ExecuteMultiOperation(CallContext context, NamespacePtr name_space, api::ExecuteMultiOperationRequest request,
-      Reply<api::ExecuteMultiOperationResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), ExecuteMultiOperation);
+  void ExecuteMultiOperation(CallContext context, NamespacePtr name_space,
+                             api::ExecuteMultiOperationRequest request,
+                             Reply<api::ExecuteMultiOperationResponse> reply) override {
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         history::ExecuteMultiOperation);
   }
 
-  void DeleteWorkflowExecution(CallContext context, NamespacePtr name_space, api::DeleteWorkflowExecutionRequest request,
-      Reply<api::DeleteWorkflowExecutionResponse> reply) override {
+  void DeleteWorkflowExecution(CallContext context, NamespacePtr name_space,
+                               api::DeleteWorkflowExecutionRequest request,
+                               Reply<api::DeleteWorkflowExecutionResponse> reply) override {
     Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), Delete);
   }
 
-  void DescribeWorkflowExecution(CallContext context, NamespacePtr name_space, api::DescribeWorkflowExecutionRequest request,
-      Reply<api::DescribeWorkflowExecutionResponse> reply) override {
+  void DescribeWorkflowExecution(CallContext context, NamespacePtr name_space,
+                                 api::DescribeWorkflowExecutionRequest request,
+                                 Reply<api::DescribeWorkflowExecutionResponse> reply) override {
     Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), Describe);
   }
 
-  void QueryWorkflow(CallContext context, NamespacePtr name_space, api::QueryWorkflowRequest request,
-      Reply<api::QueryWorkflowResponse> reply) override {
+  void QueryWorkflow(CallContext context, NamespacePtr name_space,
+                     api::QueryWorkflowRequest request,
+                     Reply<api::QueryWorkflowResponse> reply) override {
     Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), Query);
   }
 
-  void UpdateWorkflowExecution(CallContext context, NamespacePtr name_space, api::UpdateWorkflowExecutionRequest request,
-      Reply<api::UpdateWorkflowExecutionResponse> reply) override {
+  void UpdateWorkflowExecution(CallContext context, NamespacePtr name_space,
+                               api::UpdateWorkflowExecutionRequest request,
+                               Reply<api::UpdateWorkflowExecutionResponse> reply) override {
     Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), Update);
   }
 
-  void PollWorkflowExecutionUpdate(CallContext context, NamespacePtr name_space, api::PollWorkflowExecutionUpdateRequest request,
-      Reply<api::PollWorkflowExecutionUpdateResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), PollUpdate);
+  void PollWorkflowExecutionUpdate(CallContext context, NamespacePtr name_space,
+                                   api::PollWorkflowExecutionUpdateRequest request,
+                                   Reply<api::PollWorkflowExecutionUpdateResponse> reply) override {
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         PollUpdate);
   }
 
-  void UpdateWorkflowExecutionOptions(CallContext context, NamespacePtr name_space, api::UpdateWorkflowExecutionOptionsRequest request,
+  void UpdateWorkflowExecutionOptions(
+      CallContext context, NamespacePtr name_space,
+      api::UpdateWorkflowExecutionOptionsRequest request,
       Reply<api::UpdateWorkflowExecutionOptionsResponse> reply) override {
     Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), Options);
   }
 
-  void ResetWorkflowExecution(CallContext context, NamespacePtr name_space, api::ResetWorkflowExecutionRequest request,
-      Reply<api::ResetWorkflowExecutionResponse> reply) override {
+  void ResetWorkflowExecution(CallContext context, NamespacePtr name_space,
+                              api::ResetWorkflowExecutionRequest request,
+                              Reply<api::ResetWorkflowExecutionResponse> reply) override {
     Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), Reset);
   }
 
-  void GetWorkflowExecutionHistory(CallContext context, NamespacePtr name_space, api::GetWorkflowExecutionHistoryRequest request,
-      Reply<api::GetWorkflowExecutionHistoryResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), GetHistory);
+  void GetWorkflowExecutionHistory(CallContext context, NamespacePtr name_space,
+                                   api::GetWorkflowExecutionHistoryRequest request,
+                                   Reply<api::GetWorkflowExecutionHistoryResponse> reply) override {
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         GetHistory);
   }
 
-  void GetWorkflowExecutionHistoryReverse(CallContext context, NamespacePtr name_space, api::GetWorkflowExecutionHistoryReverseRequest request,
+  void GetWorkflowExecutionHistoryReverse(
+      CallContext context, NamespacePtr name_space,
+      api::GetWorkflowExecutionHistoryReverseRequest request,
       Reply<api::GetWorkflowExecutionHistoryReverseResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), GetHistoryReverse);
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         GetHistoryReverse);
   }
 
-  void RespondWorkflowTaskCompleted(CallContext context, NamespacePtr name_space, api::RespondWorkflowTaskCompletedRequest request,
+  void RespondWorkflowTaskCompleted(
+      CallContext context, NamespacePtr name_space,
+      api::RespondWorkflowTaskCompletedRequest request,
       Reply<api::RespondWorkflowTaskCompletedResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), TaskCompleted);
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         TaskCompleted);
   }
 
-  void RespondWorkflowTaskFailed(CallContext context, NamespacePtr name_space, api::RespondWorkflowTaskFailedRequest request,
-      Reply<api::RespondWorkflowTaskFailedResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), TaskFailed);
+  void RespondWorkflowTaskFailed(CallContext context, NamespacePtr name_space,
+                                 api::RespondWorkflowTaskFailedRequest request,
+                                 Reply<api::RespondWorkflowTaskFailedResponse> reply) override {
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         TaskFailed);
   }
 
-  void RespondActivityTaskCompleted(CallContext context, NamespacePtr name_space, api::RespondActivityTaskCompletedRequest request,
+  void RespondActivityTaskCompleted(
+      CallContext context, NamespacePtr name_space,
+      api::RespondActivityTaskCompletedRequest request,
       Reply<api::RespondActivityTaskCompletedResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), ActivityCompleted);
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         ActivityCompleted);
   }
 
-  void RespondActivityTaskFailed(CallContext context, NamespacePtr name_space, api::RespondActivityTaskFailedRequest request,
-      Reply<api::RespondActivityTaskFailedResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), ActivityFailed);
+  void RespondActivityTaskFailed(CallContext context, NamespacePtr name_space,
+                                 api::RespondActivityTaskFailedRequest request,
+                                 Reply<api::RespondActivityTaskFailedResponse> reply) override {
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         ActivityFailed);
   }
 
-  void RespondActivityTaskCanceled(CallContext context, NamespacePtr name_space, api::RespondActivityTaskCanceledRequest request,
-      Reply<api::RespondActivityTaskCanceledResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), ActivityCanceled);
+  void RespondActivityTaskCanceled(CallContext context, NamespacePtr name_space,
+                                   api::RespondActivityTaskCanceledRequest request,
+                                   Reply<api::RespondActivityTaskCanceledResponse> reply) override {
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         ActivityCanceled);
   }
 
-  void RecordActivityTaskHeartbeat(CallContext context, NamespacePtr name_space, api::RecordActivityTaskHeartbeatRequest request,
-      Reply<api::RecordActivityTaskHeartbeatResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), ActivityHeartbeat);
+  void RecordActivityTaskHeartbeat(CallContext context, NamespacePtr name_space,
+                                   api::RecordActivityTaskHeartbeatRequest request,
+                                   Reply<api::RecordActivityTaskHeartbeatResponse> reply) override {
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         ActivityHeartbeat);
   }
 
-  void RespondActivityTaskCompletedById(CallContext context, NamespacePtr name_space, api::RespondActivityTaskCompletedByIdRequest request,
+  void RespondActivityTaskCompletedById(
+      CallContext context, NamespacePtr name_space,
+      api::RespondActivityTaskCompletedByIdRequest request,
       Reply<api::RespondActivityTaskCompletedByIdResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), ActivityCompletedById);
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         ActivityCompletedById);
   }
 
-  void RespondActivityTaskFailedById(CallContext context, NamespacePtr name_space, api::RespondActivityTaskFailedByIdRequest request,
+  void RespondActivityTaskFailedById(
+      CallContext context, NamespacePtr name_space,
+      api::RespondActivityTaskFailedByIdRequest request,
       Reply<api::RespondActivityTaskFailedByIdResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), ActivityFailedById);
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         ActivityFailedById);
   }
 
-  void RespondActivityTaskCanceledById(CallContext context, NamespacePtr name_space, api::RespondActivityTaskCanceledByIdRequest request,
+  void RespondActivityTaskCanceledById(
+      CallContext context, NamespacePtr name_space,
+      api::RespondActivityTaskCanceledByIdRequest request,
       Reply<api::RespondActivityTaskCanceledByIdResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), ActivityCanceledById);
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         ActivityCanceledById);
   }
 
-  void RecordActivityTaskHeartbeatById(CallContext context, NamespacePtr name_space, api::RecordActivityTaskHeartbeatByIdRequest request,
+  void RecordActivityTaskHeartbeatById(
+      CallContext context, NamespacePtr name_space,
+      api::RecordActivityTaskHeartbeatByIdRequest request,
       Reply<api::RecordActivityTaskHeartbeatByIdResponse> reply) override {
-    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply), ActivityHeartbeatById);
+    Post(std::move(context), std::move(name_space), std::move(request), std::move(reply),
+         ActivityHeartbeatById);
   }
 
-  void SignalWorkflowExecution(CallContext context, NamespacePtr name_space, api::SignalWorkflowExecutionRequest request,
-      Reply<api::SignalWorkflowExecutionResponse> reply) override {
+  void SignalWorkflowExecution(CallContext context, NamespacePtr name_space,
+                               api::SignalWorkflowExecutionRequest request,
+                               Reply<api::SignalWorkflowExecutionResponse> reply) override {
     const std::string workflow_id = request.workflow_execution().workflow_id();
     const std::string run_id = request.workflow_execution().run_id();
     PostDecision(std::move(name_space), workflow_id, run_id, std::move(request), std::move(reply),
                  machines::DecideSignal);
   }
 
-  void RequestCancelWorkflowExecution(CallContext context, NamespacePtr name_space, api::RequestCancelWorkflowExecutionRequest request,
+  void RequestCancelWorkflowExecution(
+      CallContext context, NamespacePtr name_space,
+      api::RequestCancelWorkflowExecutionRequest request,
       Reply<api::RequestCancelWorkflowExecutionResponse> reply) override {
     const std::string workflow_id = request.workflow_execution().workflow_id();
     const std::string run_id = request.workflow_execution().run_id();
@@ -185,48 +234,54 @@ class HistoryImpl final : public History {
                  machines::DecideRequestCancel);
   }
 
-  void TerminateWorkflowExecution(CallContext context, NamespacePtr name_space, api::TerminateWorkflowExecutionRequest request,
-      Reply<api::TerminateWorkflowExecutionResponse> reply) override {
+  void TerminateWorkflowExecution(CallContext context, NamespacePtr name_space,
+                                  api::TerminateWorkflowExecutionRequest request,
+                                  Reply<api::TerminateWorkflowExecutionResponse> reply) override {
     const std::string workflow_id = request.workflow_execution().workflow_id();
     const std::string run_id = request.workflow_execution().run_id();
     PostDecision(std::move(name_space), workflow_id, run_id, std::move(request), std::move(reply),
                  machines::DecideTerminate);
   }
 
-  void PauseWorkflowExecution(CallContext context, NamespacePtr name_space, api::PauseWorkflowExecutionRequest request,
-      Reply<api::PauseWorkflowExecutionResponse> reply) override {
+  void PauseWorkflowExecution(CallContext context, NamespacePtr name_space,
+                              api::PauseWorkflowExecutionRequest request,
+                              Reply<api::PauseWorkflowExecutionResponse> reply) override {
     const std::string workflow_id = request.workflow_id();
     const std::string run_id = request.run_id();
     PostDecision(std::move(name_space), workflow_id, run_id, std::move(request), std::move(reply),
                  machines::DecidePause);
   }
 
-  void UnpauseWorkflowExecution(CallContext context, NamespacePtr name_space, api::UnpauseWorkflowExecutionRequest request,
-      Reply<api::UnpauseWorkflowExecutionResponse> reply) override {
+  void UnpauseWorkflowExecution(CallContext context, NamespacePtr name_space,
+                                api::UnpauseWorkflowExecutionRequest request,
+                                Reply<api::UnpauseWorkflowExecutionResponse> reply) override {
     const std::string workflow_id = request.workflow_id();
     const std::string run_id = request.run_id();
     PostDecision(std::move(name_space), workflow_id, run_id, std::move(request), std::move(reply),
                  machines::DecideUnpause);
   }
 
-  void PauseActivity(CallContext context, NamespacePtr name_space, api::PauseActivityRequest request,
-      Reply<api::PauseActivityResponse> reply) override {
+  void PauseActivity(CallContext context, NamespacePtr name_space,
+                     api::PauseActivityRequest request,
+                     Reply<api::PauseActivityResponse> reply) override {
     const std::string workflow_id = request.execution().workflow_id();
     const std::string run_id = request.execution().run_id();
     PostDecision(std::move(name_space), workflow_id, run_id, std::move(request), std::move(reply),
                  machines::DecidePauseActivity);
   }
 
-  void UnpauseActivity(CallContext context, NamespacePtr name_space, api::UnpauseActivityRequest request,
-      Reply<api::UnpauseActivityResponse> reply) override {
+  void UnpauseActivity(CallContext context, NamespacePtr name_space,
+                       api::UnpauseActivityRequest request,
+                       Reply<api::UnpauseActivityResponse> reply) override {
     const std::string workflow_id = request.execution().workflow_id();
     const std::string run_id = request.execution().run_id();
     PostDecision(std::move(name_space), workflow_id, run_id, std::move(request), std::move(reply),
                  machines::DecideUnpauseActivity);
   }
 
-  void ResetActivity(CallContext context, NamespacePtr name_space, api::ResetActivityRequest request,
-      Reply<api::ResetActivityResponse> reply) override {
+  void ResetActivity(CallContext context, NamespacePtr name_space,
+                     api::ResetActivityRequest request,
+                     Reply<api::ResetActivityResponse> reply) override {
     const std::string workflow_id = request.execution().workflow_id();
     const std::string run_id = request.execution().run_id();
     PostDecision(std::move(name_space), workflow_id, run_id, std::move(request), std::move(reply),

@@ -29,8 +29,8 @@ class History : public services::HistoryService {
  public:
   // Before anything else.
   virtual void set_matching(services::MatchingService* matching) = 0;
-  // Registers this process and takes over the shards, at once or when their owner is gone. `on_state` is
-  // called on the loop with every change.
+  // Registers this process and takes over the shards, at once or when their owner is gone.
+  // `on_state` is called on the loop with every change.
   virtual void Begin(absl::AnyInvocable<void(ServingState)> on_state) = 0;
   virtual ServingState state() const = 0;
 };

@@ -38,7 +38,8 @@ void Ownership::End() {
   core_.loop().Cancel(timer_);
   core_.loop().Cancel(beat_timer_);
   core_.StopServing();
-  // By fencing ourselves: nothing is in flight any more, and a standby need not wait for our silence.
+  // By fencing ourselves: nothing is in flight any more, and a standby need not wait for our
+  // silence.
   if (incarnation_.value() != 0) core_.store().Fence(incarnation_, [](absl::Status) {});
 }
 
@@ -55,20 +56,19 @@ void Ownership::Again(absl::Duration delay, void (Ownership::*step)()) {
 }
 
 void Ownership::Register() {
-  core_.store().RegisterIncarnation(
-      options_.node_name, options_.address,
-      [this](absl::StatusOr<base::IncarnationId> registered) {
-        core_.loop().Post([this, registered = std::move(registered)] {
-          if (is_over_) return;
-          if (!registered.ok()) {
-            Set(ServingState::kStoreUnreachable);
-            return Again(absl::Seconds(1), &Ownership::Register);
-          }
-          incarnation_ = *registered;
-          Beat();
-          Look();
-        });
-      });
+  core_.store().RegisterIncarnation(options_.node_name, options_.address,
+                                    [this](absl::StatusOr<base::IncarnationId> registered) {
+                                      core_.loop().Post([this, registered = std::move(registered)] {
+                                        if (is_over_) return;
+                                        if (!registered.ok()) {
+                                          Set(ServingState::kStoreUnreachable);
+                                          return Again(absl::Seconds(1), &Ownership::Register);
+                                        }
+                                        incarnation_ = *registered;
+                                        Beat();
+                                        Look();
+                                      });
+                                    });
 }
 
 void Ownership::Look() {

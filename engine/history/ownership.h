@@ -1,5 +1,6 @@
-// Who serves: this process registers its incarnation, keeps it alive, and owns the shards as long as it is not
-// fenced. Until the cluster is built one process owns all shards and the others wait as hot standby.
+// Who serves: this process registers its incarnation, keeps it alive, and owns the shards as long
+// as it is not fenced. Until the cluster is built one process owns all shards and the others wait
+// as hot standby.
 //
 // Loop-bound but for state().
 #pragma once

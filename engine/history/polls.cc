@@ -14,7 +14,8 @@ namespace {
 using perdure::internal::v1::HistoryPageToken;
 using perdure::internal::v1::TaskToken;
 
-// Attempts beyond the first and speculative tasks have no events yet: the worker is shown what they will be.
+// Attempts beyond the first and speculative tasks have no events yet: the worker is shown what they
+// will be.
 void AddTransientEvents(const Execution& execution, temporal::api::history::v1::History* history) {
   const pb::WorkflowTask& task = execution.state.info.workflow_task();
   if (task.has_events() || task.type() == pb::WorkflowTask::NONE) return;

@@ -9,9 +9,10 @@
 
 namespace perdure::history {
 
-// The answer to a poll for the run's started workflow task. `is_sticky`: the worker has the run in its cache and
-// gets only what is new.
-using WorkflowPollResult = absl::AnyInvocable<void(absl::StatusOr<api::PollWorkflowTaskQueueResponse>) &&>;
+// The answer to a poll for the run's started workflow task. `is_sticky`: the worker has the run in
+// its cache and gets only what is new.
+using WorkflowPollResult =
+    absl::AnyInvocable<void(absl::StatusOr<api::PollWorkflowTaskQueueResponse>) &&>;
 void BuildWorkflowPoll(Core& core, const ExecutionPtr& execution, bool is_sticky,
                        WorkflowPollResult result);
 

@@ -92,8 +92,8 @@ void QueryRun(Core& core, const ExecutionPtr& run, CallContext context,
     return std::move(reply)(std::move(response));
   }
   if (!state.IsRunning() && !state.HasCompletedAnyTask()) {
-    return std::move(reply)(base::WorkflowNotReady(
-        "Workflow execution closed before WorkflowTaskStarted event"));
+    return std::move(reply)(
+        base::WorkflowNotReady("Workflow execution closed before WorkflowTaskStarted event"));
   }
   if (!state.HasTask() && !state.HasCompletedAnyTask()) {
     // Nothing has run yet: the first task will carry it, if it comes in time.
@@ -105,8 +105,8 @@ void QueryRun(Core& core, const ExecutionPtr& run, CallContext context,
   }
   const pb::WorkflowTask& task = state.info.workflow_task();
   if (state.HasTask() && task.attempt() >= 3) {
-    return std::move(reply)(base::WorkflowNotReady(
-        "Cannot query workflow due to Workflow Task in failed state."));
+    return std::move(reply)(
+        base::WorkflowNotReady("Cannot query workflow due to Workflow Task in failed state."));
   }
   const bool goes_directly = !state.IsRunning() || !state.HasTask();
   if (goes_directly) {

@@ -92,7 +92,8 @@ void AnswerCloseEvent(Core& core, const ExecutionPtr& run, const ReadingPtr& rea
          std::max<EventId>(reading->token.next_event_id(), 1), /*has_more=*/true);
 }
 
-// A worker's task has events that nothing durable followed yet: they are written before they are shown.
+// A worker's task has events that nothing durable followed yet: they are written before they are
+// shown.
 bool FlushesFirst(Core& core, const ExecutionPtr& run, const ReadingPtr& reading) {
   const bool is_behind = run->committed_next_event_id < run->state.info.next_event_id();
   if (!is_behind || reading->token.last_event_id() != 0) return false;
@@ -122,22 +123,21 @@ void Answer(Core& core, const ExecutionPtr& run, const ReadingPtr& reading, bool
     if (waits && may_wait) return Wait(core, run, reading, range.from);
     return Finish(reading, api::GetWorkflowExecutionHistoryResponse(), range.from, waits);
   }
-  ReadEvents(core, run, range,
-             [reading, range, waits](absl::StatusOr<EventPage> page) {
-               if (!page.ok()) return std::move(reading->reply)(page.status());
-               api::GetWorkflowExecutionHistoryResponse response;
-               for (const auto& event : page->events) {
-                 *response.mutable_history()->add_events() = *event;
-               }
-               const bool is_last = page->next >= range.end;
-               if (is_last && !reading->token.transient_events().empty()) {
-                 temporal::api::history::v1::History transient;
-                 if (transient.ParseFromString(reading->token.transient_events())) {
-                   response.mutable_history()->MergeFrom(transient);
-                 }
-               }
-               Finish(reading, std::move(response), page->next, !is_last || waits);
-             });
+  ReadEvents(core, run, range, [reading, range, waits](absl::StatusOr<EventPage> page) {
+    if (!page.ok()) return std::move(reading->reply)(page.status());
+    api::GetWorkflowExecutionHistoryResponse response;
+    for (const auto& event : page->events) {
+      *response.mutable_history()->add_events() = *event;
+    }
+    const bool is_last = page->next >= range.end;
+    if (is_last && !reading->token.transient_events().empty()) {
+      temporal::api::history::v1::History transient;
+      if (transient.ParseFromString(reading->token.transient_events())) {
+        response.mutable_history()->MergeFrom(transient);
+      }
+    }
+    Finish(reading, std::move(response), page->next, !is_last || waits);
+  });
 }
 
 }  // namespace
@@ -161,16 +161,15 @@ void GetHistory(Core& core, CallContext context, NamespacePtr name_space,
   }
   reading->request = std::move(request);
   reading->reply = std::move(reply);
-  core.With(name_space, workflow_id, run_id,
-            [&core, reading](absl::StatusOr<ExecutionPtr> found) {
-              if (!found.ok()) return std::move(reading->reply)(found.status());
-              const ExecutionPtr run = *found;
-              reading->token.set_run_id(run->run_id);
-              const bool is_all = reading->request.history_event_filter_type() !=
-                                  machines::enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
-              if (is_all && FlushesFirst(core, run, reading)) return;
-              Answer(core, run, reading, /*may_wait=*/true);
-            });
+  core.With(name_space, workflow_id, run_id, [&core, reading](absl::StatusOr<ExecutionPtr> found) {
+    if (!found.ok()) return std::move(reading->reply)(found.status());
+    const ExecutionPtr run = *found;
+    reading->token.set_run_id(run->run_id);
+    const bool is_all = reading->request.history_event_filter_type() !=
+                        machines::enums::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
+    if (is_all && FlushesFirst(core, run, reading)) return;
+    Answer(core, run, reading, /*may_wait=*/true);
+  });
 }
 
 void GetHistoryReverse(Core& core, CallContext context, NamespacePtr name_space,
@@ -184,43 +183,44 @@ void GetHistoryReverse(Core& core, CallContext context, NamespacePtr name_space,
     }
     run_id = token.run_id();
   }
-  core.With(
-      name_space, request.execution().workflow_id(), run_id,
-      [&core, name_space, request, token,
-       reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
-        if (!found.ok()) return std::move(reply)(found.status());
-        const ExecutionPtr run = *found;
-        // The token names the newest event not yet returned.
-        const EventId end =
-            token.next_event_id() > 0
-                ? std::min<EventId>(token.next_event_id() + 1, run->committed_next_event_id)
-                : run->committed_next_event_id;
-        const int64_t limit = name_space->limits.history_page_size;
-        const int64_t asked = request.maximum_page_size();
-        const int64_t size = asked > 0 ? std::min(asked, limit) : limit;
-        EventRange range;
-        range.end = end;
-        range.from = std::max<EventId>(1, end - size);
-        range.events_max = size;
-        // The whole window, or the page would begin in the middle of it.
-        range.bytes_max = INT64_MAX;
-        ReadEvents(core, run, range,
-                   [run, range, reply = std::move(reply)](absl::StatusOr<EventPage> page) mutable {
-                     if (!page.ok()) return std::move(reply)(page.status());
-                     api::GetWorkflowExecutionHistoryReverseResponse response;
-                     response.mutable_history();
-                     for (auto event = page->events.rbegin(); event != page->events.rend(); ++event) {
-                       *response.mutable_history()->add_events() = **event;
-                     }
-                     if (range.from > 1) {
-                       HistoryPageToken next;
-                       next.set_run_id(run->run_id);
-                       next.set_next_event_id(range.from - 1);
-                       response.set_next_page_token(next.SerializeAsString());
-                     }
-                     std::move(reply)(std::move(response));
-                   });
-      });
+  core.With(name_space, request.execution().workflow_id(), run_id,
+            [&core, name_space, request, token,
+             reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
+              if (!found.ok()) return std::move(reply)(found.status());
+              const ExecutionPtr run = *found;
+              // The token names the newest event not yet returned.
+              const EventId end =
+                  token.next_event_id() > 0
+                      ? std::min<EventId>(token.next_event_id() + 1, run->committed_next_event_id)
+                      : run->committed_next_event_id;
+              const int64_t limit = name_space->limits.history_page_size;
+              const int64_t asked = request.maximum_page_size();
+              const int64_t size = asked > 0 ? std::min(asked, limit) : limit;
+              EventRange range;
+              range.end = end;
+              range.from = std::max<EventId>(1, end - size);
+              range.events_max = size;
+              // The whole window, or the page would begin in the middle of it.
+              range.bytes_max = INT64_MAX;
+              ReadEvents(
+                  core, run, range,
+                  [run, range, reply = std::move(reply)](absl::StatusOr<EventPage> page) mutable {
+                    if (!page.ok()) return std::move(reply)(page.status());
+                    api::GetWorkflowExecutionHistoryReverseResponse response;
+                    response.mutable_history();
+                    for (auto event = page->events.rbegin(); event != page->events.rend();
+                         ++event) {
+                      *response.mutable_history()->add_events() = **event;
+                    }
+                    if (range.from > 1) {
+                      HistoryPageToken next;
+                      next.set_run_id(run->run_id);
+                      next.set_next_event_id(range.from - 1);
+                      response.set_next_page_token(next.SerializeAsString());
+                    }
+                    std::move(reply)(std::move(response));
+                  });
+            });
 }
 
 }  // namespace perdure::history

@@ -1,4 +1,5 @@
-// What history does for each RPC. Free functions over a Core, all loop-bound; history.cc posts to them.
+// What history does for each RPC. Free functions over a Core, all loop-bound; history.cc posts to
+// them.
 #pragma once
 
 #include <string>
@@ -15,8 +16,10 @@ using services::CallContext;
 using services::NamespacePtr;
 using services::Reply;
 
-// Decides on the run's state, applies, and calls `done` when it is durable. The shape of most requests.
-using DecideOn = absl::AnyInvocable<absl::StatusOr<machines::Decision>(const State&, const machines::Context&)>;
+// Decides on the run's state, applies, and calls `done` when it is durable. The shape of most
+// requests.
+using DecideOn =
+    absl::AnyInvocable<absl::StatusOr<machines::Decision>(const State&, const machines::Context&)>;
 using DoneWith = absl::AnyInvocable<void(absl::Status, const ExecutionPtr&) &&>;
 void UpdateRun(Core& core, const NamespacePtr& name_space, const std::string& workflow_id,
                const std::string& run_id, DecideOn decide, DoneWith done);
@@ -67,8 +70,8 @@ struct UpdateFate {
   int stage = 0;  // temporal.api.enums.v1.UpdateWorkflowExecutionLifecycleStage
   std::optional<temporal::api::update::v1::Outcome> outcome;
 };
-void FollowUpdate(Core& core, const ExecutionPtr& execution, const std::string& update_id, int stage,
-                  absl::Time deadline,
+void FollowUpdate(Core& core, const ExecutionPtr& execution, const std::string& update_id,
+                  int stage, absl::Time deadline,
                   absl::AnyInvocable<void(absl::StatusOr<UpdateFate>) &&> done);
 
 // tasks.cc
@@ -94,8 +97,7 @@ void ActivityHeartbeat(Core&, CallContext, NamespacePtr, api::RecordActivityTask
 void ActivityCompletedById(Core&, CallContext, NamespacePtr,
                            api::RespondActivityTaskCompletedByIdRequest,
                            Reply<api::RespondActivityTaskCompletedByIdResponse>);
-void ActivityFailedById(Core&, CallContext, NamespacePtr,
-                        api::RespondActivityTaskFailedByIdRequest,
+void ActivityFailedById(Core&, CallContext, NamespacePtr, api::RespondActivityTaskFailedByIdRequest,
                         Reply<api::RespondActivityTaskFailedByIdResponse>);
 void ActivityCanceledById(Core&, CallContext, NamespacePtr,
                           api::RespondActivityTaskCanceledByIdRequest,

@@ -58,42 +58,42 @@ void Start(Core& core, CallContext context, NamespacePtr name_space,
            api::StartWorkflowExecutionRequest request,
            Reply<api::StartWorkflowExecutionResponse> reply) {
   const std::string workflow_id = request.workflow_id();
-  CurrentRun(
-      core, name_space, workflow_id,
-      [&core, name_space, workflow_id, request = std::move(request),
-       reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
-        if (!found.ok()) return std::move(reply)(found.status());
-        const ExecutionPtr current = *found;
-        auto decision = machines::DecideStart(current == nullptr ? nullptr : &current->state,
-                                              request, core.loop().random().Uuid(),
-                                              core.ContextFor(name_space));
-        if (!decision.ok()) return std::move(reply)(decision.status());
-        api::StartWorkflowExecutionResponse response;
-        response.set_run_id(decision->run_id);
-        response.set_started(decision->started);
-        response.set_status(decision->status);
-        *response.mutable_link() = LinkTo(*name_space, workflow_id, decision->run_id);
-        const bool is_eager = decision->is_eager;
-        // The run is known only after Carry, the answer only after its commit.
-        auto run = std::make_shared<ExecutionPtr>();
-        *run = Carry(core, name_space, workflow_id, current, *decision,
-                     [&core, run, is_eager, response = std::move(response),
-                      reply = std::move(reply)](absl::Status status) mutable {
-                       if (!status.ok()) return std::move(reply)(std::move(status));
-                       if (!is_eager || !(*run)->state.HasStartedTask()) {
-                         return std::move(reply)(std::move(response));
-                       }
-                       BuildWorkflowPoll(
-                           core, *run, /*is_sticky=*/false,
-                           [response = std::move(response), reply = std::move(reply)](
-                               absl::StatusOr<api::PollWorkflowTaskQueueResponse> task) mutable {
-                             if (task.ok()) {
-                               *response.mutable_eager_workflow_task() = *std::move(task);
-                             }
-                             std::move(reply)(std::move(response));
-                           });
-                     });
-      });
+  CurrentRun(core, name_space, workflow_id,
+             [&core, name_space, workflow_id, request = std::move(request),
+              reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
+               if (!found.ok()) return std::move(reply)(found.status());
+               const ExecutionPtr current = *found;
+               auto decision =
+                   machines::DecideStart(current == nullptr ? nullptr : &current->state, request,
+                                         core.loop().random().Uuid(), core.ContextFor(name_space));
+               if (!decision.ok()) return std::move(reply)(decision.status());
+               api::StartWorkflowExecutionResponse response;
+               response.set_run_id(decision->run_id);
+               response.set_started(decision->started);
+               response.set_status(decision->status);
+               *response.mutable_link() = LinkTo(*name_space, workflow_id, decision->run_id);
+               const bool is_eager = decision->is_eager;
+               // The run is known only after Carry, the answer only after its commit.
+               auto run = std::make_shared<ExecutionPtr>();
+               *run = Carry(
+                   core, name_space, workflow_id, current, *decision,
+                   [&core, run, is_eager, response = std::move(response),
+                    reply = std::move(reply)](absl::Status status) mutable {
+                     if (!status.ok()) return std::move(reply)(std::move(status));
+                     if (!is_eager || !(*run)->state.HasStartedTask()) {
+                       return std::move(reply)(std::move(response));
+                     }
+                     BuildWorkflowPoll(
+                         core, *run, /*is_sticky=*/false,
+                         [response = std::move(response), reply = std::move(reply)](
+                             absl::StatusOr<api::PollWorkflowTaskQueueResponse> task) mutable {
+                           if (task.ok()) {
+                             *response.mutable_eager_workflow_task() = *std::move(task);
+                           }
+                           std::move(reply)(std::move(response));
+                         });
+                   });
+             });
 }
 
 void SignalWithStart(Core& core, CallContext context, NamespacePtr name_space,
@@ -131,8 +131,7 @@ absl::Status MultiOperationFailed(const absl::Status& start, const absl::Status&
     if (status->ok()) {
       out->set_code(static_cast<int>(absl::StatusCode::kAborted));
       out->set_message("Operation was aborted.");
-      out->add_details()->PackFrom(
-          temporal::api::failure::v1::MultiOperationExecutionAborted());
+      out->add_details()->PackFrom(temporal::api::failure::v1::MultiOperationExecutionAborted());
       continue;
     }
     out->set_code(static_cast<int>(status->code()));
@@ -145,7 +144,10 @@ absl::Status MultiOperationFailed(const absl::Status& start, const absl::Status&
     }
   }
   const absl::Status& cause = start.ok() ? update : start;
-  return base::WithDetail(cause.code(), start.ok() ? "Update failed: MultiOperation could not be executed." : "Start failed: MultiOperation could not be executed.", detail);
+  return base::WithDetail(cause.code(),
+                          start.ok() ? "Update failed: MultiOperation could not be executed."
+                                     : "Start failed: MultiOperation could not be executed.",
+                          detail);
 }
 
 // What an update-with-start is while it is under way.
@@ -161,8 +163,7 @@ void FollowMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& ope
                           const ExecutionPtr& run, bool started) {
   const std::string update_id = operation->update.request().meta().update_id();
   FollowUpdate(
-      core, run, update_id, operation->update.wait_policy().lifecycle_stage(),
-      operation->deadline,
+      core, run, update_id, operation->update.wait_policy().lifecycle_stage(), operation->deadline,
       [operation, run, started, update_id](absl::StatusOr<UpdateFate> fate) mutable {
         if (!fate.ok()) {
           return std::move(operation->reply)(MultiOperationFailed(absl::OkStatus(), fate.status()));
@@ -178,7 +179,8 @@ void FollowMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& ope
         ref->mutable_workflow_execution()->set_workflow_id(run->workflow_id);
         ref->mutable_workflow_execution()->set_run_id(run->run_id);
         ref->set_update_id(update_id);
-        update->set_stage(static_cast<machines::enums::UpdateWorkflowExecutionLifecycleStage>(fate->stage));
+        update->set_stage(
+            static_cast<machines::enums::UpdateWorkflowExecutionLifecycleStage>(fate->stage));
         if (fate->outcome.has_value()) *update->mutable_outcome() = *fate->outcome;
         std::move(operation->reply)(std::move(response));
       });
@@ -193,8 +195,9 @@ void CarryMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& oper
   const machines::Context context = core.ContextFor(operation->name_space);
   if (current != nullptr && !current->state.IsRunning()) {
     // The same update-with-start may have come before, and its run may have closed since.
-    const bool is_repeat = current->state.info.create_request_id() == operation->start.request_id() ||
-                           current->state.updates.Contains(update_id);
+    const bool is_repeat =
+        current->state.info.create_request_id() == operation->start.request_id() ||
+        current->state.updates.Contains(update_id);
     if (is_repeat && current->state.updates.Contains(update_id)) {
       return FollowMultiOperation(core, operation, current, false);
     }
@@ -229,7 +232,8 @@ void CarryMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& oper
 void ExecuteMultiOperation(Core& core, CallContext context, NamespacePtr name_space,
                            api::ExecuteMultiOperationRequest request,
                            Reply<api::ExecuteMultiOperationResponse> reply) {
-  const bool has_form = request.operations_size() == 2 && request.operations(0).has_start_workflow() &&
+  const bool has_form = request.operations_size() == 2 &&
+                        request.operations(0).has_start_workflow() &&
                         request.operations(1).has_update_workflow();
   if (!has_form) {
     return std::move(reply)(

@@ -22,28 +22,28 @@ machines::TaskStart StartOf(const services::Poller& poller) {
 
 void TaskStarted(Core& core, services::TaskKey task, services::Poller poller,
                  Reply<api::PollWorkflowTaskQueueResponse> reply) {
-  core.With(
-      task.name_space, task.workflow_id, task.run_id,
-      [&core, task, poller = std::move(poller),
-       reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
-        if (!found.ok()) return std::move(reply)(found.status());
-        const ExecutionPtr run = *found;
-        const bool is_sticky = run->state.IsSticky() &&
-                               poller.task_queue == run->state.info.sticky().task_queue() &&
-                               run->state.HasCompletedAnyTask();
-        auto decision =
-            machines::DecideTaskStarted(run->state, task.scheduled_event_id, task.stamp,
-                                        StartOf(poller), core.ContextFor(task.name_space));
-        if (!decision.ok()) return std::move(reply)(decision.status());
-        core.Apply(run, *std::move(decision),
-                   [&core, run, is_sticky, reply = std::move(reply)](absl::Status status) mutable {
-                     if (!status.ok()) return std::move(reply)(std::move(status));
-                     if (!run->state.HasStartedTask()) {
-                       return std::move(reply)(base::NotFound("Workflow task not found."));
-                     }
-                     BuildWorkflowPoll(core, run, is_sticky, std::move(reply));
-                   });
-      });
+  core.With(task.name_space, task.workflow_id, task.run_id,
+            [&core, task, poller = std::move(poller),
+             reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
+              if (!found.ok()) return std::move(reply)(found.status());
+              const ExecutionPtr run = *found;
+              const bool is_sticky = run->state.IsSticky() &&
+                                     poller.task_queue == run->state.info.sticky().task_queue() &&
+                                     run->state.HasCompletedAnyTask();
+              auto decision =
+                  machines::DecideTaskStarted(run->state, task.scheduled_event_id, task.stamp,
+                                              StartOf(poller), core.ContextFor(task.name_space));
+              if (!decision.ok()) return std::move(reply)(decision.status());
+              core.Apply(
+                  run, *std::move(decision),
+                  [&core, run, is_sticky, reply = std::move(reply)](absl::Status status) mutable {
+                    if (!status.ok()) return std::move(reply)(std::move(status));
+                    if (!run->state.HasStartedTask()) {
+                      return std::move(reply)(base::NotFound("Workflow task not found."));
+                    }
+                    BuildWorkflowPoll(core, run, is_sticky, std::move(reply));
+                  });
+            });
 }
 
 void ActivityStarted(Core& core, services::TaskKey task, services::Poller poller,

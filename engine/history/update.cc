@@ -27,9 +27,8 @@ void ReadOutcome(Core& core, const ExecutionPtr& run, EventId completed_event_id
     if (!page.ok()) return std::move(done)(page.status());
     UpdateFate fate;
     fate.stage = kCompleted;
-    fate.outcome = page->events.front()
-                       ->workflow_execution_update_completed_event_attributes()
-                       .outcome();
+    fate.outcome =
+        page->events.front()->workflow_execution_update_completed_event_attributes().outcome();
     std::move(done)(std::move(fate));
   });
 }
@@ -61,7 +60,8 @@ void FollowUpdate(Core& core, const ExecutionPtr& execution, const std::string& 
     // Durable first: it may have completed in a commit still on its way.
     const EventId event_id = known->completed_event_id();
     return core.committer().AfterCommits(
-        execution, [&core, execution, event_id, done = std::move(done)](absl::Status status) mutable {
+        execution,
+        [&core, execution, event_id, done = std::move(done)](absl::Status status) mutable {
           if (!status.ok()) return std::move(done)(std::move(status));
           ReadOutcome(core, execution, event_id, std::move(done));
         });
@@ -73,11 +73,12 @@ void FollowUpdate(Core& core, const ExecutionPtr& execution, const std::string& 
     return std::move(done)(UpdateFate{kCompleted, ClosedBeforeCompletion()});
   }
   if (known != nullptr && stage <= kAccepted) {
-    return core.committer().AfterCommits(
-        execution, [done = std::move(done)](absl::Status status) mutable {
-          if (!status.ok()) return std::move(done)(std::move(status));
-          std::move(done)(UpdateFate{kAccepted, std::nullopt});
-        });
+    return core.committer().AfterCommits(execution,
+                                         [done = std::move(done)](absl::Status status) mutable {
+                                           if (!status.ok())
+                                             return std::move(done)(std::move(status));
+                                           std::move(done)(UpdateFate{kAccepted, std::nullopt});
+                                         });
   }
   const absl::Time now = core.loop().Now();
   const absl::Time until = std::min(now + execution->name_space->limits.long_poll_interval,
@@ -143,8 +144,8 @@ void Finish(const UpdatingPtr& updating, const ExecutionPtr& run, const UpdateFa
 
 // The run went on as a new one: the update goes there, unless the caller named the run.
 bool TriesAgain(const UpdatingPtr& updating, const ExecutionPtr& run, const absl::Status& status) {
-  const bool is_passing = status.code() == absl::StatusCode::kUnavailable &&
-                          !run->state.info.new_run_id().empty();
+  const bool is_passing =
+      status.code() == absl::StatusCode::kUnavailable && !run->state.info.new_run_id().empty();
   return is_passing && updating->request.workflow_execution().run_id().empty() &&
          ++updating->tries < 5;
 }
@@ -155,8 +156,8 @@ void UpdateRunWith(Core& core, const UpdatingPtr& updating, const ExecutionPtr& 
   if (!first_run_id.empty() && first_run_id != run->state.info.first_run_id()) {
     return std::move(updating->reply)(base::NotFound("workflow execution not found"));
   }
-  auto decision = machines::DecideUpdate(run->state, request.request(),
-                                         core.ContextFor(updating->name_space));
+  auto decision =
+      machines::DecideUpdate(run->state, request.request(), core.ContextFor(updating->name_space));
   if (!decision.ok()) return std::move(updating->reply)(decision.status());
   core.Apply(run, *std::move(decision), [](absl::Status) {});
   FollowUpdate(core, run, request.request().meta().update_id(),
@@ -190,8 +191,7 @@ void Update(Core& core, CallContext context, NamespacePtr name_space,
   updating->reply = std::move(reply);
   updating->request = std::move(request);
   if (updating->request.request().meta().update_id().empty()) {
-    updating->request.mutable_request()->mutable_meta()->set_update_id(
-        core.loop().random().Uuid());
+    updating->request.mutable_request()->mutable_meta()->set_update_id(core.loop().random().Uuid());
   }
   UpdateOn(core, updating);
 }
@@ -203,35 +203,36 @@ void PollUpdate(Core& core, CallContext context, NamespacePtr name_space,
   const std::string workflow_id = request.update_ref().workflow_execution().workflow_id();
   const std::string run_id = request.update_ref().workflow_execution().run_id();
   const int asked = request.wait_policy().lifecycle_stage();
-  core.With(name_space, workflow_id, run_id,
-            [&core, context, update_id, asked,
-             reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
-              if (!found.ok()) return std::move(reply)(found.status());
-              const ExecutionPtr run = *found;
-              const auto finish = [run, update_id](const UpdateFate& fate) {
-                api::PollWorkflowExecutionUpdateResponse response;
-                response.set_stage(
-                    static_cast<machines::enums::UpdateWorkflowExecutionLifecycleStage>(fate.stage));
-                if (fate.outcome.has_value()) *response.mutable_outcome() = *fate.outcome;
-                auto* ref = response.mutable_update_ref();
-                ref->mutable_workflow_execution()->set_workflow_id(run->workflow_id);
-                ref->mutable_workflow_execution()->set_run_id(run->run_id);
-                ref->set_update_id(update_id);
-                return response;
-              };
-              const bool is_known = run->state.updates.Contains(update_id) ||
-                                    run->state.admitted_updates.Contains(update_id);
-              // Without a stage to wait for: how is it now?
-              if (asked == 0 && is_known && StageNow(run->state, update_id) != kCompleted) {
-                return std::move(reply)(
-                    finish(UpdateFate{StageNow(run->state, update_id), std::nullopt}));
-              }
-              FollowUpdate(core, run, update_id, asked, context.deadline,
-                           [finish, reply = std::move(reply)](absl::StatusOr<UpdateFate> fate) mutable {
-                             if (!fate.ok()) return std::move(reply)(fate.status());
-                             std::move(reply)(finish(*fate));
-                           });
-            });
+  core.With(
+      name_space, workflow_id, run_id,
+      [&core, context, update_id, asked,
+       reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
+        if (!found.ok()) return std::move(reply)(found.status());
+        const ExecutionPtr run = *found;
+        const auto finish = [run, update_id](const UpdateFate& fate) {
+          api::PollWorkflowExecutionUpdateResponse response;
+          response.set_stage(
+              static_cast<machines::enums::UpdateWorkflowExecutionLifecycleStage>(fate.stage));
+          if (fate.outcome.has_value()) *response.mutable_outcome() = *fate.outcome;
+          auto* ref = response.mutable_update_ref();
+          ref->mutable_workflow_execution()->set_workflow_id(run->workflow_id);
+          ref->mutable_workflow_execution()->set_run_id(run->run_id);
+          ref->set_update_id(update_id);
+          return response;
+        };
+        const bool is_known = run->state.updates.Contains(update_id) ||
+                              run->state.admitted_updates.Contains(update_id);
+        // Without a stage to wait for: how is it now?
+        if (asked == 0 && is_known && StageNow(run->state, update_id) != kCompleted) {
+          return std::move(reply)(
+              finish(UpdateFate{StageNow(run->state, update_id), std::nullopt}));
+        }
+        FollowUpdate(core, run, update_id, asked, context.deadline,
+                     [finish, reply = std::move(reply)](absl::StatusOr<UpdateFate> fate) mutable {
+                       if (!fate.ok()) return std::move(reply)(fate.status());
+                       std::move(reply)(finish(*fate));
+                     });
+      });
 }
 
 }  // namespace perdure::history

@@ -70,13 +70,13 @@ TestRun StoreContract::NewRun(const std::string& workflow_id, int32_t namespace_
 
 ExecutionCommit StoreContract::CreateCommit(const TestRun& run, bool is_current) const {
   ExecutionCommit commit = JournalCommit(run, 1, "first");
-  commit.create = ExecutionCommit::Create{run.namespace_number, run.workflow_id, run.run_id,
-                                          is_current};
+  commit.create =
+      ExecutionCommit::Create{run.namespace_number, run.workflow_id, run.run_id, is_current};
   return commit;
 }
 
-TestRun StoreContract::MustCreate(const std::string& workflow_id,
-                                  std::optional<VisibilityRow> row, int32_t namespace_number) {
+TestRun StoreContract::MustCreate(const std::string& workflow_id, std::optional<VisibilityRow> row,
+                                  int32_t namespace_number) {
   const TestRun run = NewRun(workflow_id, namespace_number);
   ExecutionCommit commit = CreateCommit(run);
   commit.visibility = std::move(row);
@@ -118,7 +118,7 @@ absl::StatusOr<std::vector<JournalEntry>> StoreContract::Journal(JournalRange ra
 
 std::vector<DueExecution> StoreContract::Due(absl::Time until, int64_t limit) {
   auto due = Await<std::vector<DueExecution>>([&](Result<std::vector<DueExecution>> result) {
-    store_->DueExecutions(AllShards(), until, limit, std::move(result));
+    store_->DueExecutions(AllShards(), DueCursor(), until, limit, std::move(result));
   });
   EXPECT_TRUE(due.ok()) << due.status();
   return due.ok() ? *std::move(due) : std::vector<DueExecution>();
@@ -126,7 +126,7 @@ std::vector<DueExecution> StoreContract::Due(absl::Time until, int64_t limit) {
 
 std::optional<absl::Time> StoreContract::Earliest() {
   auto earliest = Await<std::optional<absl::Time>>([&](Result<std::optional<absl::Time>> result) {
-    store_->EarliestWake(AllShards(), std::move(result));
+    store_->EarliestWake(AllShards(), absl::UnixEpoch() - absl::Hours(1), std::move(result));
   });
   EXPECT_TRUE(earliest.ok()) << earliest.status();
   return earliest.ok() ? *earliest : std::nullopt;

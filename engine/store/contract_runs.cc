@@ -262,7 +262,7 @@ TEST_P(StoreContract, LooksOnlyAtTheShardsAsked) {
   ASSERT_TRUE(Commit({commit}).ok());
   const auto count = [&](std::vector<ShardId> shards) {
     return Await<std::vector<DueExecution>>([&](Result<std::vector<DueExecution>> result) {
-             store_->DueExecutions(shards, Second(9), 10, std::move(result));
+             store_->DueExecutions(shards, DueCursor(), Second(9), 10, std::move(result));
            })
         ->size();
   };

@@ -3,7 +3,8 @@
 //
 // What a caller may rely on beside each call's own words:
 //  - Times are kept to the microsecond and rounded down.
-//  - A run lives in the shard `base::ShardOf(namespace_number, workflow_id)`; another one is refused
+//  - A run lives in the shard `base::ShardOf(namespace_number, workflow_id)`; another one is
+//  refused
 //    with INVALID_ARGUMENT. Run ids are UUIDs, ids and names are UTF-8 without NUL.
 //  - A commit that contradicts what is stored changes nothing: FAILED_PRECONDITION for a run that
 //    does not exist or a journal sequence that is not the next one, ALREADY_EXISTS for a second
@@ -141,6 +142,17 @@ struct DueExecution {
   absl::Time wake_at;
 };
 
+// A place in the order of due runs; the default one lies before all of them.
+struct DueCursor {
+  absl::Time wake_at = absl::UnixEpoch() - absl::Hours(1);
+  ExecutionKey key;
+
+  // Beyond every run that is due at `time`.
+  static DueCursor EndOf(absl::Time time) {
+    return {time, {ShardId(base::kShardCount), ExecutionNumber(0)}};
+  }
+};
+
 struct JournalRange {
   ExecutionKey key;
   int64_t from_sequence = 1;        // inclusive
@@ -221,9 +233,10 @@ struct Incarnation {
 
 // What the store has done since it was opened. Exact once the calls counted have been answered.
 struct StoreStatistics {
-  int64_t batches = 0;       // CommitBatches that were committed
-  int64_t transactions = 0;  // transactions they were grouped into; batches / transactions = grouping
-  int64_t statements = 0;    // statements run for them
+  int64_t batches = 0;  // CommitBatches that were committed
+  int64_t transactions =
+      0;                   // transactions they were grouped into; batches / transactions = grouping
+  int64_t statements = 0;  // statements run for them
   int64_t rows_written = 0;  // rows inserted, updated or deleted for them
   int64_t failed_batches = 0;
   int64_t reads = 0;  // all other calls answered
@@ -245,12 +258,12 @@ class Store {
   virtual void LoadExecution(NamespaceNumber namespace_number, WorkflowId workflow_id,
                              std::optional<RunId> run_id, Result<LoadedExecution> result) = 0;
   virtual void ReadJournal(JournalRange range, Result<std::vector<JournalEntry>> result) = 0;
-  // The runs of the given shards whose wake_at is at or before `until`, earliest first, at most
-  // `limit`.
-  virtual void DueExecutions(std::vector<ShardId> shards, absl::Time until, int64_t limit,
-                             Result<std::vector<DueExecution>> result) = 0;
-  // The earliest wake_at in the given shards, if any.
-  virtual void EarliestWake(std::vector<ShardId> shards,
+  // The runs of the given shards that lie beyond `after` and whose wake_at is at or before `until`,
+  // ordered by (wake_at, shard, number), at most `limit`.
+  virtual void DueExecutions(std::vector<ShardId> shards, DueCursor after, absl::Time until,
+                             int64_t limit, Result<std::vector<DueExecution>> result) = 0;
+  // The earliest wake_at after `after` in the given shards, if any.
+  virtual void EarliestWake(std::vector<ShardId> shards, absl::Time after,
                             Result<std::optional<absl::Time>> result) = 0;
   // Runs of one namespace, for deleting it; any order, at most `limit`.
   virtual void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,

@@ -63,7 +63,8 @@ class State {
 
   // Applies a whole record; each record is one journal entry.
   void ApplyRecord(const pb::JournalRecord& record);
-  // Closes a record whose changes were applied one by one; `first_event_id` is what next_event_id was before.
+  // Closes a record whose changes were applied one by one; `first_event_id` is what next_event_id
+  // was before.
   void EndRecord(EventId first_event_id);
   // Applies one change. Cannot fail: whatever decided has checked.
   void Apply(const pb::Change& change);

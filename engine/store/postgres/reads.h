@@ -18,9 +18,11 @@ absl::StatusOr<std::vector<JournalEntry>> ReadJournal(Connection& connection,
                                                       const JournalRange& range);
 absl::StatusOr<std::vector<DueExecution>> DueExecutions(Connection& connection,
                                                         const std::vector<ShardId>& shards,
-                                                        absl::Time until, int64_t limit);
+                                                        DueCursor after, absl::Time until,
+                                                        int64_t limit);
 absl::StatusOr<std::optional<absl::Time>> EarliestWake(Connection& connection,
-                                                       const std::vector<ShardId>& shards);
+                                                       const std::vector<ShardId>& shards,
+                                                       absl::Time after);
 absl::StatusOr<std::vector<DueExecution>> RunsOfNamespace(Connection& connection,
                                                           NamespaceNumber namespace_number,
                                                           int64_t limit);

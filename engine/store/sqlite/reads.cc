@@ -33,8 +33,7 @@ std::vector<DueExecution> TakeDue(Query& query) {
     due.workflow_id = WorkflowId(query.Text(3));
     due.run_id = RunIdFromBytes(query.Text(4));
     due.is_closed = query.Int64(5) != 0;
-    due.wake_at =
-        query.IsNull(6) ? absl::InfiniteFuture() : absl::FromUnixMicros(query.Int64(6));
+    due.wake_at = query.IsNull(6) ? absl::InfiniteFuture() : absl::FromUnixMicros(query.Int64(6));
   }
   return found;
 }
@@ -49,8 +48,7 @@ absl::Status FindRun(Connection& connection, const std::optional<RunId>& run_id,
     run_bytes = *std::move(bytes);
   }
   Query query(connection, run_id.has_value() ? kSelectRun : kSelectCurrent);
-  query.Bind(loaded.key.shard.value(), loaded.namespace_number.value(),
-             loaded.workflow_id.value());
+  query.Bind(loaded.key.shard.value(), loaded.namespace_number.value(), loaded.workflow_id.value());
   if (run_id.has_value()) query.Bind(Blob{run_bytes});
   if (!query.Next()) return query.status().ok() ? missing : query.status();
   loaded.key.number = ExecutionNumber(query.Int64(0));
@@ -116,20 +114,23 @@ std::string ShardList(const std::vector<ShardId>& shards) {
 
 absl::StatusOr<std::vector<DueExecution>> DueExecutions(Connection& connection,
                                                         const std::vector<ShardId>& shards,
-                                                        absl::Time until, int64_t limit) {
+                                                        DueCursor after, absl::Time until,
+                                                        int64_t limit) {
   const std::string list = ShardList(shards);
   Query query(connection, kDueExecutions);
-  query.Bind(list, absl::ToUnixMicros(until), limit);
+  query.Bind(list, absl::ToUnixMicros(until), limit, absl::ToUnixMicros(after.wake_at),
+             after.key.shard.value(), after.key.number.value());
   std::vector<DueExecution> found = TakeDue(query);
   if (!query.status().ok()) return query.status();
   return found;
 }
 
 absl::StatusOr<std::optional<absl::Time>> EarliestWake(Connection& connection,
-                                                       const std::vector<ShardId>& shards) {
+                                                       const std::vector<ShardId>& shards,
+                                                       absl::Time after) {
   const std::string list = ShardList(shards);
   Query query(connection, kEarliestWake);
-  query.Bind(list);
+  query.Bind(list, absl::ToUnixMicros(after));
   std::optional<absl::Time> earliest;
   if (query.Next()) earliest = absl::FromUnixMicros(query.Int64(0));
   if (!query.status().ok()) return query.status();

@@ -68,11 +68,12 @@ Sql kJournalBackward =
 // by shard; the + keeps the planner from thinking otherwise.
 Sql kDueExecutions =
     "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
-    " FROM executions WHERE wake_at_us IS NOT NULL AND wake_at_us <= ?2"
+    " FROM executions WHERE wake_at_us >= ?4 AND wake_at_us <= ?2"
+    " AND (wake_at_us, shard_id, number) > (?4, ?5, ?6)"
     " AND +shard_id IN (SELECT value FROM json_each(?1)) ORDER BY wake_at_us, shard_id, number"
     " LIMIT ?3";
 Sql kEarliestWake =
-    "SELECT wake_at_us FROM executions WHERE wake_at_us IS NOT NULL"
+    "SELECT wake_at_us FROM executions WHERE wake_at_us > ?2"
     " AND +shard_id IN (SELECT value FROM json_each(?1)) ORDER BY wake_at_us LIMIT 1";
 Sql kRunsOfNamespace =
     "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
