@@ -70,13 +70,13 @@ TestRun StoreContract::NewRun(const std::string& workflow_id, int32_t namespace_
 
 ExecutionCommit StoreContract::CreateCommit(const TestRun& run, bool is_current) const {
   ExecutionCommit commit = JournalCommit(run, 1, "first");
-  commit.create = ExecutionCommit::Create{run.namespace_number, run.workflow_id, run.run_id,
-                                          is_current};
+  commit.create =
+      ExecutionCommit::Create{run.namespace_number, run.workflow_id, run.run_id, is_current};
   return commit;
 }
 
-TestRun StoreContract::MustCreate(const std::string& workflow_id,
-                                  std::optional<VisibilityRow> row, int32_t namespace_number) {
+TestRun StoreContract::MustCreate(const std::string& workflow_id, std::optional<VisibilityRow> row,
+                                  int32_t namespace_number) {
   const TestRun run = NewRun(workflow_id, namespace_number);
   ExecutionCommit commit = CreateCommit(run);
   commit.visibility = std::move(row);

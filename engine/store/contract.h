@@ -85,8 +85,7 @@ class StoreContract : public testing::TestWithParam<const ContractBackend*> {
   ExecutionCommit CreateCommit(const TestRun& run, bool is_current = true) const;
   // Creates a run with one journal record and, if given, a list row.
   TestRun MustCreate(const std::string& workflow_id,
-                     std::optional<VisibilityRow> row = std::nullopt,
-                     int32_t namespace_number = 1);
+                     std::optional<VisibilityRow> row = std::nullopt, int32_t namespace_number = 1);
 
   absl::Status Commit(std::vector<ExecutionCommit> executions);
   absl::Status CommitAs(IncarnationId incarnation, std::vector<ExecutionCommit> executions);

@@ -73,9 +73,8 @@ TEST_P(StoreContract, KeepsNamespaces) {
   EXPECT_TRUE(absl::IsAlreadyExists(UpdateNamespace(*store_, taken).status()));
   EXPECT_EQ(list()[0].name, "renamed");
 
-  EXPECT_TRUE(AwaitDone([&](Done done) {
-                store_->DeleteNamespace(second->number, std::move(done));
-              }).ok());
+  EXPECT_TRUE(
+      AwaitDone([&](Done done) { store_->DeleteNamespace(second->number, std::move(done)); }).ok());
   EXPECT_EQ(list().size(), 1u);
   EXPECT_TRUE(absl::IsNotFound(UpdateNamespace(*store_, *second).status()));
   // Numbers are never reused.
@@ -202,9 +201,8 @@ TEST_P(StoreContract, GivesAShardToOneOwner) {
   ASSERT_TRUE(rest.ok()) << rest.status();
   ASSERT_EQ(rest->size(), 1u);
   EXPECT_EQ((*rest)[0].shard, ShardId(3));
-  const auto list = Await<Owners>([&](Result<Owners> result) {
-    store_->ListShards(std::move(result));
-  });
+  const auto list =
+      Await<Owners>([&](Result<Owners> result) { store_->ListShards(std::move(result)); });
   EXPECT_EQ(list->size(), 4u);
   // Once the first is fenced, what it had is free, but only what is asked for moves.
   ASSERT_TRUE(Fence(*store_, incarnation_).ok());

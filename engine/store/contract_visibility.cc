@@ -185,8 +185,8 @@ TEST_P(StoreContract, RegistersAttributesOncePerName) {
   EXPECT_TRUE(remove("Twice").ok());
   EXPECT_TRUE(absl::IsNotFound(remove("Twice")));
   EXPECT_TRUE(add("Twice", Type::kText).ok());
-  const auto rows = Await<std::vector<SearchAttributeRow>>(
-      [&](Result<std::vector<SearchAttributeRow>> result) {
+  const auto rows =
+      Await<std::vector<SearchAttributeRow>>([&](Result<std::vector<SearchAttributeRow>> result) {
         store_->ListSearchAttributes(std::move(result));
       });
   ASSERT_EQ(rows->size(), 8u);

@@ -60,8 +60,8 @@ class Client {
     commit.journal_sequence = transition_;
     commit.journal_record = std::string(kRecordBytes, static_cast<char>('a' + transition_));
     if (transition_ == 1) {
-      commit.create = ExecutionCommit::Create{NamespaceNumber(1), WorkflowId(workflow_id_),
-                                              RunId(run_id_)};
+      commit.create =
+          ExecutionCommit::Create{NamespaceNumber(1), WorkflowId(workflow_id_), RunId(run_id_)};
       commit.wake_at = started_;
       commit.visibility = Row();
     }

@@ -25,9 +25,9 @@ absl::Status Merge(const ExecutionCommit& commit, bool is_new, RunChange& change
   if (commit.snapshot) change.snapshot = &*commit.snapshot;
   if (commit.visibility) change.visibility = &*commit.visibility;
   if (commit.journal_record.empty()) return absl::OkStatus();
-  const bool is_next =
-      change.records.empty() ? (change.create == nullptr || commit.journal_sequence == 1)
-                             : commit.journal_sequence == change.records.back().sequence + 1;
+  const bool is_next = change.records.empty()
+                           ? (change.create == nullptr || commit.journal_sequence == 1)
+                           : commit.journal_sequence == change.records.back().sequence + 1;
   if (!is_next) return JournalGapError(commit.key, commit.journal_sequence);
   change.records.push_back({commit.journal_sequence, &commit.journal_record});
   return absl::OkStatus();

@@ -1,4 +1,5 @@
-// What a group of batches does to each run, merged, so that a few multi-row statements can write it.
+// What a group of batches does to each run, merged, so that a few multi-row statements can write
+// it.
 //
 // A merge is refused where the order within the group matters to the outcome or where a batch
 // contradicts the one before it; the committer then gives the batches one by one. Borrows from the

@@ -31,9 +31,9 @@ absl::Status LostError(pg_conn* connection) {
 std::string SessionSettings(const PostgresOptions& options, Connection::Use use) {
   const bool is_list = use == Connection::Use::kLists;
   const absl::Duration timeout = is_list ? options.list_timeout : options.statement_timeout;
-  std::string settings = absl::StrCat(
-      "SET client_min_messages = warning; SET jit = off; SET statement_timeout = ",
-      absl::ToInt64Milliseconds(timeout), ";");
+  std::string settings =
+      absl::StrCat("SET client_min_messages = warning; SET jit = off; SET statement_timeout = ",
+                   absl::ToInt64Milliseconds(timeout), ";");
   if (use == Connection::Use::kCommits || use == Connection::Use::kRuns) {
     settings.append(
         "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
@@ -97,15 +97,9 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const PostgresOptio
   const std::string silence_ms = absl::StrCat(silence * 1000);
   const std::string idle = absl::StrCat(silence / 3 + 1);
   // Those after dbname win over the URL's: liveness is ours to decide.
-  const char* keys[] = {"dbname",
-                        "application_name",
-                        "connect_timeout",
-                        "keepalives",
-                        "keepalives_idle",
-                        "keepalives_interval",
-                        "keepalives_count",
-                        "tcp_user_timeout",
-                        nullptr};
+  const char* keys[] = {"dbname",           "application_name", "connect_timeout",
+                        "keepalives",       "keepalives_idle",  "keepalives_interval",
+                        "keepalives_count", "tcp_user_timeout", nullptr};
   const char* values[] = {options.url.c_str(), "perdure", connect.c_str(),    "1",    idle.c_str(),
                           idle.c_str(),        "2",       silence_ms.c_str(), nullptr};
   std::unique_ptr<Connection> connection(
@@ -118,9 +112,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const PostgresOptio
 
 Connection::~Connection() { PQfinish(connection_); }
 
-bool Connection::is_lost() const {
-  return is_broken_ || PQstatus(connection_) != CONNECTION_OK;
-}
+bool Connection::is_lost() const { return is_broken_ || PQstatus(connection_) != CONNECTION_OK; }
 
 absl::StatusOr<Rows> Connection::Check(pg_result* result) {
   Rows rows(result);
@@ -217,7 +209,8 @@ PipelineOutcome Connection::Finish() {
     if (!is_flushed || PQisBusy(connection_) == 1) {
       pollfd wait = {PQsocket(connection_),
                      static_cast<int16_t>(POLLIN | (is_flushed ? 0 : POLLOUT)), 0};
-      // Liveness is TCP's task (keepalives, user timeout), slowness the server's (statement_timeout).
+      // Liveness is TCP's task (keepalives, user timeout), slowness the server's
+      // (statement_timeout).
       if (::poll(&wait, 1, -1) < 0 && errno != EINTR) return lost();
       if (PQconsumeInput(connection_) != 1) return lost();
       continue;

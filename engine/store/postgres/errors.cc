@@ -32,8 +32,9 @@ absl::Status StatusOfResult(const pg_result* result) {
     }
     return absl::AlreadyExistsError(message);
   }
-  // Connection trouble, no resources, deadlock, serialization, cancelled by a timeout, shutting down,
-  // read-only (a standby that has not been promoted yet): nothing was done, another try may work.
+  // Connection trouble, no resources, deadlock, serialization, cancelled by a timeout, shutting
+  // down, read-only (a standby that has not been promoted yet): nothing was done, another try may
+  // work.
   for (const absl::string_view prefix : {"08", "53", "40", "55", "57", "25006", "58"}) {
     if (absl::StartsWith(code, prefix)) return absl::UnavailableError(message);
   }

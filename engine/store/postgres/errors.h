@@ -7,7 +7,8 @@ struct pg_result;
 
 namespace perdure::store::postgres {
 
-// The status of a failed statement: what SQLSTATE and constraint say. Its transaction is rolled back.
+// The status of a failed statement: what SQLSTATE and constraint say. Its transaction is rolled
+// back.
 absl::Status StatusOfResult(const pg_result* result);
 
 }  // namespace perdure::store::postgres

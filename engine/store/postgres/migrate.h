@@ -6,8 +6,8 @@
 
 namespace perdure::store::postgres {
 
-// Servers that start together take turns by an advisory lock; each migration is one transaction with
-// the row in schema_versions that remembers it.
+// Servers that start together take turns by an advisory lock; each migration is one transaction
+// with the row in schema_versions that remembers it.
 absl::Status Migrate(const PostgresOptions& options);
 
 }  // namespace perdure::store::postgres

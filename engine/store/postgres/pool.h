@@ -1,9 +1,9 @@
 // Threads with one connection each and one queue for them all.
 //
 // `Session` keeps a connection and opens another when it is lost: at once the first time, then with
-// pauses that double up to a limit and are scattered by half, so that many servers do not all return
-// at the same instant. While it pauses, calls fail at once. A Session belongs to one thread; a Pool
-// is thread-safe.
+// pauses that double up to a limit and are scattered by half, so that many servers do not all
+// return at the same instant. While it pauses, calls fail at once. A Session belongs to one thread;
+// a Pool is thread-safe.
 #pragma once
 
 #include <atomic>

@@ -22,9 +22,10 @@ const ContractBackend& Backend() {
       .name = "Server",
       .create = [] { return std::make_unique<PostgresDatabase>(); },
       .is_shareable = true,
-      .skip_reason = postgres::TestServerUrl().empty()
-                         ? "PERDURE_TEST_POSTGRES is not set (tests/postgres.sh start DIR prints it)"
-                         : ""};
+      .skip_reason =
+          postgres::TestServerUrl().empty()
+              ? "PERDURE_TEST_POSTGRES is not set (tests/postgres.sh start DIR prints it)"
+              : ""};
   return backend;
 }
 

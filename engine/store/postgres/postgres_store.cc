@@ -33,9 +33,8 @@ class PostgresStore final : public Store {
         });
   }
   void ReadJournal(JournalRange range, Result<std::vector<JournalEntry>> result) override {
-    Ask(runs_, std::move(result), [range](Connection& connection) {
-      return postgres::ReadJournal(connection, range);
-    });
+    Ask(runs_, std::move(result),
+        [range](Connection& connection) { return postgres::ReadJournal(connection, range); });
   }
   void DueExecutions(std::vector<ShardId> shards, absl::Time until, int64_t limit,
                      Result<std::vector<DueExecution>> result) override {
@@ -82,9 +81,8 @@ class PostgresStore final : public Store {
     });
   }
   void DeleteNamespace(NamespaceNumber number, Done done) override {
-    Ask(registry_, std::move(done), [number](Connection& connection) {
-      return postgres::DeleteNamespace(connection, number);
-    });
+    Ask(registry_, std::move(done),
+        [number](Connection& connection) { return postgres::DeleteNamespace(connection, number); });
   }
   void ListSearchAttributes(Result<std::vector<SearchAttributeRow>> result) override {
     Ask(registry_, std::move(result), postgres::ListSearchAttributes);
@@ -104,8 +102,7 @@ class PostgresStore final : public Store {
       return postgres::GetSetting(connection, key);
     });
   }
-  void PutSettingIfAbsent(std::string key, std::string value,
-                          Result<std::string> result) override {
+  void PutSettingIfAbsent(std::string key, std::string value, Result<std::string> result) override {
     Ask(registry_, std::move(result),
         [key = std::move(key), value = std::move(value)](Connection& connection) {
           return postgres::PutSettingIfAbsent(connection, key, value);
@@ -128,9 +125,8 @@ class PostgresStore final : public Store {
     Ask(registry_, std::move(result), postgres::ListIncarnations);
   }
   void Fence(IncarnationId incarnation, Done done) override {
-    Ask(registry_, std::move(done), [incarnation](Connection& connection) {
-      return postgres::Fence(connection, incarnation);
-    });
+    Ask(registry_, std::move(done),
+        [incarnation](Connection& connection) { return postgres::Fence(connection, incarnation); });
   }
   void ClaimShards(IncarnationId claimant, std::vector<ShardId> shards,
                    Result<std::vector<ShardOwner>> result) override {
@@ -144,9 +140,8 @@ class PostgresStore final : public Store {
   }
 
   void Ping(Done done) override {
-    Ask(registry_, std::move(done), [](Connection& connection) {
-      return connection.Run(kPing, {}).status();
-    });
+    Ask(registry_, std::move(done),
+        [](Connection& connection) { return connection.Run(kPing, {}).status(); });
   }
 
   StoreStatistics statistics() const override {
@@ -163,8 +158,8 @@ class PostgresStore final : public Store {
  private:
   template <class Answer, class Body>
   void Ask(Pool& pool, Answer answer, Body body) {
-    pool.Post([this, answer = std::move(answer), body = std::move(body)](
-                  absl::StatusOr<Connection*> connection) mutable {
+    pool.Post([this, answer = std::move(answer),
+               body = std::move(body)](absl::StatusOr<Connection*> connection) mutable {
       if (!connection.ok()) return std::move(answer)(connection.status());
       auto result = body(**connection);
       counters_.reads += 1;

@@ -34,9 +34,9 @@ class PostgresStore : public testing::Test {
   }
   // Ends every other session of the database, as a failing server or network would.
   void CutConnections() {
-    TestDatabase::Administrate(absl::StrCat(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '",
-        database_->name(), "'"));
+    TestDatabase::Administrate(
+        absl::StrCat("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '",
+                     database_->name(), "'"));
   }
 
   std::unique_ptr<TestDatabase> database_;
@@ -64,9 +64,8 @@ IncarnationId Register(Store& store) {
 }
 
 absl::Status Commit(Store& store, IncarnationId incarnation, int64_t sequence) {
-  return AwaitDone([&](Done done) {
-    store.Commit({incarnation, {Steady(sequence)}}, std::move(done));
-  });
+  return AwaitDone(
+      [&](Done done) { store.Commit({incarnation, {Steady(sequence)}}, std::move(done)); });
 }
 
 TEST_F(PostgresStore, PreparesEveryStatement) {
@@ -75,8 +74,9 @@ TEST_F(PostgresStore, PreparesEveryStatement) {
   ASSERT_TRUE(connection.ok()) << connection.status();
   for (int i = 0; i < kStatementCount; ++i) {
     const Statement& statement = *kAllStatements[i];
-    const absl::Status status = (*connection)->RunScript(
-        absl::StrCat("PREPARE ", statement.name, "_check AS ", statement.sql));
+    const absl::Status status =
+        (*connection)
+            ->RunScript(absl::StrCat("PREPARE ", statement.name, "_check AS ", statement.sql));
     EXPECT_TRUE(status.ok()) << statement.name << ": " << status;
   }
 }
@@ -86,8 +86,9 @@ TEST_F(PostgresStore, FindsHotRowsByIndex) {
   MustOpen();
   pqxx::connection connection(database_->url());
   pqxx::nontransaction query(connection);
-  query.exec("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
-             "SET plan_cache_mode = force_generic_plan");
+  query.exec(
+      "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
+      "SET plan_cache_mode = force_generic_plan");
   const struct {
     const Statement& statement;
     const char* arguments;

@@ -18,8 +18,7 @@ std::vector<DueExecution> TakeDue(const Rows& rows) {
     due.workflow_id = WorkflowId(rows.Bytes(i, 3));
     due.run_id = RunIdFromBytes(rows.Bytes(i, 4));
     due.is_closed = rows.Bool(i, 5);
-    due.wake_at =
-        rows.IsNull(i, 6) ? absl::InfiniteFuture() : absl::FromUnixMicros(rows.Int(i, 6));
+    due.wake_at = rows.IsNull(i, 6) ? absl::InfiniteFuture() : absl::FromUnixMicros(rows.Int(i, 6));
   }
   return found;
 }
@@ -94,8 +93,7 @@ absl::StatusOr<std::vector<JournalEntry>> ReadJournal(Connection& connection,
       if (bytes >= range.bytes_max) return entries;
     }
     if (rows->size() < limit) break;
-    (range.newest_first ? to : from) =
-        entries.back().sequence + (range.newest_first ? -1 : 1);
+    (range.newest_first ? to : from) = entries.back().sequence + (range.newest_first ? -1 : 1);
   }
   return entries;
 }
@@ -128,8 +126,8 @@ absl::StatusOr<std::optional<absl::Time>> EarliestWake(Connection& connection,
 absl::StatusOr<std::vector<DueExecution>> RunsOfNamespace(Connection& connection,
                                                           NamespaceNumber namespace_number,
                                                           int64_t limit) {
-  const auto rows = connection.Run(kRunsOfNamespace,
-                                   Parameters().Int32(namespace_number.value()).Int64(limit));
+  const auto rows =
+      connection.Run(kRunsOfNamespace, Parameters().Int32(namespace_number.value()).Int64(limit));
   if (!rows.ok()) return rows.status();
   return TakeDue(*rows);
 }

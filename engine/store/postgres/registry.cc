@@ -56,13 +56,13 @@ absl::Status BuildIndex(Connection& connection, const SearchAttributeRow& row) {
   if (existing->size() > 0) {
     if (existing->Bool(0, 0)) return absl::OkStatus();
     // A build that was broken off leaves an index that costs and does not serve.
-    absl::Status status = RunWithoutTimeout(
-        connection, absl::StrCat("DROP INDEX CONCURRENTLY IF EXISTS ", name));
+    absl::Status status =
+        RunWithoutTimeout(connection, absl::StrCat("DROP INDEX CONCURRENTLY IF EXISTS ", name));
     if (!status.ok()) return status;
   }
-  return RunWithoutTimeout(connection, sql::CreateAttributeIndex(
-                                           row.name, row.type, sql::Dialect::kPostgres,
-                                           "CONCURRENTLY IF NOT EXISTS"));
+  return RunWithoutTimeout(connection,
+                           sql::CreateAttributeIndex(row.name, row.type, sql::Dialect::kPostgres,
+                                                     "CONCURRENTLY IF NOT EXISTS"));
 }
 
 std::vector<ShardOwner> TakeOwners(const Rows& rows, bool has_number) {
@@ -89,8 +89,8 @@ absl::StatusOr<std::vector<NamespaceRow>> ListNamespaces(Connection& connection)
 }
 
 absl::StatusOr<NamespaceRow> CreateNamespace(Connection& connection, NamespaceRow row) {
-  const auto rows = connection.Run(
-      kInsertNamespace, Parameters().Bytes(row.id).Bytes(row.name).Bytes(row.data));
+  const auto rows =
+      connection.Run(kInsertNamespace, Parameters().Bytes(row.id).Bytes(row.name).Bytes(row.data));
   if (!rows.ok()) return rows.status();
   if (rows->size() == 0) return NameTaken(row.name);
   row.number = NamespaceNumber(static_cast<int32_t>(rows->Int(0, 0)));
@@ -99,11 +99,9 @@ absl::StatusOr<NamespaceRow> CreateNamespace(Connection& connection, NamespaceRo
 }
 
 absl::StatusOr<NamespaceRow> UpdateNamespace(Connection& connection, NamespaceRow row) {
-  const auto rows = connection.Run(kUpdateNamespace, Parameters()
-                                                         .Int32(row.number.value())
-                                                         .Int64(row.version)
-                                                         .Bytes(row.name)
-                                                         .Bytes(row.data));
+  const auto rows = connection.Run(
+      kUpdateNamespace,
+      Parameters().Int32(row.number.value()).Int64(row.version).Bytes(row.name).Bytes(row.data));
   if (absl::IsAlreadyExists(rows.status())) return NameTaken(row.name);
   if (!rows.ok()) return rows.status();
   if (rows->size() > 0) {
@@ -143,7 +141,8 @@ absl::Status AddSearchAttribute(Connection& connection, const SearchAttributeRow
     return absl::AlreadyExistsError(
         absl::StrCat("Search attribute ", row.name, " is registered with another type."));
   }
-  // The index first: a registered attribute always has one, and a failure is repaired by asking again.
+  // The index first: a registered attribute always has one, and a failure is repaired by asking
+  // again.
   {
     const IndexLock lock(connection);
     if (!lock.status().ok()) return lock.status();
@@ -151,10 +150,11 @@ absl::Status AddSearchAttribute(Connection& connection, const SearchAttributeRow
     if (!status.ok()) return status;
   }
   if (existing->size() > 0) return absl::OkStatus();
-  const auto inserted = connection.Run(kInsertAttribute, Parameters()
-                                                             .Int32(row.namespace_number.value())
-                                                             .Bytes(row.name)
-                                                             .Int16(static_cast<int64_t>(row.type)));
+  const auto inserted =
+      connection.Run(kInsertAttribute, Parameters()
+                                           .Int32(row.namespace_number.value())
+                                           .Bytes(row.name)
+                                           .Int16(static_cast<int64_t>(row.type)));
   return inserted.status();
 }
 
@@ -172,9 +172,8 @@ absl::Status RemoveSearchAttribute(Connection& connection, const SearchAttribute
   if (!uses.ok()) return uses.status();
   if (uses->Int(0, 0) > 0) return absl::OkStatus();
   return RunWithoutTimeout(
-      connection,
-      absl::StrCat("DROP INDEX CONCURRENTLY IF EXISTS ",
-                   sql::AttributeIndexName(row.name, static_cast<query::Type>(type))));
+      connection, absl::StrCat("DROP INDEX CONCURRENTLY IF EXISTS ",
+                               sql::AttributeIndexName(row.name, static_cast<query::Type>(type))));
 }
 
 absl::StatusOr<std::optional<std::string>> GetSetting(Connection& connection,
@@ -225,8 +224,8 @@ absl::Status Fence(Connection& connection, IncarnationId incarnation) {
 
 absl::StatusOr<std::vector<ShardOwner>> ClaimShards(Connection& connection, IncarnationId claimant,
                                                     const std::vector<ShardId>& shards) {
-  const auto claimed = connection.Run(
-      kClaimShards, Parameters().Int64(claimant.value()).Add(ShardArray(shards)));
+  const auto claimed =
+      connection.Run(kClaimShards, Parameters().Int64(claimant.value()).Add(ShardArray(shards)));
   if (!claimed.ok()) return claimed.status();
   const auto owned = connection.Run(kOwnedShards, Parameters().Int64(claimant.value()));
   if (!owned.ok()) return owned.status();

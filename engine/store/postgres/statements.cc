@@ -83,13 +83,13 @@ const Statement kPutVisibility = {
     " attributes = excluded.attributes, memo = excluded.memo"};
 
 // One statement, so that snapshot and tail belong together. The key of zeros finds the current run.
-#define PERDURE_LOAD_COLUMNS                                                                  \
-  "SELECT e.number, e.run_id, e.is_current, e.is_closed, e.wake_at_us, s.sequence, s.state,"  \
-  " ARRAY(SELECT j.record FROM journal j WHERE j.shard_id = e.shard_id AND j.number ="        \
-  " e.number AND j.sequence > coalesce(s.sequence, 0) ORDER BY j.sequence)"                   \
-  " FROM executions e LEFT JOIN snapshots s ON s.shard_id = e.shard_id AND s.number ="        \
-  " e.number WHERE e.shard_id = $1::smallint AND e.namespace_number = $2::integer"            \
-  " AND e.workflow_id = $3::text AND (CASE WHEN e.is_current THEN"                            \
+#define PERDURE_LOAD_COLUMNS                                                                 \
+  "SELECT e.number, e.run_id, e.is_current, e.is_closed, e.wake_at_us, s.sequence, s.state," \
+  " ARRAY(SELECT j.record FROM journal j WHERE j.shard_id = e.shard_id AND j.number ="       \
+  " e.number AND j.sequence > coalesce(s.sequence, 0) ORDER BY j.sequence)"                  \
+  " FROM executions e LEFT JOIN snapshots s ON s.shard_id = e.shard_id AND s.number ="       \
+  " e.number WHERE e.shard_id = $1::smallint AND e.namespace_number = $2::integer"           \
+  " AND e.workflow_id = $3::text AND (CASE WHEN e.is_current THEN"                           \
   " '00000000-0000-0000-0000-000000000000'::uuid ELSE e.run_id END)"
 const Statement kLoadCurrent = {
     "load_current", PERDURE_LOAD_COLUMNS " = '00000000-0000-0000-0000-000000000000'::uuid"};
@@ -173,10 +173,9 @@ const Statement kPutSetting = {
 const Statement kInsertIncarnation = {
     "insert_incarnation",
     "INSERT INTO incarnations (node_name, address) VALUES ($1::text, $2::text) RETURNING id"};
-const Statement kHeartbeat = {
-    "heartbeat",
-    "UPDATE incarnations SET heartbeat_at = clock_timestamp()"
-    " WHERE id = $1::bigint AND NOT is_fenced"};
+const Statement kHeartbeat = {"heartbeat",
+                              "UPDATE incarnations SET heartbeat_at = clock_timestamp()"
+                              " WHERE id = $1::bigint AND NOT is_fenced"};
 const Statement kSelectIncarnations = {
     "select_incarnations",
     "SELECT id, node_name, address,"
@@ -203,17 +202,43 @@ const Statement kSelectShards = {
     "SELECT shard_id, owner FROM shards WHERE owner IS NOT NULL ORDER BY shard_id"};
 const Statement kPing = {"ping", "SELECT 1"};
 
-const Statement* const kAllStatements[] = {
-    &kBeginCommit,      &kEraseRuns,         &kUpdateExecutions,   &kInsertExecutions,
-    &kInsertJournal,    &kPutSnapshots,      &kPutVisibility,      &kLoadCurrent,
-    &kLoadRun,          &kJournalForward,    &kJournalBackward,    &kDueExecutions,
-    &kEarliestWake,     &kRunsOfNamespace,   &kSelectNamespaces,   &kInsertNamespace,
-    &kUpdateNamespace,  &kNamespaceExists,   &kDeleteNamespace,    &kSelectAttributes,
-    &kInsertAttribute,  &kAttributeType,     &kDeleteAttribute,    &kAttributeUses,
-    &kTryIndexLock,     &kIndexUnlock,       &kIndexIsValid,       &kSelectSetting,
-    &kPutSetting,       &kInsertIncarnation, &kHeartbeat,          &kSelectIncarnations,
-    &kFence,            &kClaimShards,       &kOwnedShards,        &kSelectShards,
-    &kPing};
+const Statement* const kAllStatements[] = {&kBeginCommit,
+                                           &kEraseRuns,
+                                           &kUpdateExecutions,
+                                           &kInsertExecutions,
+                                           &kInsertJournal,
+                                           &kPutSnapshots,
+                                           &kPutVisibility,
+                                           &kLoadCurrent,
+                                           &kLoadRun,
+                                           &kJournalForward,
+                                           &kJournalBackward,
+                                           &kDueExecutions,
+                                           &kEarliestWake,
+                                           &kRunsOfNamespace,
+                                           &kSelectNamespaces,
+                                           &kInsertNamespace,
+                                           &kUpdateNamespace,
+                                           &kNamespaceExists,
+                                           &kDeleteNamespace,
+                                           &kSelectAttributes,
+                                           &kInsertAttribute,
+                                           &kAttributeType,
+                                           &kDeleteAttribute,
+                                           &kAttributeUses,
+                                           &kTryIndexLock,
+                                           &kIndexUnlock,
+                                           &kIndexIsValid,
+                                           &kSelectSetting,
+                                           &kPutSetting,
+                                           &kInsertIncarnation,
+                                           &kHeartbeat,
+                                           &kSelectIncarnations,
+                                           &kFence,
+                                           &kClaimShards,
+                                           &kOwnedShards,
+                                           &kSelectShards,
+                                           &kPing};
 const int kStatementCount = sizeof(kAllStatements) / sizeof(kAllStatements[0]);
 
 }  // namespace perdure::store::postgres

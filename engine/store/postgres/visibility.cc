@@ -80,15 +80,14 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& list) {
     if (!after.ok()) return after.status();
     parameters.Int64(after->close_time_us).Int64(after->start_time_us).Bytes(after->run_id);
   }
-  const sql::SqlFilter filter =
-      sql::CompileFilter(list.filter.get(), list.namespace_number, sql::Dialect::kPostgres,
-                         parameters.count() + 1);
+  const sql::SqlFilter filter = sql::CompileFilter(list.filter.get(), list.namespace_number,
+                                                   sql::Dialect::kPostgres, parameters.count() + 1);
   AddParameters(parameters, filter.parameters);
   // One row more than asked for tells whether there is another page.
-  const auto rows = connection.RunOnce(
-      absl::StrCat(kListColumns, is_first_page ? "" : kAfterPosition, filter.where, kListOrder,
-                   list.page_size + 1),
-      parameters);
+  const auto rows =
+      connection.RunOnce(absl::StrCat(kListColumns, is_first_page ? "" : kAfterPosition,
+                                      filter.where, kListOrder, list.page_size + 1),
+                         parameters);
   if (!rows.ok()) return rows.status();
   ListPage page;
   for (int i = 0; i < rows->size(); ++i) {

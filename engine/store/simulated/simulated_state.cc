@@ -67,8 +67,8 @@ absl::Status SimulatedState::Stage(const ExecutionCommit& commit, Staged& staged
       HasCurrent({run->namespace_number, run->workflow_id}, staged)) {
     return CurrentTakenError(commit.key);
   }
-  const bool updates = commit.become_current || commit.stop_being_current || commit.wake_at ||
-                       commit.is_closed;
+  const bool updates =
+      commit.become_current || commit.stop_being_current || commit.wake_at || commit.is_closed;
   staged.rows += updates ? 1 : 0;
   if (commit.become_current) run->is_current = true;
   if (commit.stop_being_current) run->is_current = false;
@@ -234,8 +234,8 @@ DueExecution SimulatedState::ToDue(const ExecutionKey& key) const {
           run.run_id, run.is_closed,        run.wake_at.value_or(absl::InfiniteFuture())};
 }
 
-std::vector<DueExecution> SimulatedState::Due(const std::vector<ShardId>& shards,
-                                              absl::Time until, int64_t limit) {
+std::vector<DueExecution> SimulatedState::Due(const std::vector<ShardId>& shards, absl::Time until,
+                                              int64_t limit) {
   absl::MutexLock lock(&mutex_);
   std::vector<std::tuple<absl::Time, ShardId, ExecutionNumber>> due;
   for (const ShardId shard : shards) {

@@ -52,8 +52,8 @@ void RunAfter(runtime::Loop& loop, absl::Duration delay, runtime::Task task) {
   }
 }
 
-// What happened to a group: the first `good` batches are done, the next `blamed` are told `failure`,
-// and the rest that they followed a failure.
+// What happened to a group: the first `good` batches are done, the next `blamed` are told
+// `failure`, and the rest that they followed a failure.
 struct GroupOutcome {
   size_t good = 0;
   size_t blamed = 0;
@@ -137,7 +137,6 @@ void FinishGroup(const CorePtr& core) {
   ScheduleGroup(core);
 }
 
-
 class SimulatedStoreImplementation final : public SimulatedStore {
  public:
   SimulatedStoreImplementation(SimulatedState& state, runtime::Loop& loop, SimulatedFaults faults)
@@ -165,8 +164,8 @@ class SimulatedStoreImplementation final : public SimulatedStore {
     // On the loop itself nothing else can be running, but for a callback that ends this store.
     if (core_->loop.IsCurrent()) return;
     absl::MutexLock lock(&core_->mutex);
-    core_->mutex.Await(absl::Condition(
-        +[](int64_t* running) { return *running == 0; }, &core_->running));
+    core_->mutex.Await(
+        absl::Condition(+[](int64_t* running) { return *running == 0; }, &core_->running));
   }
 
   void SetFaults(SimulatedFaults faults) override {
@@ -199,9 +198,8 @@ class SimulatedStoreImplementation final : public SimulatedStore {
   }
   void EarliestWake(std::vector<ShardId> shards,
                     Result<std::optional<absl::Time>> result) override {
-    Ask(std::move(result), [shards = std::move(shards)](Core& core) {
-      return core.state.EarliestWake(shards);
-    });
+    Ask(std::move(result),
+        [shards = std::move(shards)](Core& core) { return core.state.EarliestWake(shards); });
   }
   void RunsOfNamespace(NamespaceNumber number, int64_t limit,
                        Result<std::vector<DueExecution>> result) override {
@@ -209,14 +207,12 @@ class SimulatedStoreImplementation final : public SimulatedStore {
         [number, limit](Core& core) { return core.state.RunsOfNamespace(number, limit); });
   }
   void List(ListQuery query, Result<ListPage> result) override {
-    Ask(std::move(result), [query = std::move(query)](Core& core) {
-      return core.state.List(query);
-    });
+    Ask(std::move(result),
+        [query = std::move(query)](Core& core) { return core.state.List(query); });
   }
   void Count(CountQuery query, Result<CountResult> result) override {
-    Ask(std::move(result), [query = std::move(query)](Core& core) {
-      return core.state.Count(query);
-    });
+    Ask(std::move(result),
+        [query = std::move(query)](Core& core) { return core.state.Count(query); });
   }
   void ListNamespaces(Result<std::vector<NamespaceRow>> result) override {
     Ask(std::move(result), [](Core& core) { return core.state.ListNamespaces(); });
@@ -247,8 +243,7 @@ class SimulatedStoreImplementation final : public SimulatedStore {
     Ask(std::move(result),
         [key = std::move(key)](Core& core) { return core.state.GetSetting(key); });
   }
-  void PutSettingIfAbsent(std::string key, std::string value,
-                          Result<std::string> result) override {
+  void PutSettingIfAbsent(std::string key, std::string value, Result<std::string> result) override {
     Ask(std::move(result), [key = std::move(key), value = std::move(value)](Core& core) {
       return core.state.PutSettingIfAbsent(key, value);
     });
@@ -264,8 +259,7 @@ class SimulatedStoreImplementation final : public SimulatedStore {
     Ask(std::move(done), [id](Core& core) { return core.state.Heartbeat(id, core.loop.Now()); });
   }
   void ListIncarnations(Result<std::vector<Incarnation>> result) override {
-    Ask(std::move(result),
-        [](Core& core) { return core.state.ListIncarnations(core.loop.Now()); });
+    Ask(std::move(result), [](Core& core) { return core.state.ListIncarnations(core.loop.Now()); });
   }
   void Fence(IncarnationId id, Done done) override {
     Ask(std::move(done), [id](Core& core) { return core.state.Fence(id); });
@@ -347,8 +341,8 @@ SimulatedDatabase::SimulatedDatabase() : state_(std::make_unique<SimulatedState>
 SimulatedDatabase::~SimulatedDatabase() = default;
 uint64_t SimulatedDatabase::Fingerprint() const { return state_->Fingerprint(); }
 
-std::unique_ptr<SimulatedStore> MakeSimulatedStore(SimulatedDatabase& database,
-                                                   runtime::Loop& loop, SimulatedFaults faults) {
+std::unique_ptr<SimulatedStore> MakeSimulatedStore(SimulatedDatabase& database, runtime::Loop& loop,
+                                                   SimulatedFaults faults) {
   return std::make_unique<SimulatedStoreImplementation>(database.state(), loop, faults);
 }
 

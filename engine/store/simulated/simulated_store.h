@@ -56,7 +56,7 @@ class SimulatedStore : public Store {
  public:
   virtual void SetFaults(SimulatedFaults faults) = 0;
 };
-std::unique_ptr<SimulatedStore> MakeSimulatedStore(SimulatedDatabase& database,
-                                                   runtime::Loop& loop, SimulatedFaults faults);
+std::unique_ptr<SimulatedStore> MakeSimulatedStore(SimulatedDatabase& database, runtime::Loop& loop,
+                                                   SimulatedFaults faults);
 
 }  // namespace perdure::store::simulated

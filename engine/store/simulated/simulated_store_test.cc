@@ -129,8 +129,7 @@ TEST(SimulatedStore, KeepsOnlyWhatWasCommittedThroughACrash) {
     SimulatedDatabase database;
     VirtualLoop loop(7);
     auto store = MakeSimulatedStore(
-        database, loop,
-        {.commit_latency_min = absl::Seconds(1), .crash_commits_chance = chance});
+        database, loop, {.commit_latency_min = absl::Seconds(1), .crash_commits_chance = chance});
     const IncarnationId id = Register(*store, loop);
     store->Commit({id, {Create("kept", 1)}}, [](absl::Status) {});
     loop.RunAll();

@@ -24,9 +24,7 @@ TEST(Attributes, SurviveTheRoundTrip) {
   EXPECT_EQ(*read, attributes);
 }
 
-TEST(Attributes, LeaveNullsOut) {
-  EXPECT_EQ(EncodeAttributes({{"Gone", query::Value()}}), "");
-}
+TEST(Attributes, LeaveNullsOut) { EXPECT_EQ(EncodeAttributes({{"Gone", query::Value()}}), ""); }
 
 TEST(Attributes, RefuseForeignText) {
   for (const char* text : {"{", "[]", "{\"a\":1}", "{\"i:a\":x}", "{\"s:a\":\"b}", "{} x"}) {

@@ -182,7 +182,8 @@ class Compiler {
   std::string In(const Expression& e, const std::string& column) {
     std::vector<std::string> places;
     for (const Value& value : e.values) places.push_back(Bind(value));
-    return Negatable(e, absl::StrCat(Operand(e, column), " IN (", absl::StrJoin(places, ", "), ")"));
+    return Negatable(e,
+                     absl::StrCat(Operand(e, column), " IN (", absl::StrJoin(places, ", "), ")"));
   }
 
   // A range, so that an index can serve it.
@@ -215,8 +216,7 @@ class Compiler {
   }
 
   std::string TextMatch(const Expression& e, const std::string& column) {
-    const std::vector<std::string> tokens =
-        query::Tokenize(std::get<std::string>(e.values[0]));
+    const std::vector<std::string> tokens = query::Tokenize(std::get<std::string>(e.values[0]));
     if (dialect_ == Dialect::kSqlite) {
       const std::string place = Bind(absl::StrJoin(tokens, " "));
       return Negatable(e, absl::StrCat("has_any_token(", column, ", ", place, ")"));
@@ -234,10 +234,10 @@ class Compiler {
     parameters_.push_back(std::move(bound));
     const int number = next_parameter_++;
     if (dialect_ == Dialect::kSqlite) return absl::StrCat("?", number);
-    const char* type = kind == Value(false).index()         ? "boolean"
-                       : kind == Value(int64_t{0}).index()  ? "bigint"
-                       : kind == Value(double{0}).index()   ? "double precision"
-                                                            : "text";
+    const char* type = kind == Value(false).index()        ? "boolean"
+                       : kind == Value(int64_t{0}).index() ? "bigint"
+                       : kind == Value(double{0}).index()  ? "double precision"
+                                                           : "text";
     return absl::StrCat("$", number, "::", type);
   }
 

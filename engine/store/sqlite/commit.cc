@@ -135,14 +135,14 @@ class BatchWriter {
     if (!row.memo.empty()) memo = Blob{row.memo};
     const ExecutionKey& key = commit.key;
     const int64_t before = connection_.rows_changed();
-    const absl::Status status = Run(
-        kPutVisibility, key.shard.value(), key.number.value(), row.status,
-        absl::ToUnixMicros(row.start_time), absl::ToUnixMicros(row.execution_time),
-        Micros(row.close_time), closed_only(row.history_length),
-        closed_only(row.history_size_bytes), closed_only(row.state_transition_count),
-        row.workflow_type, row.task_queue, NullIfEmpty(row.parent_workflow_id),
-        NullIfEmpty(row.parent_run_id), NullIfEmpty(row.root_workflow_id),
-        NullIfEmpty(row.root_run_id), NullIfEmpty(attributes), memo);
+    const absl::Status status =
+        Run(kPutVisibility, key.shard.value(), key.number.value(), row.status,
+            absl::ToUnixMicros(row.start_time), absl::ToUnixMicros(row.execution_time),
+            Micros(row.close_time), closed_only(row.history_length),
+            closed_only(row.history_size_bytes), closed_only(row.state_transition_count),
+            row.workflow_type, row.task_queue, NullIfEmpty(row.parent_workflow_id),
+            NullIfEmpty(row.parent_run_id), NullIfEmpty(row.root_workflow_id),
+            NullIfEmpty(row.root_run_id), NullIfEmpty(attributes), memo);
     if (!status.ok()) return status;
     return connection_.rows_changed() == before ? RunMissingError(key) : absl::OkStatus();
   }

@@ -58,10 +58,9 @@ void RunIdText(sqlite3_context* context, int, sqlite3_value** arguments) {
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path,
                                                              Access access) {
   sqlite3* database = nullptr;
-  const int flags =
-      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-      (access == Access::kReadOnly ? SQLITE_OPEN_READONLY
-                                   : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                    (access == Access::kReadOnly ? SQLITE_OPEN_READONLY
+                                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   const char* name = path.empty() ? ":memory:" : path.c_str();
   const int code = sqlite3_open_v2(name, &database, flags, nullptr);
   // SQLite hands out a connection even on failure, for its message.

@@ -49,7 +49,8 @@ class Connection {
   absl::flat_hash_map<std::string, sqlite3_stmt*> statements_;
 };
 
-// `Query q(connection, kSelectThing); q.Bind(id, name); while (q.Next()) use(q.Int64(0)); q.status()`
+// `Query q(connection, kSelectThing); q.Bind(id, name); while (q.Next()) use(q.Int64(0));
+// q.status()`
 class Query {
  public:
   enum class Lifetime { kPrepared, kOnce };

@@ -33,8 +33,7 @@ std::vector<DueExecution> TakeDue(Query& query) {
     due.workflow_id = WorkflowId(query.Text(3));
     due.run_id = RunIdFromBytes(query.Text(4));
     due.is_closed = query.Int64(5) != 0;
-    due.wake_at =
-        query.IsNull(6) ? absl::InfiniteFuture() : absl::FromUnixMicros(query.Int64(6));
+    due.wake_at = query.IsNull(6) ? absl::InfiniteFuture() : absl::FromUnixMicros(query.Int64(6));
   }
   return found;
 }
@@ -49,8 +48,7 @@ absl::Status FindRun(Connection& connection, const std::optional<RunId>& run_id,
     run_bytes = *std::move(bytes);
   }
   Query query(connection, run_id.has_value() ? kSelectRun : kSelectCurrent);
-  query.Bind(loaded.key.shard.value(), loaded.namespace_number.value(),
-             loaded.workflow_id.value());
+  query.Bind(loaded.key.shard.value(), loaded.namespace_number.value(), loaded.workflow_id.value());
   if (run_id.has_value()) query.Bind(Blob{run_bytes});
   if (!query.Next()) return query.status().ok() ? missing : query.status();
   loaded.key.number = ExecutionNumber(query.Int64(0));

@@ -128,8 +128,8 @@ absl::Status AddSearchAttribute(Connection& connection, const SearchAttributeRow
     insert.Bind(row.namespace_number.value(), row.name, type);
     const absl::Status status = insert.Run();
     if (!status.ok()) return status;
-    return connection.Execute(sql::CreateAttributeIndex(
-        row.name, row.type, sql::Dialect::kSqlite, "IF NOT EXISTS"));
+    return connection.Execute(
+        sql::CreateAttributeIndex(row.name, row.type, sql::Dialect::kSqlite, "IF NOT EXISTS"));
   });
 }
 

@@ -43,8 +43,8 @@ const ContractBackend& MemoryBackend() {
   return backend;
 }
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract,
-                         testing::Values(&FileBackend(), &MemoryBackend()), BackendName);
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract, testing::Values(&FileBackend(), &MemoryBackend()),
+                         BackendName);
 
 }  // namespace
 }  // namespace perdure::store

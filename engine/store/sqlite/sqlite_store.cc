@@ -90,9 +90,8 @@ class SqliteStore final : public Store {
         });
   }
   void ReadJournal(JournalRange range, Result<std::vector<JournalEntry>> result) override {
-    Ask(RunReader(), std::move(result), [range](Connection& connection) {
-      return sqlite::ReadJournal(connection, range);
-    });
+    Ask(RunReader(), std::move(result),
+        [range](Connection& connection) { return sqlite::ReadJournal(connection, range); });
   }
   void DueExecutions(std::vector<ShardId> shards, absl::Time until, int64_t limit,
                      Result<std::vector<DueExecution>> result) override {
@@ -139,9 +138,8 @@ class SqliteStore final : public Store {
     });
   }
   void DeleteNamespace(NamespaceNumber number, Done done) override {
-    Ask(*writer_, std::move(done), [number](Connection& connection) {
-      return sqlite::DeleteNamespace(connection, number);
-    });
+    Ask(*writer_, std::move(done),
+        [number](Connection& connection) { return sqlite::DeleteNamespace(connection, number); });
   }
   void ListSearchAttributes(Result<std::vector<SearchAttributeRow>> result) override {
     Ask(*writer_, std::move(result), sqlite::ListSearchAttributes);
@@ -161,8 +159,7 @@ class SqliteStore final : public Store {
       return sqlite::GetSetting(connection, key);
     });
   }
-  void PutSettingIfAbsent(std::string key, std::string value,
-                          Result<std::string> result) override {
+  void PutSettingIfAbsent(std::string key, std::string value, Result<std::string> result) override {
     Ask(*writer_, std::move(result),
         [key = std::move(key), value = std::move(value)](Connection& connection) {
           return sqlite::PutSettingIfAbsent(connection, key, value);
@@ -185,9 +182,8 @@ class SqliteStore final : public Store {
     Ask(*writer_, std::move(result), sqlite::ListIncarnations);
   }
   void Fence(IncarnationId incarnation, Done done) override {
-    Ask(*writer_, std::move(done), [incarnation](Connection& connection) {
-      return sqlite::Fence(connection, incarnation);
-    });
+    Ask(*writer_, std::move(done),
+        [incarnation](Connection& connection) { return sqlite::Fence(connection, incarnation); });
   }
   void ClaimShards(IncarnationId claimant, std::vector<ShardId> shards,
                    Result<std::vector<ShardOwner>> result) override {
@@ -224,13 +220,13 @@ class SqliteStore final : public Store {
 
   template <class Answer, class Body>
   void Ask(Worker& worker, Answer answer, Body body) {
-    worker.Post([this, answer = std::move(answer), body = std::move(body)](
-                    Connection* connection) mutable {
-      if (connection == nullptr) return std::move(answer)(ClosedError());
-      auto result = body(*connection);
-      counters_.reads += 1;
-      std::move(answer)(std::move(result));
-    });
+    worker.Post(
+        [this, answer = std::move(answer), body = std::move(body)](Connection* connection) mutable {
+          if (connection == nullptr) return std::move(answer)(ClosedError());
+          auto result = body(*connection);
+          counters_.reads += 1;
+          std::move(answer)(std::move(result));
+        });
   }
 
   const std::unique_ptr<FileLock> lock_;

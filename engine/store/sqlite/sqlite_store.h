@@ -1,8 +1,8 @@
 // The store on SQLite: the embedded default, for one server process.
 //
 // One thread writes: it takes all commits that wait and makes them one transaction (WAL,
-// synchronous=FULL: on disk when answered). Two more threads read, one for runs and one for lists, so
-// that a slow list holds up no load. A database in memory has one thread for everything.
+// synchronous=FULL: on disk when answered). Two more threads read, one for runs and one for lists,
+// so that a slow list holds up no load. A database in memory has one thread for everything.
 //
 // A file belongs to one server at a time: an OS lock on `<file>.lock`, which goes with the process,
 // keeps others out. Errors: UNAVAILABLE for a full disk and failed I/O (the transaction was rolled
@@ -27,8 +27,8 @@ struct SqliteOptions {
   int64_t log_pages_max = 4096;
 };
 
-// Creates the file if there is none and brings its schema up to date. FAILED_PRECONDITION if another
-// server has it open or a newer one has changed its schema.
+// Creates the file if there is none and brings its schema up to date. FAILED_PRECONDITION if
+// another server has it open or a newer one has changed its schema.
 absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(SqliteOptions options);
 
 }  // namespace perdure::store::sqlite

@@ -42,8 +42,8 @@ std::unique_ptr<Store> MustOpen(const std::string& file) {
 
 constexpr char kRunId[] = "44444444-4444-4444-8444-444444444444";
 
-// A commit of one journal record of the run "steady"; the first creates it. The list row counts too,
-// so that a copy can be checked for tearing.
+// A commit of one journal record of the run "steady"; the first creates it. The list row counts
+// too, so that a copy can be checked for tearing.
 ExecutionCommit Steady(int64_t sequence) {
   ExecutionCommit commit;
   commit.key = {base::ShardOf(NamespaceNumber(1), "steady"), ExecutionNumber(1)};
@@ -102,7 +102,8 @@ TEST(SqliteStore, RefusesASchemaFromTheFuture) {
 TEST(SqliteStore, RefusesWhatIsNoDatabase) {
   const Folder folder;
   std::FILE* file = std::fopen(folder.File("a.db").c_str(), "w");
-  std::fputs("this is a letter to my aunt, not a database; it is long enough to be read as one", file);
+  std::fputs("this is a letter to my aunt, not a database; it is long enough to be read as one",
+             file);
   std::fclose(file);
   EXPECT_FALSE(OpenSqlite({.file = folder.File("a.db")}).ok());
 }
@@ -139,9 +140,8 @@ TEST(SqliteStore, KeepsAcknowledgedCommitsThroughKill) {
     auto store = MustOpen(folder.File("a.db"));
     const IncarnationId incarnation = Register(*store);
     for (int64_t sequence = 1;; ++sequence) {
-      const absl::Status status = AwaitDone([&](Done done) {
-        store->Commit({incarnation, {Steady(sequence)}}, std::move(done));
-      });
+      const absl::Status status = AwaitDone(
+          [&](Done done) { store->Commit({incarnation, {Steady(sequence)}}, std::move(done)); });
       if (!status.ok()) ::_exit(1);
       if (::write(pipe_ends[1], &sequence, sizeof(sequence)) != sizeof(sequence)) ::_exit(1);
     }
@@ -173,9 +173,8 @@ TEST(SqliteStore, CanBeBackedUpWhileItWrites) {
   std::atomic<int64_t> committed{0};
   std::thread load([&] {
     for (int64_t sequence = 1; !is_stopping; ++sequence) {
-      const absl::Status status = AwaitDone([&](Done done) {
-        store->Commit({incarnation, {Steady(sequence)}}, std::move(done));
-      });
+      const absl::Status status = AwaitDone(
+          [&](Done done) { store->Commit({incarnation, {Steady(sequence)}}, std::move(done)); });
       EXPECT_TRUE(status.ok()) << status;
       committed = sequence;
     }

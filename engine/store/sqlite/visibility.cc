@@ -76,8 +76,8 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& list) {
     if (!decoded.ok()) return decoded.status();
     after = *std::move(decoded);
   }
-  const sql::SqlFilter filter = sql::CompileFilter(
-      list.filter.get(), list.namespace_number, sql::Dialect::kSqlite, is_first_page ? 2 : 5);
+  const sql::SqlFilter filter = sql::CompileFilter(list.filter.get(), list.namespace_number,
+                                                   sql::Dialect::kSqlite, is_first_page ? 2 : 5);
   // One row more than asked for tells whether there is another page.
   const std::string text = absl::StrCat(kListColumns, is_first_page ? "" : kAfterPosition,
                                         filter.where, kListOrder, list.page_size + 1);

@@ -1,5 +1,5 @@
-// A thread with one SQLite connection and a queue: the writer (which also groups commits), a reader,
-// or, for a database in memory, both in one.
+// A thread with one SQLite connection and a queue: the writer (which also groups commits), a
+// reader, or, for a database in memory, both in one.
 //
 // Thread-safe. Lives as long as its store; destroying it finishes the commits already being written
 // and answers all else CANCELLED.
