@@ -7,13 +7,15 @@ namespace perdure::store {
 
 // What the store has done since it was opened. Exact once the calls counted have been answered.
 struct StoreStatistics {
-  int64_t batches = 0;  // CommitBatches that were committed
-  int64_t transactions =
-      0;                   // transactions they were grouped into; batches / transactions = grouping
-  int64_t statements = 0;  // statements run for them
-  int64_t rows_written = 0;  // rows inserted, updated or deleted for them
+  // CommitBatches that were committed, and the transactions they were grouped into.
+  int64_t batches = 0;
+  int64_t transactions = 0;
+  // Statements run and rows inserted, updated or deleted for them.
+  int64_t statements = 0;
+  int64_t rows_written = 0;
   int64_t failed_batches = 0;
-  int64_t reads = 0;  // all other calls answered
+  // All other calls answered.
+  int64_t reads = 0;
 };
 
 }  // namespace perdure::store

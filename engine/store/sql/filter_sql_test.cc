@@ -29,9 +29,8 @@ TEST(FilterSql, NumbersParametersFromTheOneGiven) {
 
 TEST(FilterSql, NeverQuotesAValueIntoTheText) {
   for (const Dialect dialect : {Dialect::kPostgres, Dialect::kSqlite}) {
-    const SqlFilter filter =
-        Compile("Color IN ('evil', 'evil2') OR Words = 'evil' OR WorkflowId STARTS_WITH 'evil'",
-                dialect);
+    const SqlFilter filter = Compile(
+        "Color IN ('evil', 'evil2') OR Words = 'evil' OR WorkflowId STARTS_WITH 'evil'", dialect);
     EXPECT_THAT(filter.where, Not(HasSubstr("evil")));
   }
 }
