@@ -5,22 +5,14 @@ namespace perdure::query {
 // Temporal: common/searchattribute/sadefs/constants.go.
 const AttributeTypes& SystemFields() {
   static const AttributeTypes fields = {
-      {"WorkflowId", Type::kKeyword},
-      {"RunId", Type::kKeyword},
-      {"WorkflowType", Type::kKeyword},
-      {"StartTime", Type::kDatetime},
-      {"ExecutionTime", Type::kDatetime},
-      {"CloseTime", Type::kDatetime},
-      {"ExecutionStatus", Type::kKeyword},
-      {"TaskQueue", Type::kKeyword},
-      {"HistoryLength", Type::kInt},
-      {"HistorySizeBytes", Type::kInt},
-      {"ExecutionDuration", Type::kInt},
-      {"StateTransitionCount", Type::kInt},
-      {"ParentWorkflowId", Type::kKeyword},
-      {"ParentRunId", Type::kKeyword},
-      {"RootWorkflowId", Type::kKeyword},
-      {"RootRunId", Type::kKeyword},
+      {"WorkflowId", Type::kKeyword},       {"RunId", Type::kKeyword},
+      {"WorkflowType", Type::kKeyword},     {"StartTime", Type::kDatetime},
+      {"ExecutionTime", Type::kDatetime},   {"CloseTime", Type::kDatetime},
+      {"ExecutionStatus", Type::kKeyword},  {"TaskQueue", Type::kKeyword},
+      {"HistoryLength", Type::kInt},        {"HistorySizeBytes", Type::kInt},
+      {"ExecutionDuration", Type::kInt},    {"StateTransitionCount", Type::kInt},
+      {"ParentWorkflowId", Type::kKeyword}, {"ParentRunId", Type::kKeyword},
+      {"RootWorkflowId", Type::kKeyword},   {"RootRunId", Type::kKeyword},
   };
   return fields;
 }

@@ -12,8 +12,8 @@ using testing::HasSubstr;
 
 const AttributeTypes& Custom() {
   static const AttributeTypes custom = {
-      {"Words", Type::kText},       {"Color", Type::kKeyword}, {"Count", Type::kInt},
-      {"Ratio", Type::kDouble},     {"Flag", Type::kBool},     {"Due", Type::kDatetime},
+      {"Words", Type::kText},         {"Color", Type::kKeyword},   {"Count", Type::kInt},
+      {"Ratio", Type::kDouble},       {"Flag", Type::kBool},       {"Due", Type::kDatetime},
       {"Labels", Type::kKeywordList}, {"odd name", Type::kKeyword}};
   return custom;
 }

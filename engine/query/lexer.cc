@@ -146,8 +146,7 @@ absl::Status InvalidQuery(absl::string_view text) {
 
 absl::Status MalformedQuery(size_t offset, absl::string_view near) {
   if (near.empty()) {
-    return InvalidQuery(
-        absl::StrCat("malformed SQL query: syntax error at position ", offset + 1));
+    return InvalidQuery(absl::StrCat("malformed SQL query: syntax error at position ", offset + 1));
   }
   return InvalidQuery(absl::StrCat("malformed SQL query: syntax error at position ", offset + 1,
                                    " near '", near, "'"));

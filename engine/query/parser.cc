@@ -35,16 +35,14 @@ struct NamedOperator {
   Operator op;
 };
 constexpr NamedOperator kSymbols[] = {
-    {"=", Operator::kEqual},         {"!=", Operator::kNotEqual},
-    {"<>", Operator::kNotEqual},     {"<", Operator::kLess},
-    {"<=", Operator::kLessOrEqual},  {">", Operator::kGreater},
+    {"=", Operator::kEqual},           {"!=", Operator::kNotEqual},
+    {"<>", Operator::kNotEqual},       {"<", Operator::kLess},
+    {"<=", Operator::kLessOrEqual},    {">", Operator::kGreater},
     {">=", Operator::kGreaterOrEqual},
 };
 
 bool IsEquality(Operator op) { return op == Operator::kEqual || op == Operator::kNotEqual; }
-bool IsPrefix(Operator op) {
-  return op == Operator::kStartsWith || op == Operator::kNotStartsWith;
-}
+bool IsPrefix(Operator op) { return op == Operator::kStartsWith || op == Operator::kNotStartsWith; }
 bool IsMembership(Operator op) { return op == Operator::kIn || op == Operator::kNotIn; }
 
 // Ranges have a rule and a message of their own.
@@ -98,8 +96,8 @@ class Parser {
       if (IsSymbol(",")) return Unsupported("'GROUP BY' clause supports only a single field");
       // Temporal: groupByFieldAllowlist.
       if (field->name != "ExecutionStatus" && field->name != kNamespaceDivision) {
-        return Unsupported(absl::StrCat("'GROUP BY' clause is not supported for search attribute ",
-                                        shown_name_));
+        return Unsupported(
+            absl::StrCat("'GROUP BY' clause is not supported for search attribute ", shown_name_));
       }
       query.group_by = field->name;
     }
@@ -268,8 +266,7 @@ class Parser {
     if (TakeWord("true")) return Value(true);
     if (TakeWord("false")) return Value(false);
     if (IsWord("null")) return InvalidQuery("invalid expression: unexpected value type NULL");
-    const bool is_name =
-        token.kind == Token::Kind::kWord || token.kind == Token::Kind::kQuotedName;
+    const bool is_name = token.kind == Token::Kind::kWord || token.kind == Token::Kind::kQuotedName;
     if (!is_name) return Unexpected();
     return Unsupported(absl::StrCat(
         "column name on the right side of comparison expression (did you forget to quote \"",

@@ -86,8 +86,7 @@ absl::StatusOr<Value> ParseDatetime(const std::string& text) {
       absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
     return Value(time);
   }
-  return InvalidQuery(
-      absl::StrCat("invalid expression: unable to parse datetime '", text, "'"));
+  return InvalidQuery(absl::StrCat("invalid expression: unable to parse datetime '", text, "'"));
 }
 
 // Takes "12", "1.5" or ".5" off the front as whole and fractional part.

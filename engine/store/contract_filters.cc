@@ -1,6 +1,7 @@
 // The contract on filters: one table of filters and the runs each lists, the same for every store.
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "store/contract.h"
 
@@ -198,6 +199,15 @@ TEST_P(StoreContract, FiltersByRunId) {
   EXPECT_EQ(ListIds("RunId STARTS_WITH '" + run.run_id.value().substr(0, 9) + "'"),
             std::vector<std::string>{"mine"});
   EXPECT_TRUE(ListIds("RunId = 'x'").empty());
+}
+
+TEST_P(StoreContract, FiltersByLongChains) {
+  MustCreate("last", MakeRow(1));
+  std::string chain = "WorkflowId = 'x0'";
+  for (int i = 1; i < 3'000; ++i) absl::StrAppend(&chain, " OR WorkflowId = 'x", i, "'");
+  EXPECT_TRUE(ListIds(chain).empty());
+  EXPECT_EQ(ListIds(chain + " OR WorkflowId = 'last'"), std::vector<std::string>{"last"});
+  EXPECT_TRUE(ListIds("NOT (" + chain + ") AND WorkflowId != 'last'").empty());
 }
 
 // What a filter holds is a value, never a part of the statement.

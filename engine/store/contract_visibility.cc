@@ -1,5 +1,8 @@
 // The contract on lists and counts: contents, order, paging, groups, attributes.
+#include <atomic>
+
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "gmock/gmock.h"
 #include "store/contract.h"
 
@@ -196,6 +199,21 @@ TEST_P(StoreContract, RegistersAttributesOncePerName) {
       EXPECT_EQ(row.type, Type::kText);
     }
   }
+}
+
+TEST_P(StoreContract, RegistersManyAttributesAtOnce) {
+  constexpr int kAttributes = 8;
+  absl::BlockingCounter open(kAttributes);
+  std::atomic<int> failures{0};
+  for (int i = 0; i < kAttributes; ++i) {
+    store_->AddSearchAttribute({NamespaceNumber(1), absl::StrCat("A", i), Type::kKeyword},
+                               [&](absl::Status status) {
+                                 if (!status.ok()) failures += 1;
+                                 open.DecrementCount();
+                               });
+  }
+  open.Wait();
+  EXPECT_EQ(failures, 0);
 }
 
 }  // namespace

@@ -35,6 +35,7 @@
 #include "absl/time/time.h"
 #include "base/ids.h"
 #include "query/filter.h"
+#include "store/statistics.h"
 
 namespace perdure::store {
 
@@ -231,23 +232,11 @@ struct Incarnation {
   bool is_fenced = false;
 };
 
-// What the store has done since it was opened. Exact once the calls counted have been answered.
-struct StoreStatistics {
-  int64_t batches = 0;  // CommitBatches that were committed
-  int64_t transactions =
-      0;                   // transactions they were grouped into; batches / transactions = grouping
-  int64_t statements = 0;  // statements run for them
-  int64_t rows_written = 0;  // rows inserted, updated or deleted for them
-  int64_t failed_batches = 0;
-  int64_t reads = 0;  // all other calls answered
-};
-
 class Store {
  public:
   virtual ~Store() = default;
 
   // --- Runs
-  // -----------------------------------------------------------------------------------------------
   // All or nothing, in one transaction that also fails with ABORTED if `incarnation` is fenced.
   // Batches given one after the other are committed in that order; several may be in flight at once
   // (pipelining), and when one fails with anything but OK, those given after it before its callback
@@ -270,14 +259,12 @@ class Store {
                                Result<std::vector<DueExecution>> result) = 0;
 
   // --- Visibility
-  // -----------------------------------------------------------------------------------------
   // Newest first: open runs by start time, then closed ones by close time (Temporal's default
   // order: coalesce(close_time, far future) desc, start_time desc, run_id).
   virtual void List(ListQuery query, Result<ListPage> result) = 0;
   virtual void Count(CountQuery query, Result<CountResult> result) = 0;
 
   // --- Registry
-  // -------------------------------------------------------------------------------------------
   virtual void ListNamespaces(Result<std::vector<NamespaceRow>> result) = 0;
   // Assigns the number. ALREADY_EXISTS if the name is taken.
   virtual void CreateNamespace(NamespaceRow row, Result<NamespaceRow> result) = 0;
@@ -297,7 +284,6 @@ class Store {
                                   Result<std::string> result) = 0;
 
   // --- Ownership
-  // ------------------------------------------------------------------------------------------
   virtual void RegisterIncarnation(std::string node_name, std::string address,
                                    Result<IncarnationId> result) = 0;
   // ABORTED if fenced.

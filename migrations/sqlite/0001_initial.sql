@@ -70,11 +70,6 @@ CREATE INDEX visibility_workflow ON visibility (namespace_number, workflow_id);
 CREATE INDEX visibility_type ON visibility (
   namespace_number, workflow_type, (coalesce(close_time_us, 9223372036854775807)) DESC,
   start_time_us DESC, run_id);
--- The common states are found by the order; the rare ones need help.
-CREATE INDEX visibility_rare_status ON visibility (
-  namespace_number, status, (coalesce(close_time_us, 9223372036854775807)) DESC,
-  start_time_us DESC, run_id) WHERE status NOT IN (1, 2, 6);
-
 CREATE TABLE namespaces (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,

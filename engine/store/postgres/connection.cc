@@ -102,10 +102,10 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const PostgresOptio
                         "keepalives_count", "tcp_user_timeout", nullptr};
   const char* values[] = {options.url.c_str(), "perdure", connect.c_str(),    "1",    idle.c_str(),
                           idle.c_str(),        "2",       silence_ms.c_str(), nullptr};
-  std::unique_ptr<Connection> connection(
-      new Connection(PQconnectdbParams(keys, values, /*expand_dbname=*/1)));
+  std::unique_ptr<Connection> connection(new Connection(
+      PQconnectdbParams(keys, values, /*expand_dbname=*/1), SessionSettings(options, use)));
   if (connection->is_lost()) return LostError(connection->connection_);
-  const absl::Status status = connection->RunScript(SessionSettings(options, use));
+  const absl::Status status = connection->RunScript(connection->settings_);
   if (!status.ok()) return status;
   return connection;
 }
@@ -141,6 +141,13 @@ absl::StatusOr<Rows> Connection::RunOnce(const std::string& sql, const Parameter
 
 absl::Status Connection::RunScript(const std::string& script) {
   return Check(PQexec(connection_, script.c_str())).status();
+}
+
+absl::Status Connection::RunUnlimited(const std::string& script) {
+  absl::Status status = RunScript("SET statement_timeout = 0");
+  if (status.ok()) status = RunScript(script);
+  const absl::Status reset = RunScript(settings_);
+  return status.ok() ? reset : status;
 }
 
 bool Connection::SendPrepared(const PipelinedStatement& statement) {

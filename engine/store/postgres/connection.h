@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -78,18 +79,22 @@ class Connection {
   absl::StatusOr<Rows> RunOnce(const std::string& sql, const Parameters& parameters);
   // Statements without parameters or rows; several are separated by semicolons.
   absl::Status RunScript(const std::string& script);
+  // The same without a statement timeout: building an index takes as long as the table is large.
+  absl::Status RunUnlimited(const std::string& script);
 
   // Sends all statements and one Sync, which makes them one transaction, then reads the answers.
   PipelineOutcome RunPipeline(const std::vector<PipelinedStatement>& statements);
 
  private:
-  explicit Connection(pg_conn* connection) : connection_(connection) {}
+  Connection(pg_conn* connection, std::string settings)
+      : connection_(connection), settings_(std::move(settings)) {}
   absl::StatusOr<Rows> Check(pg_result* result);
   bool SendPrepared(const PipelinedStatement& statement);
   // Flushes and reads until the Sync is answered.
   PipelineOutcome Finish();
 
   pg_conn* connection_;
+  const std::string settings_;
   bool is_broken_ = false;  // a pipeline ended in a state that nothing can follow
   absl::flat_hash_set<std::string> prepared_;
   std::vector<bool> expected_writes_;  // of the answers to come: does the next one count?

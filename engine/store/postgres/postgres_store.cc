@@ -18,6 +18,7 @@ class PostgresStore final : public Store {
       : runs_(options, Connection::Use::kRuns, options.run_connections),
         lists_(options, Connection::Use::kLists, options.list_connections),
         registry_(options, Connection::Use::kRegistry, options.registry_connections),
+        indexes_(options, Connection::Use::kRegistry, /*connections=*/1),
         committer_(options, std::move(commits), counters_) {}
 
   void Commit(CommitBatch batch, Done done) override {
@@ -88,12 +89,12 @@ class PostgresStore final : public Store {
     Ask(registry_, std::move(result), postgres::ListSearchAttributes);
   }
   void AddSearchAttribute(SearchAttributeRow row, Done done) override {
-    Ask(registry_, std::move(done), [row = std::move(row)](Connection& connection) {
+    Ask(indexes_, std::move(done), [row = std::move(row)](Connection& connection) {
       return postgres::AddSearchAttribute(connection, row);
     });
   }
   void RemoveSearchAttribute(SearchAttributeRow row, Done done) override {
-    Ask(registry_, std::move(done), [row = std::move(row)](Connection& connection) {
+    Ask(indexes_, std::move(done), [row = std::move(row)](Connection& connection) {
       return postgres::RemoveSearchAttribute(connection, row);
     });
   }
@@ -172,6 +173,8 @@ class PostgresStore final : public Store {
   Pool runs_;
   Pool lists_;
   Pool registry_;
+  // Builds one index at a time, and holds up nothing else by it.
+  Pool indexes_;
   Committer committer_;
 };
 

@@ -1,0 +1,217 @@
+#include "store/postgres/postgres_store.h"
+
+#include <atomic>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "gtest/gtest.h"
+#include "store/contract.h"
+#include "store/postgres/connection.h"
+#include "store/postgres/statements.h"
+#include "store/postgres/test_database.h"
+
+namespace perdure::store::postgres {
+namespace {
+
+class PostgresStore : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (TestServerUrl().empty()) {
+      GTEST_SKIP() << "PERDURE_TEST_POSTGRES is not set (tests/postgres.sh start DIR prints it)";
+    }
+    database_ = std::make_unique<TestDatabase>();
+  }
+
+  std::unique_ptr<Store> MustOpen() {
+    auto store = OpenPostgres({.url = database_->url()});
+    EXPECT_TRUE(store.ok()) << store.status();
+    return store.ok() ? *std::move(store) : nullptr;
+  }
+  void Execute(const std::string& sql) {
+    pqxx::connection connection(database_->url());
+    pqxx::nontransaction(connection).exec(sql);
+  }
+  // Ends every other session of the database, as a failing server or network would.
+  void CutConnections() {
+    TestDatabase::Administrate(
+        absl::StrCat("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '",
+                     database_->name(), "'"));
+  }
+
+  std::unique_ptr<TestDatabase> database_;
+};
+
+constexpr char kRunId[] = "44444444-4444-4444-8444-444444444444";
+
+ExecutionCommit Steady(int64_t sequence) {
+  ExecutionCommit commit;
+  commit.key = {base::ShardOf(NamespaceNumber(1), "steady"), ExecutionNumber(1)};
+  if (sequence == 1) {
+    commit.create =
+        ExecutionCommit::Create{NamespaceNumber(1), WorkflowId("steady"), RunId(kRunId)};
+  }
+  commit.journal_sequence = sequence;
+  commit.journal_record = "record";
+  return commit;
+}
+
+IncarnationId Register(Store& store) {
+  auto id = Await<IncarnationId>([&](Result<IncarnationId> result) {
+    store.RegisterIncarnation("node", "", std::move(result));
+  });
+  return id.value_or(IncarnationId());
+}
+
+absl::Status Commit(Store& store, IncarnationId incarnation, int64_t sequence) {
+  return AwaitDone(
+      [&](Done done) { store.Commit({incarnation, {Steady(sequence)}}, std::move(done)); });
+}
+
+TEST_F(PostgresStore, PreparesEveryStatement) {
+  MustOpen();
+  auto connection = Connection::Open({.url = database_->url()}, Connection::Use::kRegistry);
+  ASSERT_TRUE(connection.ok()) << connection.status();
+  for (int i = 0; i < kStatementCount; ++i) {
+    const Statement& statement = *kAllStatements[i];
+    const absl::Status status =
+        (*connection)
+            ->RunScript(absl::StrCat("PREPARE ", statement.name, "_check AS ", statement.sql));
+    EXPECT_TRUE(status.ok()) << statement.name << ": " << status;
+  }
+}
+
+// With the settings of the hot connections, the plan of a fresh schema is that of a full one.
+TEST_F(PostgresStore, FindsHotRowsByIndex) {
+  MustOpen();
+  pqxx::connection connection(database_->url());
+  pqxx::nontransaction query(connection);
+  query.exec(
+      "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
+      "SET plan_cache_mode = force_generic_plan");
+  const struct {
+    const Statement& statement;
+    const char* arguments;
+    const char* index;
+  } plans[] = {
+      {kLoadCurrent, "(1, 1, 'a')", "Index Scan using executions_workflow"},
+      {kLoadRun, "(1, 1, 'a', '44444444-4444-4444-8444-444444444444')",
+       "Index Scan using executions_workflow"},
+      {kJournalForward, "(1, 1, 1, 1, 1)", "Index Scan using journal_pkey"},
+      {kDueExecutions, "('{1}', 1, 1)", "Index Scan using executions_wake"},
+      {kEarliestWake, "('{1}')", "using executions_wake"},
+      {kUpdateExecutions, "('{1}', '{1}', '{t}', '{1}', '{t}', '{t}')",
+       "Index Scan using executions_pkey"},
+  };
+  for (const auto& plan : plans) {
+    query.exec(absl::StrCat("PREPARE ", plan.statement.name, " AS ", plan.statement.sql));
+    std::string text;
+    for (const auto& row :
+         query.exec(absl::StrCat("EXPLAIN EXECUTE ", plan.statement.name, plan.arguments))) {
+      absl::StrAppend(&text, row[0].c_str(), "\n");
+    }
+    EXPECT_NE(text.find(plan.index), std::string::npos) << plan.statement.name << "\n" << text;
+    EXPECT_EQ(text.find("Seq Scan"), std::string::npos) << plan.statement.name << "\n" << text;
+  }
+}
+
+TEST_F(PostgresStore, ListsByIndex) {
+  MustOpen();
+  pqxx::connection connection(database_->url());
+  pqxx::nontransaction query(connection);
+  query.exec("SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off");
+  const auto rows = query.exec(
+      "EXPLAIN SELECT 1 FROM visibility WHERE namespace_number = 1"
+      " ORDER BY coalesce(close_time_us, 9223372036854775807) DESC, start_time_us DESC, run_id"
+      " LIMIT 10");
+  std::string text;
+  for (const auto& row : rows) absl::StrAppend(&text, row[0].c_str(), "\n");
+  EXPECT_NE(text.find("visibility_order"), std::string::npos) << text;
+  EXPECT_EQ(text.find("Sort"), std::string::npos) << text;
+}
+
+TEST_F(PostgresStore, MigratesOnceWhenServersStartTogether) {
+  constexpr int kServers = 4;
+  std::atomic<int> opened{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kServers; ++i) {
+    threads.emplace_back([&] {
+      if (MustOpen() != nullptr) opened += 1;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(opened, kServers);
+}
+
+TEST_F(PostgresStore, RefusesASchemaFromTheFuture) {
+  MustOpen();
+  Execute("INSERT INTO schema_versions (version, name) VALUES (999, 'later')");
+  const auto store = OpenPostgres({.url = database_->url()});
+  EXPECT_TRUE(absl::IsFailedPrecondition(store.status()));
+  EXPECT_NE(store.status().message().find("999"), absl::string_view::npos);
+}
+
+TEST_F(PostgresStore, IsUnavailableWithoutAServer) {
+  const auto store = OpenPostgres({.url = "postgresql://nobody@127.0.0.1:1/none"});
+  EXPECT_TRUE(absl::IsUnavailable(store.status())) << store.status();
+}
+
+TEST_F(PostgresStore, ReconnectsAfterItsConnectionsWereCut) {
+  const auto store = MustOpen();
+  const IncarnationId incarnation = Register(*store);
+  ASSERT_TRUE(Commit(*store, incarnation, 1).ok());
+  CutConnections();
+  // The first commit may or may not have been done: its connection is found dead only on the way.
+  const absl::Status first = Commit(*store, incarnation, 2);
+  int64_t next = 2;
+  if (!first.ok()) {
+    EXPECT_TRUE(first.code() == absl::StatusCode::kUnknown || absl::IsUnavailable(first)) << first;
+    const auto loaded = Await<LoadedExecution>([&](Result<LoadedExecution> result) {
+      store->LoadExecution(NamespaceNumber(1), WorkflowId("steady"), std::nullopt,
+                           std::move(result));
+    });
+    // This connection was cut too; its second call finds a new one.
+    EXPECT_TRUE(absl::IsUnavailable(loaded.status()) || loaded.ok()) << loaded.status();
+  }
+  const auto loaded = Await<LoadedExecution>([&](Result<LoadedExecution> result) {
+    store->LoadExecution(NamespaceNumber(1), WorkflowId("steady"), std::nullopt, std::move(result));
+  });
+  if (loaded.ok()) next = static_cast<int64_t>(loaded->tail.size()) + 1;
+  const absl::Status second = Commit(*store, incarnation, next);
+  EXPECT_TRUE(second.ok()) << second;
+}
+
+// Whatever is answered while connections die is true.
+TEST_F(PostgresStore, NeverAcknowledgesWhatItLost) {
+  const auto store = MustOpen();
+  const IncarnationId incarnation = Register(*store);
+  ASSERT_TRUE(Commit(*store, incarnation, 1).ok());
+  int64_t acknowledged = 1;
+  for (int round = 0; round < 5; ++round) {
+    constexpr int kBatches = 50;
+    absl::BlockingCounter open(kBatches);
+    std::atomic<int64_t> done{acknowledged};
+    std::atomic<int64_t> lost{0};
+    for (int i = 1; i <= kBatches; ++i) {
+      const int64_t sequence = acknowledged + i;
+      store->Commit({incarnation, {Steady(sequence)}}, [&, sequence](absl::Status status) {
+        if (status.ok()) done = sequence;
+        if (status.code() == absl::StatusCode::kUnknown) lost += 1;
+        open.DecrementCount();
+      });
+      if (i == 25) CutConnections();
+    }
+    open.Wait();
+    pqxx::connection connection(database_->url());
+    pqxx::nontransaction query(connection);
+    const auto stored = query.exec1("SELECT max(sequence) FROM journal")[0].as<int64_t>();
+    EXPECT_GE(stored, done);
+    if (lost == 0) {
+      EXPECT_EQ(stored, done);
+    }
+    acknowledged = stored;
+  }
+}
+
+}  // namespace
+}  // namespace perdure::store::postgres

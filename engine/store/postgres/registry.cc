@@ -41,14 +41,6 @@ absl::Status NameTaken(const std::string& name) {
   return base::NamespaceAlreadyExists(absl::StrCat("Namespace ", name, " already exists."));
 }
 
-// Building an index takes as long as the table is large.
-absl::Status RunWithoutTimeout(Connection& connection, const std::string& sql) {
-  absl::Status status = connection.RunScript("SET statement_timeout = 0");
-  if (status.ok()) status = connection.RunScript(sql);
-  const absl::Status reset = connection.RunScript("SET statement_timeout = '30s'");
-  return status.ok() ? reset : status;
-}
-
 absl::Status BuildIndex(Connection& connection, const SearchAttributeRow& row) {
   const std::string name = sql::AttributeIndexName(row.name, row.type);
   const auto existing = connection.Run(kIndexIsValid, Parameters().Bytes(name));
@@ -57,12 +49,11 @@ absl::Status BuildIndex(Connection& connection, const SearchAttributeRow& row) {
     if (existing->Bool(0, 0)) return absl::OkStatus();
     // A build that was broken off leaves an index that costs and does not serve.
     absl::Status status =
-        RunWithoutTimeout(connection, absl::StrCat("DROP INDEX CONCURRENTLY IF EXISTS ", name));
+        connection.RunUnlimited(absl::StrCat("DROP INDEX CONCURRENTLY IF EXISTS ", name));
     if (!status.ok()) return status;
   }
-  return RunWithoutTimeout(connection,
-                           sql::CreateAttributeIndex(row.name, row.type, sql::Dialect::kPostgres,
-                                                     "CONCURRENTLY IF NOT EXISTS"));
+  return connection.RunUnlimited(sql::CreateAttributeIndex(
+      row.name, row.type, sql::Dialect::kPostgres, "CONCURRENTLY IF NOT EXISTS"));
 }
 
 std::vector<ShardOwner> TakeOwners(const Rows& rows, bool has_number) {
@@ -171,9 +162,9 @@ absl::Status RemoveSearchAttribute(Connection& connection, const SearchAttribute
   const auto uses = connection.Run(kAttributeUses, Parameters().Bytes(row.name).Int16(type));
   if (!uses.ok()) return uses.status();
   if (uses->Int(0, 0) > 0) return absl::OkStatus();
-  return RunWithoutTimeout(
-      connection, absl::StrCat("DROP INDEX CONCURRENTLY IF EXISTS ",
-                               sql::AttributeIndexName(row.name, static_cast<query::Type>(type))));
+  return connection.RunUnlimited(
+      absl::StrCat("DROP INDEX CONCURRENTLY IF EXISTS ",
+                   sql::AttributeIndexName(row.name, static_cast<query::Type>(type))));
 }
 
 absl::StatusOr<std::optional<std::string>> GetSetting(Connection& connection,

@@ -1,6 +1,6 @@
 #include "store/sql/filter_sql.h"
 
-#include <functional>
+#include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -123,10 +123,19 @@ class Compiler {
   std::vector<Value> TakeParameters() { return std::move(parameters_); }
 
  private:
+  // Halves, each in parentheses: a long chain would be a tree as deep as it is long, which SQLite
+  // refuses.
   std::string Join(const Expression& expression, const char* separator) {
     std::vector<std::string> parts;
     for (const auto& operand : expression.operands) parts.push_back(Compile(*operand));
-    return absl::StrCat("(", absl::StrJoin(parts, separator), ")");
+    return Balanced(parts, 0, parts.size(), separator);
+  }
+  static std::string Balanced(const std::vector<std::string>& parts, size_t begin, size_t end,
+                              const char* separator) {
+    if (end - begin == 1) return parts[begin];
+    const size_t middle = begin + (end - begin) / 2;
+    return absl::StrCat("(", Balanced(parts, begin, middle, separator), separator,
+                        Balanced(parts, middle, end, separator), ")");
   }
 
   std::string Comparison(const Expression& e) {

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

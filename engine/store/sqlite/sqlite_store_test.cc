@@ -1,0 +1,206 @@
+#include "store/sqlite/sqlite_store.h"
+
+#include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "store/contract.h"
+#include "store/sqlite/connection.h"
+#include "store/sqlite/statements.h"
+
+namespace perdure::store::sqlite {
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = testing::TempDir() + "/perdure_sqlite_XXXXXX";
+    path_ = ::mkdtemp(pattern.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string File(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+std::unique_ptr<Store> MustOpen(const std::string& file) {
+  auto store = OpenSqlite({.file = file});
+  EXPECT_TRUE(store.ok()) << store.status();
+  return store.ok() ? *std::move(store) : nullptr;
+}
+
+constexpr char kRunId[] = "44444444-4444-4444-8444-444444444444";
+
+// A commit of one journal record of the run "steady"; the first creates it. The list row counts
+// too, so that a copy can be checked for tearing.
+ExecutionCommit Steady(int64_t sequence) {
+  ExecutionCommit commit;
+  commit.key = {base::ShardOf(NamespaceNumber(1), "steady"), ExecutionNumber(1)};
+  if (sequence == 1) {
+    commit.create =
+        ExecutionCommit::Create{NamespaceNumber(1), WorkflowId("steady"), RunId(kRunId)};
+  }
+  commit.journal_sequence = sequence;
+  commit.journal_record = absl::StrCat("record ", sequence);
+  commit.visibility = MakeRow(sequence);
+  return commit;
+}
+
+IncarnationId Register(Store& store) {
+  return *Await<IncarnationId>([&](Result<IncarnationId> result) {
+    store.RegisterIncarnation("node", "", std::move(result));
+  });
+}
+
+int64_t JournalLength(Store& store) {
+  const auto loaded = Await<LoadedExecution>([&](Result<LoadedExecution> result) {
+    store.LoadExecution(NamespaceNumber(1), WorkflowId("steady"), std::nullopt, std::move(result));
+  });
+  return loaded.ok() ? static_cast<int64_t>(loaded->tail.size()) : 0;
+}
+
+int64_t ListedSecond(Store& store) {
+  const auto page = Await<ListPage>([&](Result<ListPage> result) {
+    store.List({NamespaceNumber(1), nullptr, 10, ""}, std::move(result));
+  });
+  if (!page.ok() || page->executions.size() != 1) return 0;
+  return absl::ToInt64Seconds(page->executions[0].row.start_time - Second(0));
+}
+
+TEST(SqliteStore, RefusesASecondServer) {
+  const Folder folder;
+  auto first = MustOpen(folder.File("a.db"));
+  const auto second = OpenSqlite({.file = folder.File("a.db")});
+  EXPECT_TRUE(absl::IsFailedPrecondition(second.status())) << second.status();
+  first = nullptr;
+  EXPECT_NE(MustOpen(folder.File("a.db")), nullptr);
+}
+
+TEST(SqliteStore, RefusesASchemaFromTheFuture) {
+  const Folder folder;
+  MustOpen(folder.File("a.db"));
+  {
+    auto connection = Connection::Open(folder.File("a.db"), Connection::Access::kReadWrite);
+    ASSERT_TRUE((*connection)->Execute("PRAGMA user_version = 999").ok());
+  }
+  const auto store = OpenSqlite({.file = folder.File("a.db")});
+  EXPECT_TRUE(absl::IsFailedPrecondition(store.status()));
+  EXPECT_NE(store.status().message().find("999"), absl::string_view::npos);
+}
+
+TEST(SqliteStore, RefusesWhatIsNoDatabase) {
+  const Folder folder;
+  std::FILE* file = std::fopen(folder.File("a.db").c_str(), "w");
+  std::fputs("this is a letter to my aunt, not a database; it is long enough to be read as one",
+             file);
+  std::fclose(file);
+  EXPECT_FALSE(OpenSqlite({.file = folder.File("a.db")}).ok());
+}
+
+// The hot statements are served by an index, never by a scan.
+TEST(SqliteStore, FindsHotRowsByIndex) {
+  const Folder folder;
+  MustOpen(folder.File("a.db"));
+  auto connection = Connection::Open(folder.File("a.db"), Connection::Access::kReadWrite);
+  const struct {
+    absl::string_view sql;
+    absl::string_view index;
+  } plans[] = {
+      {kSelectCurrent, "executions_workflow"}, {kSelectRun, "executions_workflow"},
+      {kDueExecutions, "executions_wake"},     {kEarliestWake, "executions_wake"},
+      {kLastSequence, "PRIMARY KEY"},          {kSelectTail, "PRIMARY KEY"},
+  };
+  for (const auto& plan : plans) {
+    Query query(**connection, absl::StrCat("EXPLAIN QUERY PLAN ", plan.sql));
+    std::string text;
+    while (query.Next()) absl::StrAppend(&text, query.Text(3), "\n");
+    EXPECT_NE(text.find(std::string(plan.index)), std::string::npos) << plan.sql << "\n" << text;
+  }
+}
+
+// A server killed at any instant has lost nothing that it acknowledged.
+TEST(SqliteStore, KeepsAcknowledgedCommitsThroughKill) {
+  const Folder folder;
+  int pipe_ends[2];
+  ASSERT_EQ(::pipe(pipe_ends), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(pipe_ends[0]);
+    auto store = MustOpen(folder.File("a.db"));
+    const IncarnationId incarnation = Register(*store);
+    for (int64_t sequence = 1;; ++sequence) {
+      const absl::Status status = AwaitDone(
+          [&](Done done) { store->Commit({incarnation, {Steady(sequence)}}, std::move(done)); });
+      if (!status.ok()) ::_exit(1);
+      if (::write(pipe_ends[1], &sequence, sizeof(sequence)) != sizeof(sequence)) ::_exit(1);
+    }
+  }
+  ::close(pipe_ends[1]);
+  int64_t acknowledged = 0;
+  while (acknowledged < 50) {
+    ASSERT_EQ(::read(pipe_ends[0], &acknowledged, sizeof(acknowledged)),
+              static_cast<ssize_t>(sizeof(acknowledged)));
+  }
+  ::kill(child, SIGKILL);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  while (::read(pipe_ends[0], &acknowledged, sizeof(acknowledged)) > 0) {
+  }
+  ::close(pipe_ends[0]);
+  const auto store = MustOpen(folder.File("a.db"));
+  EXPECT_GE(JournalLength(*store), acknowledged);
+  EXPECT_LE(JournalLength(*store), acknowledged + 1);
+  EXPECT_EQ(ListedSecond(*store), JournalLength(*store));
+}
+
+// docs/backup.md: a copy made while the server writes is a consistent state of its own.
+TEST(SqliteStore, CanBeBackedUpWhileItWrites) {
+  const Folder folder;
+  const auto store = MustOpen(folder.File("a.db"));
+  const IncarnationId incarnation = Register(*store);
+  std::atomic<bool> is_stopping{false};
+  std::atomic<int64_t> committed{0};
+  std::thread load([&] {
+    for (int64_t sequence = 1; !is_stopping; ++sequence) {
+      const absl::Status status = AwaitDone(
+          [&](Done done) { store->Commit({incarnation, {Steady(sequence)}}, std::move(done)); });
+      EXPECT_TRUE(status.ok()) << status;
+      committed = sequence;
+    }
+  });
+  while (committed < 20) std::this_thread::yield();
+  const int64_t before = committed;
+  {
+    auto other = Connection::Open(folder.File("a.db"), Connection::Access::kReadOnly);
+    ASSERT_TRUE(other.ok()) << other.status();
+    const absl::Status status =
+        (*other)->Execute(absl::StrCat("VACUUM INTO '", folder.File("copy.db"), "'"));
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  const int64_t after = committed;
+  is_stopping = true;
+  load.join();
+  const auto copy = MustOpen(folder.File("copy.db"));
+  EXPECT_GE(JournalLength(*copy), before);
+  EXPECT_LE(JournalLength(*copy), after + 1);
+  EXPECT_EQ(ListedSecond(*copy), JournalLength(*copy));
+  // The copy is a working database: a new server fences the old one's incarnation and goes on.
+  const IncarnationId successor = Register(*copy);
+  EXPECT_TRUE(AwaitDone([&](Done done) {
+                copy->Commit({successor, {Steady(JournalLength(*copy) + 1)}}, std::move(done));
+              }).ok());
+}
+
+}  // namespace
+}  // namespace perdure::store::sqlite

@@ -49,9 +49,11 @@ Sql kSelectCurrent =
     " WHERE shard_id = ?1 AND namespace_number = ?2 AND workflow_id = ?3 AND"
     " (CASE WHEN is_current THEN x'00000000000000000000000000000000' ELSE run_id END)"
     " = x'00000000000000000000000000000000'";
+// The + keeps ?4 from being put into the CASE, which would no longer be the index's own expression.
 Sql kSelectRun =
-    "SELECT number, run_id, is_current, is_closed, wake_at_us FROM executions"
-    " WHERE shard_id = ?1 AND namespace_number = ?2 AND workflow_id = ?3 AND run_id = ?4 AND"
+    "SELECT number, run_id, is_current, is_closed, wake_at_us"
+    " FROM executions INDEXED BY executions_workflow"
+    " WHERE shard_id = ?1 AND namespace_number = ?2 AND workflow_id = ?3 AND +run_id = ?4 AND"
     " (CASE WHEN is_current THEN x'00000000000000000000000000000000' ELSE run_id END)"
     " IN (x'00000000000000000000000000000000', ?4)";
 Sql kSelectSnapshot = "SELECT sequence, state FROM snapshots WHERE shard_id = ?1 AND number = ?2";

@@ -1,0 +1,21 @@
+// What a store counts of its own work, for metrics and benches. Value.
+#pragma once
+
+#include <cstdint>
+
+namespace perdure::store {
+
+// What the store has done since it was opened. Exact once the calls counted have been answered.
+struct StoreStatistics {
+  // CommitBatches that were committed, and the transactions they were grouped into.
+  int64_t batches = 0;
+  int64_t transactions = 0;
+  // Statements run and rows inserted, updated or deleted for them.
+  int64_t statements = 0;
+  int64_t rows_written = 0;
+  int64_t failed_batches = 0;
+  // All other calls answered.
+  int64_t reads = 0;
+};
+
+}  // namespace perdure::store
