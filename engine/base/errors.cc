@@ -3,7 +3,9 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "google/protobuf/any.pb.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
+#include "temporal/api/failure/v1/message.pb.h"
 
 namespace perdure::base {
 namespace {
@@ -99,9 +101,32 @@ absl::Status QueryFailed(absl::string_view text, const google::protobuf::Message
   return WithDetail(absl::StatusCode::kInvalidArgument, text, detail);
 }
 
+absl::Status MultiOperationFailed(std::vector<absl::Status> statuses) {
+  details::MultiOperationExecutionFailure detail;
+  absl::StatusCode code = absl::StatusCode::kAborted;
+  for (absl::Status& status : statuses) {
+    const temporal::api::failure::v1::MultiOperationExecutionAborted aborted;
+    if (status.ok()) {
+      status = WithDetail(absl::StatusCode::kAborted, "Operation was aborted.", aborted);
+    } else if (code == absl::StatusCode::kAborted) {
+      code = status.code();
+    }
+    auto& operation = *detail.add_statuses();
+    operation.set_code(static_cast<int32_t>(status.code()));
+    operation.set_message(std::string(status.message()));
+    if (const std::optional<ErrorDetail> found = DetailOf(status); found.has_value()) {
+      google::protobuf::Any& any = *operation.add_details();
+      any.set_type_url(absl::StrCat(kTypePrefix, found->type_name));
+      any.set_value(found->bytes);
+    }
+  }
+  return WithDetail(code, "Update-with-Start could not be executed.", detail);
+}
+
 absl::Status Unimplemented(absl::string_view text) { return absl::UnimplementedError(text); }
 absl::Status Unavailable(absl::string_view text) { return absl::UnavailableError(text); }
 absl::Status Internal(absl::string_view text) { return absl::InternalError(text); }
+absl::Status AlreadyExists(absl::string_view text) { return absl::AlreadyExistsError(text); }
 absl::Status FailedPrecondition(absl::string_view text) {
   return absl::FailedPreconditionError(text);
 }

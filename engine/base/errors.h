@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -45,9 +46,14 @@ absl::Status WorkflowNotReady(absl::string_view text);
 absl::Status PermissionDenied(absl::string_view text, absl::string_view reason);
 // INVALID_ARGUMENT with QueryFailedFailure.
 absl::Status QueryFailed(absl::string_view text, const google::protobuf::Message& failure);
+// For ExecuteMultiOperation: one status per operation, with MultiOperationExecutionFailure. The
+// code is that of the first operation that failed by itself; an OK status stands for an operation
+// that was given up because of the others.
+absl::Status MultiOperationFailed(std::vector<absl::Status> statuses);
 absl::Status Unimplemented(absl::string_view text);
 absl::Status Unavailable(absl::string_view text);
 absl::Status Internal(absl::string_view text);
 absl::Status FailedPrecondition(absl::string_view text);
+absl::Status AlreadyExists(absl::string_view text);
 
 }  // namespace perdure::base
