@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <deque>
 
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "grpcpp/completion_queue.h"
 #include "grpcpp/create_channel.h"
@@ -104,6 +105,7 @@ int64_t RunClient(int port, int in_flight, absl::Duration duration) {
 }  // namespace perdure::rpc
 
 int main(int argc, char** argv) {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // As the server does.
   const int in_flight = argc > 1 ? std::atoi(argv[1]) : 64;
   const double seconds = argc > 2 ? std::atof(argv[2]) : 5;
   int ports[2];

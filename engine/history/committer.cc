@@ -1,0 +1,136 @@
+#include "history/committer.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/errors.h"
+
+namespace perdure::history {
+namespace {
+
+// Two: one on its way while the next gathers and leaves; more only makes batches smaller.
+constexpr int64_t kBatchesInFlightMax = 2;
+
+}  // namespace
+
+Committer::Entry& Committer::Queue(const ExecutionPtr& execution) {
+  const auto found = queued_.find(execution.get());
+  if (found != queued_.end()) return *found->second;
+  auto entry = std::make_unique<Entry>();
+  entry->execution = execution;
+  entry->commit.key = execution->key;
+  Entry& queued = *entry;
+  queue_.push_back(std::move(entry));
+  queued_[execution.get()] = &queued;
+  ++execution->commits_in_flight;
+  ScheduleFlush();
+  return queued;
+}
+
+void Committer::AfterCommits(const ExecutionPtr& execution, After after) {
+  const auto found = queued_.find(execution.get());
+  if (found != queued_.end()) {
+    found->second->after.push_back(std::move(after));
+    return;
+  }
+  for (auto flight = flights_.rbegin(); flight != flights_.rend(); ++flight) {
+    for (const std::unique_ptr<Entry>& entry : **flight) {
+      if (entry->execution != execution) continue;
+      entry->after.push_back(std::move(after));
+      return;
+    }
+  }
+  loop_.Post([after = std::move(after)]() mutable { std::move(after)(absl::OkStatus()); });
+}
+
+void Committer::ScheduleFlush() {
+  if (flush_scheduled_ || in_flight_ >= kBatchesInFlightMax) return;
+  flush_scheduled_ = true;
+  // Posted: whatever else this round of the loop decides joins the batch.
+  loop_.Post([this] {
+    flush_scheduled_ = false;
+    Flush();
+  });
+}
+
+void Committer::Flush() {
+  if (queue_.empty() || in_flight_ >= kBatchesInFlightMax) return;
+  auto batch = std::make_shared<Batch>();
+  // Runs that belong together were queued together; a cut would part them, so the whole queue goes.
+  batch->swap(queue_);
+  queued_.clear();
+  store::CommitBatch commits;
+  commits.incarnation = incarnation_;
+  commits.executions.reserve(batch->size());
+  for (const std::unique_ptr<Entry>& entry : *batch) {
+    commits.executions.push_back(std::move(entry->commit));
+  }
+  ++in_flight_;
+  ++batches_;
+  flights_.push_back(batch);
+  store_.Commit(std::move(commits), [this, batch](absl::Status status) {
+    loop_.Post([this, batch, status = std::move(status)]() mutable {
+      Done(batch, std::move(status));
+    });
+  });
+}
+
+void Committer::Done(std::shared_ptr<Batch> batch, absl::Status status) {
+  --in_flight_;
+  PERDURE_CHECK(!flights_.empty());
+  PERDURE_CHECK(flights_.front() == batch);
+  flights_.pop_front();
+  if (!status.ok()) {
+    Fail(batch, status);
+  } else {
+    committed_runs_ += static_cast<int64_t>(batch->size());
+    for (const std::unique_ptr<Entry>& entry : *batch) {
+      Execution& execution = *entry->execution;
+      --execution.commits_in_flight;
+      if (entry->next_event_id > execution.committed_next_event_id) {
+        execution.committed_next_event_id = entry->next_event_id;
+      }
+      for (After& after : entry->after) std::move(after)(absl::OkStatus());
+      hooks_.committed(entry->execution);
+    }
+  }
+  if (!queue_.empty()) ScheduleFlush();
+  CheckIdle();
+}
+
+void Committer::Fail(const std::shared_ptr<Batch>& batch, const absl::Status& status) {
+  const absl::Status answer =
+      base::Unavailable("the commit failed, nothing was changed for certain; try again");
+  std::vector<ExecutionPtr> dropped;
+  std::vector<After> waiting;
+  const auto take = [&dropped, &waiting](std::vector<std::unique_ptr<Entry>>& entries) {
+    for (std::unique_ptr<Entry>& entry : entries) {
+      entry->execution->is_dropped = true;
+      dropped.push_back(entry->execution);
+      for (After& after : entry->after) waiting.push_back(std::move(after));
+      entry->after.clear();
+    }
+  };
+  take(*batch);
+  // What is queued may build on a state that never was, directly or by a run committed along with it.
+  take(queue_);
+  queue_.clear();
+  queued_.clear();
+  hooks_.drop(dropped);
+  for (After& after : waiting) std::move(after)(answer);
+  if (status.code() == absl::StatusCode::kAborted) hooks_.fenced(status);
+}
+
+void Committer::WhenIdle(absl::AnyInvocable<void() &&> callback) {
+  when_idle_.push_back(std::move(callback));
+  loop_.Post([this] { CheckIdle(); });
+}
+
+void Committer::CheckIdle() {
+  if (!IsIdle() || when_idle_.empty()) return;
+  std::vector<absl::AnyInvocable<void() &&>> callbacks;
+  callbacks.swap(when_idle_);
+  for (auto& callback : callbacks) std::move(callback)();
+}
+
+}  // namespace perdure::history

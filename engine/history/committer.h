@@ -1,0 +1,86 @@
+// Pipelined group commit: takes all that is queued, over many runs and shards, writes it as one batch, then
+// releases what was held back for it, in order. ARCHITECTURE.md, "Commit path".
+//
+// Loop-bound. When a commit fails, the runs it touched are dropped from the cache, and everything queued or in
+// flight for them is answered UNAVAILABLE: nobody has seen anything of it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "history/execution.h"
+#include "runtime/runtime.h"
+#include "store/store.h"
+
+namespace perdure::history {
+
+using ExecutionPtr = std::shared_ptr<Execution>;  // shared by the cache and the commits in flight
+
+class Committer {
+ public:
+  using After = absl::AnyInvocable<void(absl::Status) &&>;
+
+  struct Hooks {
+    // A commit failed: forget these runs.
+    absl::AnyInvocable<void(const std::vector<ExecutionPtr>&)> drop;
+    // This process is fenced: it must stop serving.
+    absl::AnyInvocable<void(absl::Status)> fenced;
+    // A run's commit is through.
+    absl::AnyInvocable<void(const ExecutionPtr&)> committed;
+  };
+
+  Committer(runtime::Loop& loop, store::Store& store, Hooks hooks)
+      : loop_(loop), store_(store), hooks_(std::move(hooks)) {}
+
+  void set_incarnation(base::IncarnationId incarnation) { incarnation_ = incarnation; }
+
+  // The run's queued commit, to be filled; made if there is none yet. Valid until the next loop task.
+  struct Entry {
+    ExecutionPtr execution;
+    store::ExecutionCommit commit;
+    EventId next_event_id = 0;
+    std::vector<After> after;
+  };
+  Entry& Queue(const ExecutionPtr& execution);
+  // Runs that must be committed together with one that is queued are queued before the loop goes on: one
+  // batch takes the whole queue.
+
+  // Runs after everything queued so far for the run is committed; at once (posted) if nothing is.
+  void AfterCommits(const ExecutionPtr& execution, After after);
+
+  bool IsIdle() const { return queue_.empty() && in_flight_ == 0; }
+  // Runs when nothing is queued or in flight.
+  void WhenIdle(absl::AnyInvocable<void() &&> callback);
+
+  int64_t batches() const { return batches_; }
+  int64_t committed_runs() const { return committed_runs_; }
+
+ private:
+  using Batch = std::vector<std::unique_ptr<Entry>>;
+
+  void ScheduleFlush();
+  void Flush();
+  void Done(std::shared_ptr<Batch> batch, absl::Status status);
+  void Fail(const std::shared_ptr<Batch>& batch, const absl::Status& status);
+  void CheckIdle();
+
+  runtime::Loop& loop_;
+  store::Store& store_;
+  Hooks hooks_;
+  base::IncarnationId incarnation_;
+  std::vector<std::unique_ptr<Entry>> queue_;
+  absl::flat_hash_map<const Execution*, Entry*> queued_;
+  // The newest batch in flight that holds the run, so that followers can wait for it.
+  std::deque<std::shared_ptr<Batch>> flights_;
+  int64_t in_flight_ = 0;
+  bool flush_scheduled_ = false;
+  std::vector<absl::AnyInvocable<void() &&>> when_idle_;
+  int64_t batches_ = 0;
+  int64_t committed_runs_ = 0;
+};
+
+}  // namespace perdure::history

@@ -1,0 +1,565 @@
+#include "history/core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/errors.h"
+#include "machines/workflow/decide/delivery.h"
+#include "machines/workflow/decide/task.h"
+#include "query/attributes.h"
+#include "query/filter.h"
+
+namespace perdure::history {
+namespace {
+
+absl::Status NotServing() {
+  return base::Unavailable("this server does not serve now: it is starting, on standby, or stopping");
+}
+
+absl::Status RunNotFound(const std::string& workflow_id, const std::string& run_id) {
+  if (run_id.empty()) {
+    return base::NotFound(absl::StrCat("workflow not found for ID: ", workflow_id));
+  }
+  return base::NotFound(
+      absl::StrCat("workflow execution not found for workflow ID \"", workflow_id,
+                   "\" and run ID \"", run_id, "\""));
+}
+
+}  // namespace
+
+Core::Core(runtime::Loop& loop, store::Store& store, services::Namespaces& namespaces,
+           CoreOptions options)
+    : loop_(loop), store_(store), namespaces_(namespaces), options_(options) {
+  Committer::Hooks hooks;
+  hooks.drop = [this](const std::vector<ExecutionPtr>& executions) {
+    for (const ExecutionPtr& execution : executions) Drop(execution);
+  };
+  hooks.fenced = [this](const absl::Status&) {
+    StopServing();
+    if (on_fenced_) on_fenced_();
+  };
+  hooks.committed = [this](const ExecutionPtr& execution) { Committed(execution); };
+  committer_ = std::make_unique<Committer>(loop_, store_, std::move(hooks));
+}
+
+Core::~Core() = default;
+
+void Core::Serve(base::IncarnationId incarnation, const std::vector<store::ShardOwner>& shards) {
+  incarnation_ = incarnation;
+  committer_->set_incarnation(incarnation);
+  last_number_.assign(base::kShardCount, 0);
+  shards_.clear();
+  for (const store::ShardOwner& owner : shards) {
+    if (owner.owner != incarnation) continue;
+    shards_.push_back(owner.shard);
+    last_number_[owner.shard.value()] = owner.last_number.value();
+  }
+  is_serving_ = true;
+  due_checked_ = store::DueCursor();
+  CheckDue();
+  evict_timer_ = loop_.After(absl::Seconds(5), [this] { EvictIdle(); });
+}
+
+void Core::StopServing() {
+  if (!is_serving_) return;
+  is_serving_ = false;
+  loop_.Cancel(due_timer_);
+  loop_.Cancel(evict_timer_);
+  std::vector<ExecutionPtr> all;
+  for (const auto& [key, execution] : by_run_) all.push_back(execution);
+  std::sort(all.begin(), all.end(),
+            [](const ExecutionPtr& a, const ExecutionPtr& b) { return a->key < b->key; });
+  for (const ExecutionPtr& execution : all) {
+    execution->is_dropped = true;
+    Drop(execution);
+  }
+}
+
+machines::Context Core::ContextFor(const services::NamespacePtr& name_space) {
+  auto& types = attribute_types_[name_space->number.value()];
+  if (types.first != name_space) {
+    types.first = name_space;
+    types.second.clear();
+    for (const auto& [name, type] : name_space->search_attributes) types.second[name] = type;
+    for (const auto& [name, type] : query::PredefinedAttributes()) {
+      types.second[name] = query::TypeToWire(type);
+    }
+  }
+  machines::Context context;
+  context.now_ns = absl::ToUnixNanos(loop_.Now());
+  context.random = &loop_.random();
+  context.limits = &name_space->limits;
+  context.name_space = {name_space->number.value(), name_space->id, name_space->name};
+  context.search_attributes = &types.second;
+  context.find_namespace =
+      [this](absl::string_view name) -> std::optional<machines::NamespaceFacts> {
+    const auto found = namespaces_.Find(name);
+    if (!found.ok()) return std::nullopt;
+    return machines::NamespaceFacts{(*found)->number.value(), (*found)->id, (*found)->name};
+  };
+  return context;
+}
+
+// --- Loading ------------------------------------------------------------------------------------------
+
+void Core::With(const services::NamespacePtr& name_space, const std::string& workflow_id,
+                const std::string& run_id, WithRun callback) {
+  if (!is_serving_) return std::move(callback)(NotServing());
+  const int32_t number = name_space->number.value();
+  const auto& index = run_id.empty() ? current_ : by_run_;
+  const auto found = index.find(RunKey(number, run_id.empty() ? workflow_id : run_id));
+  if (found != index.end()) {
+    const ExecutionPtr execution = found->second;
+    if (execution->workflow_id != workflow_id) {
+      return std::move(callback)(RunNotFound(workflow_id, run_id));
+    }
+    execution->last_used = loop_.Now();
+    execution->name_space = name_space;
+    return std::move(callback)(execution);
+  }
+  auto& waiting = loading_[std::tuple(number, workflow_id, run_id)];
+  waiting.push_back(std::move(callback));
+  if (waiting.size() == 1) Load(name_space, workflow_id, run_id);
+}
+
+void Core::Load(const services::NamespacePtr& name_space, const std::string& workflow_id,
+                const std::string& run_id) {
+  std::optional<base::RunId> wanted;
+  if (!run_id.empty()) wanted = base::RunId(run_id);
+  store_.LoadExecution(
+      name_space->number, base::WorkflowId(workflow_id), wanted,
+      [this, name_space, workflow_id, run_id](absl::StatusOr<store::LoadedExecution> loaded) {
+        loop_.Post([this, name_space, workflow_id, run_id, loaded = std::move(loaded)]() mutable {
+          Loaded(name_space, workflow_id, run_id, std::move(loaded));
+        });
+      });
+}
+
+void Core::Loaded(const services::NamespacePtr& name_space, const std::string& workflow_id,
+                  const std::string& run_id, absl::StatusOr<store::LoadedExecution> loaded) {
+  const auto waiting = loading_.find(std::tuple(name_space->number.value(), workflow_id, run_id));
+  std::vector<WithRun> callbacks = std::move(waiting->second);
+  loading_.erase(waiting);
+  absl::StatusOr<ExecutionPtr> execution = absl::UnknownError("");
+  // Meanwhile it may have come into the cache: created, or loaded under its other name.
+  const auto& index = run_id.empty() ? current_ : by_run_;
+  const auto found =
+      index.find(RunKey(name_space->number.value(), run_id.empty() ? workflow_id : run_id));
+  bool is_new = false;
+  if (!is_serving_) {
+    execution = NotServing();
+  } else if (found != index.end()) {
+    execution = found->second;
+  } else if (!loaded.ok()) {
+    execution = loaded.status().code() == absl::StatusCode::kNotFound
+                    ? RunNotFound(workflow_id, run_id)
+                    : loaded.status();
+  } else {
+    const auto by_run =
+        by_run_.find(RunKey(name_space->number.value(), loaded->run_id.value()));
+    if (by_run != by_run_.end()) {
+      execution = by_run->second;
+    } else {
+      execution = Rebuild(name_space, *std::move(loaded));
+      is_new = execution.ok();
+    }
+  }
+  if (is_new) {
+    const ExecutionPtr& run = *execution;
+    Adopt(run);
+    machines::Decision recovery =
+        machines::DecideRecovery(run->state, ContextFor(run->name_space));
+    if (recovery.record.changes_size() > 0) {
+      Apply(run, std::move(recovery), [](absl::Status) {});
+    }
+    PushTasks(run);
+    SendOutbox(run);
+    ArmTimer(run);
+  }
+  for (WithRun& callback : callbacks) std::move(callback)(execution);
+}
+
+absl::StatusOr<ExecutionPtr> Core::Rebuild(const services::NamespacePtr& name_space,
+                                           store::LoadedExecution loaded) {
+  auto execution = std::make_shared<Execution>();
+  execution->key = loaded.key;
+  execution->workflow_id = loaded.workflow_id.value();
+  execution->run_id = loaded.run_id.value();
+  execution->name_space = name_space;
+  execution->is_current = loaded.is_current;
+  execution->row_wake_at = loaded.wake_at;
+  execution->last_used = loop_.Now();
+  if (loaded.snapshot.has_value()) {
+    pb::Snapshot snapshot;
+    if (!snapshot.ParseFromString(loaded.snapshot->bytes)) {
+      PERDURE_BUG("a snapshot cannot be parsed");
+      return base::Internal("the stored state of the workflow execution is unreadable");
+    }
+    execution->state = State::FromSnapshot(snapshot);
+    execution->snapshot_sequence = loaded.snapshot->sequence;
+    execution->last_sequence = loaded.snapshot->sequence;
+    execution->snapshot_bytes = static_cast<int64_t>(loaded.snapshot->bytes.size());
+  }
+  for (const store::JournalEntry& entry : loaded.tail) {
+    pb::JournalRecord record;
+    if (entry.sequence != execution->last_sequence + 1 || !record.ParseFromString(entry.record)) {
+      PERDURE_BUG("a journal has a gap or an unreadable record");
+      return base::Internal("the stored journal of the workflow execution is unreadable");
+    }
+    execution->state.ApplyRecord(record);
+    for (const pb::Change& change : record.changes()) {
+      if (change.has_event()) KeepEvent(*execution, change.event());
+    }
+    execution->last_sequence = entry.sequence;
+    execution->journal_bytes_since_snapshot += static_cast<int64_t>(entry.record.size());
+  }
+  execution->committed_next_event_id = execution->state.info.next_event_id();
+  return execution;
+}
+
+void Core::Adopt(const ExecutionPtr& execution) {
+  const int32_t number = execution->name_space->number.value();
+  by_run_[RunKey(number, execution->run_id)] = execution;
+  if (execution->is_current) current_[RunKey(number, execution->workflow_id)] = execution;
+}
+
+void Core::Drop(const ExecutionPtr& execution) {
+  const int32_t number = execution->name_space->number.value();
+  const auto by_run = by_run_.find(RunKey(number, execution->run_id));
+  if (by_run != by_run_.end() && by_run->second == execution) by_run_.erase(by_run);
+  const auto current = current_.find(RunKey(number, execution->workflow_id));
+  if (current != current_.end() && current->second == execution) current_.erase(current);
+  if (execution->timer != 0) loop_.Cancel(execution->timer);
+  execution->timer = 0;
+  auto history_waiters = std::move(execution->history_waiters);
+  execution->history_waiters.clear();
+  for (auto& waiter : history_waiters) std::move(waiter.wake)();
+  auto update_waiters = std::move(execution->update_waiters);
+  execution->update_waiters.clear();
+  for (auto& waiter : update_waiters) {
+    machines::UpdateNotice notice;
+    notice.update_id = waiter.update_id;
+    notice.aborted = base::Unavailable("workflow update was aborted, try again");
+    waiter.notify(notice);
+  }
+  auto queries = std::move(execution->queries);
+  execution->queries.clear();
+  for (auto& [id, query] : queries) {
+    std::move(query.reply)(base::Unavailable("the workflow execution was unloaded, try again"));
+  }
+  // Whatever was durable and unfinished is seen to again.
+  if (is_serving_ && execution->is_dropped) {
+    loop_.Post([this, name_space = execution->name_space, workflow_id = execution->workflow_id,
+                run_id = execution->run_id] {
+      With(name_space, workflow_id, run_id, [](const absl::StatusOr<ExecutionPtr>&) {});
+    });
+  }
+}
+
+// --- Transitions --------------------------------------------------------------------------------------
+
+void Core::KeepEvent(Execution& execution, const HistoryEvent& event) {
+  execution.recent_events.push_back(std::make_shared<const HistoryEvent>(event));
+  execution.recent_bytes += static_cast<int64_t>(event.ByteSizeLong());
+  // Events not yet committed are nowhere else.
+  while (execution.recent_bytes > options_.recent_bytes_max && execution.recent_events.size() > 1 &&
+         execution.recent_events.front()->event_id() < execution.committed_next_event_id &&
+         execution.recent_events.front()->event_id() <
+             execution.state.info.last_task_started_event_id()) {
+    execution.recent_bytes -=
+        static_cast<int64_t>(execution.recent_events.front()->ByteSizeLong());
+    execution.recent_events.pop_front();
+  }
+}
+
+void Core::ApplyChanges(const ExecutionPtr& execution, const pb::JournalRecord& record) {
+  if (execution->unflushed.changes_size() == 0) {
+    execution->unflushed_first_event_id = execution->state.info.next_event_id();
+  }
+  execution->unflushed.set_version(1);
+  for (const pb::Change& change : record.changes()) {
+    execution->state.Apply(change);
+    if (change.has_event()) KeepEvent(*execution, change.event());
+    if (!machines::IsVolatile(change)) *execution->unflushed.add_changes() = change;
+  }
+}
+
+void Core::QueueCommit(const ExecutionPtr& execution) {
+  Execution& run = *execution;
+  Committer::Entry& entry = committer_->Queue(execution);
+  std::string bytes = run.unflushed.SerializeAsString();
+  run.unflushed.Clear();
+  run.journal_bytes_since_snapshot += static_cast<int64_t>(bytes.size());
+  if (entry.commit.journal_record.empty()) {
+    run.state.EndRecord(run.unflushed_first_event_id);
+    entry.commit.journal_sequence = ++run.last_sequence;
+    entry.commit.journal_record = std::move(bytes);
+  } else {
+    // The record that waits takes these changes along: serialized messages concatenate.
+    entry.commit.journal_record += bytes;
+  }
+  entry.next_event_id = run.state.info.next_event_id();
+  const bool is_closed = !run.state.IsRunning();
+  // Held in memory with work to do: found again by whoever takes over.
+  std::optional<absl::Time> wake_at = absl::UnixEpoch();
+  if (is_closed) {
+    wake_at = absl::FromUnixNanos(run.state.info.close_time_ns()) + run.name_space->retention;
+    if (!run.state.outbox.empty()) wake_at = absl::UnixEpoch();
+  }
+  const bool is_due_already = run.row_wake_at.has_value() && *run.row_wake_at <= absl::UnixEpoch();
+  if (is_closed ? run.row_wake_at != wake_at : !is_due_already) {
+    entry.commit.wake_at = wake_at;
+    run.row_wake_at = wake_at;
+  }
+  if (is_closed) entry.commit.is_closed = true;
+  FillSnapshot(execution, entry.commit);
+  if (is_closed && wake_at.has_value() && *wake_at > absl::UnixEpoch()) ScheduleDueCheck(*wake_at);
+}
+
+void Core::FillSnapshot(const ExecutionPtr& execution, store::ExecutionCommit& commit) {
+  Execution& run = *execution;
+  const int64_t bound =
+      std::max(options_.journal_bytes_min, run.snapshot_bytes * options_.journal_growth_max);
+  if (run.journal_bytes_since_snapshot <= bound) return;
+  store::ExecutionCommit::Snapshot snapshot;
+  snapshot.sequence = run.last_sequence;
+  snapshot.bytes = run.state.ToSnapshot().SerializeAsString();
+  run.snapshot_sequence = snapshot.sequence;
+  run.snapshot_bytes = static_cast<int64_t>(snapshot.bytes.size());
+  run.journal_bytes_since_snapshot = 0;
+  commit.snapshot = std::move(snapshot);
+}
+
+void Core::FillVisibility(const ExecutionPtr& execution, store::ExecutionCommit& commit) {
+  const State& state = execution->state;
+  const pb::ExecutionInfo& info = state.info;
+  store::VisibilityRow row;
+  row.workflow_type = info.workflow_type();
+  row.task_queue = info.task_queue();
+  row.status = info.status();
+  row.start_time = absl::FromUnixNanos(info.start_time_ns());
+  row.execution_time = absl::FromUnixNanos(info.execution_time_ns());
+  if (!state.IsRunning()) {
+    row.close_time = absl::FromUnixNanos(info.close_time_ns());
+    row.history_length = info.next_event_id() - 1;
+    row.history_size_bytes = info.history_size_bytes();
+    row.state_transition_count = info.transition_count();
+  }
+  row.parent_workflow_id = info.parent_workflow_id();
+  row.parent_run_id = info.parent_run_id();
+  row.root_workflow_id = info.root_workflow_id();
+  row.root_run_id = info.root_run_id();
+  if (!state.memo.empty()) {
+    temporal::api::common::v1::Memo memo;
+    for (const std::string& name : state.memo.Keys()) {
+      (*memo.mutable_fields())[name] = *state.memo.Find(name);
+    }
+    row.memo = memo.SerializeAsString();
+  }
+  const auto& types = *ContextFor(execution->name_space).search_attributes;
+  for (const std::string& name : state.search_attributes.Keys()) {
+    const auto type = types.find(name);
+    query::Type known;
+    if (type == types.end() || !query::TypeFromWire(type->second, known)) continue;
+    auto value = query::DecodeAttribute(name, *state.search_attributes.Find(name), known);
+    if (!value.ok() || std::holds_alternative<std::monostate>(*value)) continue;
+    row.search_attributes[name] = *std::move(value);
+  }
+  commit.visibility = std::move(row);
+}
+
+Core::Effects Core::EffectsOf(const ExecutionPtr& execution, const machines::Decision& decision) {
+  Execution& run = *execution;
+  Effects effects;
+  const int64_t now_ns = absl::ToUnixNanos(loop_.Now());
+  std::vector<EventId> touched;
+  for (const pb::Change& change : decision.record.changes()) {
+    switch (change.kind_case()) {
+      case pb::Change::kEvent:
+        switch (change.event().event_type()) {
+          case machines::enums::EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            touched.push_back(change.event().event_id());
+            break;
+          case machines::enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+          case machines::enums::EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
+          case machines::enums::EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
+          case machines::enums::EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED:
+          case machines::enums::EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED:
+            effects.changes_row = true;
+            break;
+          default:
+            effects.changes_row |= !run.state.IsRunning();
+            break;
+        }
+        break;
+      case pb::Change::kActivity:
+        touched.push_back(change.activity().scheduled_event_id());
+        break;
+      case pb::Change::kActivityDue:
+        touched.push_back(change.activity_due());
+        break;
+      case pb::Change::kOutboxAdded:
+        effects.has_outbox = true;
+        break;
+      default:
+        break;
+    }
+  }
+  for (const EventId id : touched) {
+    const machines::Activity* activity = run.state.activities.Find(id);
+    if (activity == nullptr || activity->info.started_time_ns() != 0) continue;
+    if (activity->info.has_pause() || run.state.IsPaused()) continue;
+    if (!activity->is_due) {
+      if (activity->info.scheduled_time_ns() > now_ns) continue;
+      pb::Change due;
+      due.set_activity_due(id);
+      run.state.Apply(due);
+    }
+    effects.activities.push_back(id);
+  }
+  const pb::WorkflowTask& task = run.state.info.workflow_task();
+  if (run.state.HasUnstartedTask() && !run.state.IsPaused() &&
+      task.stamp() != run.dispatched_task_stamp) {
+    run.dispatched_task_stamp = task.stamp();
+    effects.has_task = true;
+  }
+  return effects;
+}
+
+void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, After after) {
+  if (decision.record.changes_size() == 0) {
+    // A repeat: true once what it repeats is durable.
+    return committer_->AfterCommits(execution, std::move(after));
+  }
+  const bool is_durable = !decision.is_lazy && decision.HasDurableChanges();
+  ApplyChanges(execution, decision.record);
+  std::vector<machines::NewRun> new_runs = std::move(decision.new_runs);
+  const Effects effects = EffectsOf(execution, decision);
+  if (is_durable) {
+    QueueCommit(execution);
+    if (effects.changes_row) FillVisibility(execution, committer_->Queue(execution).commit);
+  }
+  for (machines::NewRun& run : new_runs) {
+    Create(execution->name_space, execution->workflow_id, std::move(run), execution,
+           [](absl::Status) {});
+  }
+  ArmTimer(execution);
+  committer_->AfterCommits(
+      execution, [this, execution, effects, notices = std::move(decision.update_notices),
+                  after = std::move(after)](absl::Status status) mutable {
+        if (status.ok() && !execution->is_dropped) {
+          CarryOut(execution, effects, std::move(notices));
+        }
+        std::move(after)(std::move(status));
+      });
+}
+
+void Core::Flush(const ExecutionPtr& execution, After after) {
+  if (execution->unflushed.changes_size() > 0) QueueCommit(execution);
+  committer_->AfterCommits(execution, std::move(after));
+}
+
+ExecutionPtr Core::Create(const services::NamespacePtr& name_space, const std::string& workflow_id,
+                          machines::NewRun run, const ExecutionPtr& current, After after) {
+  const base::ShardId shard = base::ShardOf(name_space->number, workflow_id);
+  auto execution = std::make_shared<Execution>();
+  execution->key = {shard, base::ExecutionNumber(++last_number_[shard.value()])};
+  execution->workflow_id = workflow_id;
+  execution->run_id = run.run_id;
+  execution->name_space = name_space;
+  execution->is_current = true;
+  execution->last_used = loop_.Now();
+  if (current != nullptr && current->is_current) {
+    current->is_current = false;
+    // Ahead of the new run in the batch, so that there is never more than one current run.
+    committer_->Queue(current).commit.stop_being_current = true;
+  }
+  Adopt(execution);
+  Committer::Entry& entry = committer_->Queue(execution);
+  entry.commit.create = store::ExecutionCommit::Create{
+      name_space->number, base::WorkflowId(workflow_id), base::RunId(run.run_id), true};
+  machines::Decision decision;
+  decision.record = std::move(run.record);
+  Apply(execution, std::move(decision), std::move(after));
+  return execution;
+}
+
+void Core::CarryOut(const ExecutionPtr& execution, const Effects& effects,
+                    std::vector<machines::UpdateNotice> notices) {
+  if (!is_serving_) return;
+  if (effects.has_task) PushWorkflowTask(execution);
+  for (const EventId id : effects.activities) PushActivity(execution, id);
+  if (effects.has_outbox) SendOutbox(execution);
+  for (const machines::UpdateNotice& notice : notices) {
+    auto waiters = std::move(execution->update_waiters);
+    execution->update_waiters.clear();
+    for (auto& waiter : waiters) {
+      if (waiter.update_id == notice.update_id && waiter.notify(notice)) continue;
+      execution->update_waiters.push_back(std::move(waiter));
+    }
+  }
+}
+
+void Core::Committed(const ExecutionPtr& execution) {
+  if (execution->history_waiters.empty()) return;
+  const bool is_closed = !execution->state.IsRunning();
+  std::vector<Execution::HistoryWaiter> woken;
+  std::vector<Execution::HistoryWaiter> waiting;
+  for (auto& waiter : execution->history_waiters) {
+    const bool wakes = is_closed || execution->committed_next_event_id > waiter.beyond;
+    (wakes ? woken : waiting).push_back(std::move(waiter));
+  }
+  execution->history_waiters = std::move(waiting);
+  for (auto& waiter : woken) std::move(waiter.wake)();
+}
+
+void Core::WakeAllWaiters() {
+  std::vector<ExecutionPtr> all;
+  for (const auto& [key, execution] : by_run_) {
+    if (!execution->history_waiters.empty() || !execution->update_waiters.empty()) {
+      all.push_back(execution);
+    }
+  }
+  for (const ExecutionPtr& execution : all) {
+    auto waiters = std::move(execution->history_waiters);
+    execution->history_waiters.clear();
+    for (auto& waiter : waiters) std::move(waiter.wake)();
+    auto updates = std::move(execution->update_waiters);
+    execution->update_waiters.clear();
+    for (auto& waiter : updates) {
+      machines::UpdateNotice notice;
+      notice.update_id = waiter.update_id;
+      notice.aborted = base::Unavailable("the server is stopping, try again");
+      waiter.notify(notice);
+    }
+  }
+}
+
+void Core::Erase(const ExecutionPtr& execution, After after) {
+  Committer::Entry& entry = committer_->Queue(execution);
+  store::ExecutionCommit erase;
+  erase.key = execution->key;
+  erase.erase = true;
+  // Nothing else can be queued for it: only closed runs with everything committed are erased.
+  entry.commit = std::move(erase);
+  entry.after.push_back(std::move(after));
+  Drop(execution);
+}
+
+void Core::EraseRow(const store::DueExecution& row) {
+  auto execution = std::make_shared<Execution>();
+  execution->key = row.key;
+  execution->workflow_id = row.workflow_id.value();
+  execution->run_id = row.run_id.value();
+  execution->name_space = namespaces_.FindByNumber(row.namespace_number);
+  if (execution->name_space == nullptr) {
+    auto gone = std::make_shared<services::Namespace>();
+    gone->number = row.namespace_number;
+    execution->name_space = std::move(gone);
+  }
+  Erase(execution, [](absl::Status) {});
+}
+
+}  // namespace perdure::history

@@ -1,0 +1,168 @@
+// The heart of history: cached runs, transitions on them, and what follows from a transition once it is committed.
+//
+// Loop-bound: every member is called on the loop. One Core serves all shards that its process owns.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "history/committer.h"
+#include "history/execution.h"
+#include "machines/workflow/decision.h"
+#include "runtime/runtime.h"
+#include "services/history_service.h"
+#include "services/matching_service.h"
+#include "services/namespaces.h"
+#include "store/store.h"
+
+namespace perdure::history {
+
+struct CoreOptions {
+  // Runs kept in memory at most, idle ones evicted first.
+  int64_t cached_runs_max = 20000;
+  // A run idle for that long leaves memory (and costs a row and nothing else until its time comes).
+  absl::Duration idle_max = absl::Minutes(10);
+  // The journal behind a snapshot may grow to this many bytes, or to that many times the snapshot.
+  int64_t journal_bytes_min = 64 << 10;
+  int64_t journal_growth_max = 4;
+  // Newest events of a run kept in memory.
+  int64_t recent_bytes_max = 256 << 10;
+};
+
+class Core {
+ public:
+  Core(runtime::Loop& loop, store::Store& store, services::Namespaces& namespaces,
+       CoreOptions options);
+  ~Core();
+
+  void set_matching(services::MatchingService* matching) { matching_ = matching; }
+  // Begins to serve: these shards are ours. Reads what is due and pushes outstanding work.
+  void Serve(base::IncarnationId incarnation, const std::vector<store::ShardOwner>& shards);
+  // Fenced, or shutting down: everything is forgotten, requests are answered UNAVAILABLE.
+  void StopServing();
+  bool is_serving() const { return is_serving_; }
+  void set_on_fenced(absl::AnyInvocable<void()> callback) { on_fenced_ = std::move(callback); }
+
+  runtime::Loop& loop() { return loop_; }
+  store::Store& store() { return store_; }
+  services::Namespaces& namespaces() { return namespaces_; }
+  services::MatchingService& matching() { return *matching_; }
+  Committer& committer() { return *committer_; }
+
+  // --- Runs -----------------------------------------------------------------------------------------------
+  using WithRun = absl::AnyInvocable<void(absl::StatusOr<ExecutionPtr>) &&>;
+  // Calls back with the run, loaded if need be: at once if it is cached. Empty run id: the current run.
+  // NOT_FOUND with Temporal's text if there is none.
+  void With(const services::NamespacePtr& name_space, const std::string& workflow_id,
+            const std::string& run_id, WithRun callback);
+
+  machines::Context ContextFor(const services::NamespacePtr& name_space);
+
+  // Applies the decision to the run's state at once, queues its commit, and answers when all of it is durable
+  // (a lazy one: when what came before it is). The decision's new runs are created in the same commit.
+  using After = Committer::After;
+  void Apply(const ExecutionPtr& execution, machines::Decision decision, After after);
+  // Makes everything applied so far durable, lazy changes too.
+  void Flush(const ExecutionPtr& execution, After after);
+  // Creates a run beside (or without) a transition of the current one: same commit. `current` may be null;
+  // `decision` is its transition.
+  ExecutionPtr Create(const services::NamespacePtr& name_space, const std::string& workflow_id,
+                      machines::NewRun run, const ExecutionPtr& current, After after);
+
+  // Removes the run and all its rows. Its state must be closed.
+  void Erase(const ExecutionPtr& execution, After after);
+  void EraseRow(const store::DueExecution& row);
+
+  // Pushes the task (again) that the run has for a queue of matching's.
+  void PushTasks(const ExecutionPtr& execution);
+  void PushAll(const std::string& task_queue, bool activities);
+  void SendOutbox(const ExecutionPtr& execution);
+  // Deadlines that have passed are acted on; the timer is set for the next.
+  void RunDeadlines(const ExecutionPtr& execution);
+  void ArmTimer(const ExecutionPtr& execution);
+
+  void WhenIdle(absl::AnyInvocable<void() &&> callback) { committer_->WhenIdle(std::move(callback)); }
+  uint64_t NextWaiterId() { return ++last_waiter_id_; }
+  // Wakes every long poll.
+  void WakeAllWaiters();
+  bool is_draining() const { return is_draining_; }
+  void set_draining() { is_draining_ = true; }
+
+  int64_t cached_runs() const { return static_cast<int64_t>(by_run_.size()); }
+
+ private:
+  using RunKey = std::pair<int32_t, std::string>;  // namespace number, run id or workflow id
+
+  void Load(const services::NamespacePtr& name_space, const std::string& workflow_id,
+            const std::string& run_id);
+  void Loaded(const services::NamespacePtr& name_space, const std::string& workflow_id,
+              const std::string& run_id, absl::StatusOr<store::LoadedExecution> loaded);
+  absl::StatusOr<ExecutionPtr> Rebuild(const services::NamespacePtr& name_space,
+                                       store::LoadedExecution loaded);
+  void Adopt(const ExecutionPtr& execution);
+  void Drop(const ExecutionPtr& execution);
+
+  void ApplyChanges(const ExecutionPtr& execution, const pb::JournalRecord& record);
+  void QueueCommit(const ExecutionPtr& execution);
+  void FillVisibility(const ExecutionPtr& execution, store::ExecutionCommit& commit);
+  void FillSnapshot(const ExecutionPtr& execution, store::ExecutionCommit& commit);
+  void KeepEvent(Execution& execution, const HistoryEvent& event);
+  // What the changes ask for once they are durable.
+  struct Effects {
+    bool has_task = false;
+    std::vector<EventId> activities;
+    bool has_outbox = false;
+    bool changes_row = false;
+  };
+  Effects EffectsOf(const ExecutionPtr& execution, const machines::Decision& decision);
+  void CarryOut(const ExecutionPtr& execution, const Effects& effects,
+                std::vector<machines::UpdateNotice> notices);
+  void Committed(const ExecutionPtr& execution);
+  void PushWorkflowTask(const ExecutionPtr& execution);
+  void PushActivity(const ExecutionPtr& execution, EventId scheduled_event_id);
+  void Deliver(const ExecutionPtr& execution, const pb::OutboxMessage& message);
+  void Delivered(const ExecutionPtr& execution, uint64_t message_id, const absl::Status& status,
+                 const std::string& run_id);
+
+  void CheckDue();
+  void ScheduleDueCheck(absl::Time when);
+  void Due(const store::DueExecution& row);
+  void EvictIdle();
+  void Evict(const ExecutionPtr& execution);
+  bool IsEvictable(const Execution& execution) const;
+
+  runtime::Loop& loop_;
+  store::Store& store_;
+  services::Namespaces& namespaces_;
+  const CoreOptions options_;
+  services::MatchingService* matching_ = nullptr;
+  std::unique_ptr<Committer> committer_;
+  absl::AnyInvocable<void()> on_fenced_;
+  bool is_serving_ = false;
+  bool is_draining_ = false;
+  base::IncarnationId incarnation_;
+  std::vector<base::ShardId> shards_;
+  std::vector<int64_t> last_number_;  // by shard
+  uint64_t last_waiter_id_ = 0;
+
+  // Looked up only, never iterated where order shows.
+  absl::flat_hash_map<RunKey, ExecutionPtr> by_run_;
+  absl::flat_hash_map<RunKey, ExecutionPtr> current_;
+  std::map<std::tuple<int32_t, std::string, std::string>, std::vector<WithRun>> loading_;
+  // Search attribute types of a namespace snapshot, predefined ones included.
+  std::map<int32_t, std::pair<services::NamespacePtr, std::map<std::string, int>>> attribute_types_;
+
+  store::DueCursor due_checked_;
+  absl::Time next_due_check_ = absl::InfiniteFuture();
+  runtime::TimerId due_timer_ = 0;
+  runtime::TimerId evict_timer_ = 0;
+};
+
+}  // namespace perdure::history

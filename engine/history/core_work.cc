@@ -1,0 +1,328 @@
+// What a Core does by itself: tasks to matching, messages to other runs, deadlines, waking and evicting runs.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/errors.h"
+#include "history/core.h"
+#include "history/deliveries.h"
+#include "machines/workflow/decide/delivery.h"
+#include "machines/workflow/decide/task.h"
+
+namespace perdure::history {
+
+// --- Tasks --------------------------------------------------------------------------------------------
+
+void Core::PushWorkflowTask(const ExecutionPtr& execution) {
+  const State& state = execution->state;
+  const pb::WorkflowTask& task = state.info.workflow_task();
+  if (!state.HasUnstartedTask() || state.IsPaused()) return;
+  services::WorkflowTask out;
+  out.key.name_space = execution->name_space;
+  out.key.workflow_id = execution->workflow_id;
+  out.key.run_id = execution->run_id;
+  out.key.scheduled_event_id = task.scheduled_event_id();
+  out.key.attempt = task.attempt();
+  out.key.stamp = task.stamp();
+  out.is_sticky = task.is_on_sticky_queue() && state.IsSticky();
+  out.task_queue = out.is_sticky ? state.info.sticky().task_queue() : state.info.task_queue();
+  out.normal_task_queue = state.info.task_queue();
+  out.priority = state.info.priority();
+  out.scheduled_time = absl::FromUnixNanos(task.scheduled_time_ns());
+  matching_->AddWorkflowTask(std::move(out));
+}
+
+void Core::PushActivity(const ExecutionPtr& execution, EventId scheduled_event_id) {
+  const machines::Activity* activity = execution->state.activities.Find(scheduled_event_id);
+  if (activity == nullptr || activity->info.started_time_ns() != 0) return;
+  services::ActivityTask out;
+  out.key.name_space = execution->name_space;
+  out.key.workflow_id = execution->workflow_id;
+  out.key.run_id = execution->run_id;
+  out.key.scheduled_event_id = scheduled_event_id;
+  out.key.attempt = activity->info.attempt();
+  out.key.stamp = activity->info.stamp();
+  out.task_queue = activity->info.task_queue();
+  // Temporal: an activity's priority lies over its workflow's.
+  out.priority = execution->state.info.priority();
+  out.priority.MergeFrom(activity->info.priority());
+  out.scheduled_time = absl::FromUnixNanos(activity->info.scheduled_time_ns());
+  matching_->AddActivityTask(std::move(out));
+}
+
+void Core::PushTasks(const ExecutionPtr& execution) {
+  State& state = execution->state;
+  if (!state.IsRunning() || state.IsPaused()) return;
+  if (state.HasUnstartedTask()) {
+    execution->dispatched_task_stamp = state.info.workflow_task().stamp();
+    PushWorkflowTask(execution);
+  }
+  const int64_t now_ns = absl::ToUnixNanos(loop_.Now());
+  for (const EventId id : state.activities.Keys()) {
+    const machines::Activity& activity = *state.activities.Find(id);
+    if (activity.info.started_time_ns() != 0 || activity.info.has_pause()) continue;
+    if (activity.info.scheduled_time_ns() > now_ns) continue;
+    pb::Change due;
+    due.set_activity_due(id);
+    state.Apply(due);
+    PushActivity(execution, id);
+  }
+}
+
+void Core::PushAll(const std::string& task_queue, bool activities) {
+  std::vector<ExecutionPtr> runs;
+  for (const auto& [key, execution] : by_run_) {
+    const State& state = execution->state;
+    if (!state.IsRunning()) continue;
+    const bool has_task = state.HasUnstartedTask() && state.info.task_queue() == task_queue;
+    if (activities ? !state.activities.empty() : has_task) runs.push_back(execution);
+  }
+  std::sort(runs.begin(), runs.end(),
+            [](const ExecutionPtr& a, const ExecutionPtr& b) { return a->key < b->key; });
+  for (const ExecutionPtr& execution : runs) PushTasks(execution);
+}
+
+// --- Messages -----------------------------------------------------------------------------------------
+
+void Core::SendOutbox(const ExecutionPtr& execution) {
+  if (execution->state.outbox.empty()) return;
+  for (const uint64_t id : execution->state.outbox.Keys()) {
+    if (execution->outbox_in_flight.contains(id)) continue;
+    const pb::OutboxMessage& message = *execution->state.outbox.Find(id);
+    // In order to each target: a child is not closed before it is started.
+    bool waits = false;
+    for (const auto& [other, unused] : execution->outbox_in_flight) {
+      const pb::OutboxMessage* before = execution->state.outbox.Find(other);
+      waits |= before != nullptr && other < id &&
+               before->target_workflow_id() == message.target_workflow_id();
+    }
+    if (waits) continue;
+    execution->outbox_in_flight[id] = true;
+    Deliver(execution, message);
+  }
+}
+
+void Core::Deliver(const ExecutionPtr& execution, const pb::OutboxMessage& message) {
+  machines::Delivery delivery;
+  delivery.message = message;
+  const services::NamespacePtr& own = execution->name_space;
+  delivery.sender_namespace = {own->number.value(), own->id, own->name};
+  delivery.sender_workflow_id = execution->workflow_id;
+  delivery.sender_run_id = execution->run_id;
+  delivery.sender_root_workflow_id = execution->state.info.root_workflow_id();
+  delivery.sender_root_run_id = execution->state.info.root_run_id();
+  delivery.sender_priority = execution->state.info.priority();
+  switch (message.message_case()) {
+    case pb::OutboxMessage::kStartChild: {
+      const machines::Child* child =
+          execution->state.children.Find(message.start_child().initiated_event_id());
+      // The parent has closed: nobody asks for the child any more.
+      if (child == nullptr) return Delivered(execution, message.id(), absl::OkStatus(), "");
+      delivery.initiated = *child->initiated;
+      break;
+    }
+    case pb::OutboxMessage::kSignalExternal: {
+      const auto* event =
+          execution->state.pending_signals.Find(message.signal_external().initiated_event_id());
+      if (event == nullptr) return Delivered(execution, message.id(), absl::OkStatus(), "");
+      delivery.initiated = **event;
+      break;
+    }
+    case pb::OutboxMessage::kCancelExternal: {
+      const auto* event =
+          execution->state.pending_cancels.Find(message.cancel_external().initiated_event_id());
+      if (event == nullptr) return Delivered(execution, message.id(), absl::OkStatus(), "");
+      delivery.initiated = **event;
+      break;
+    }
+    default:
+      break;
+  }
+  DeliverMessage(*this, std::move(delivery),
+                 [this, execution, id = message.id()](absl::Status status, std::string run_id) {
+                   Delivered(execution, id, status, run_id);
+                 });
+}
+
+void Core::Delivered(const ExecutionPtr& execution, uint64_t message_id,
+                     const absl::Status& status, const std::string& run_id) {
+  if (execution->is_dropped || !is_serving_) return;
+  const bool is_passing = status.code() == absl::StatusCode::kUnavailable ||
+                          status.code() == absl::StatusCode::kUnknown ||
+                          status.code() == absl::StatusCode::kResourceExhausted;
+  if (is_passing) {
+    // Stays in flight until it is tried again.
+    loop_.After(absl::Milliseconds(200 + loop_.random().Below(300)), [this, execution, message_id] {
+      if (execution->is_dropped || !is_serving_) return;
+      execution->outbox_in_flight.erase(message_id);
+      SendOutbox(execution);
+    });
+    return;
+  }
+  machines::Decision decision = machines::DecideDelivered(
+      execution->state, message_id, status, run_id, ContextFor(execution->name_space));
+  // A closed run goes to its rest only when nothing is left to send.
+  if (!execution->state.IsRunning()) decision.is_lazy = false;
+  execution->outbox_in_flight.erase(message_id);
+  Apply(execution, std::move(decision), [](absl::Status) {});
+  SendOutbox(execution);
+}
+
+// --- Time ---------------------------------------------------------------------------------------------
+
+void Core::ArmTimer(const ExecutionPtr& execution) {
+  const auto next = execution->state.NextDeadline();
+  if (!next.has_value()) return;
+  const absl::Time when = absl::FromUnixNanos(next->time_ns);
+  // A timer that is early sets itself anew; one that would be late is moved.
+  if (execution->timer != 0 && execution->timer_time <= when) return;
+  if (execution->timer != 0) loop_.Cancel(execution->timer);
+  execution->timer_time = when;
+  execution->timer = loop_.At(when, [this, weak = std::weak_ptr<Execution>(execution)] {
+    const ExecutionPtr run = weak.lock();
+    if (run == nullptr || run->is_dropped || !is_serving_) return;
+    run->timer = 0;
+    run->timer_time = absl::InfiniteFuture();
+    RunDeadlines(run);
+  });
+}
+
+void Core::RunDeadlines(const ExecutionPtr& execution) {
+  const auto next = execution->state.NextDeadline();
+  const absl::Time now = loop_.Now();
+  if (next.has_value() && absl::FromUnixNanos(next->time_ns) <= now) {
+    machines::Decision decision =
+        machines::DecideDeadlines(execution->state, ContextFor(execution->name_space));
+    if (decision.record.changes_size() > 0) {
+      Apply(execution, std::move(decision), [](absl::Status) {});
+    } else {
+      PERDURE_BUG("a deadline that has passed changes nothing");
+      return;
+    }
+  }
+  ArmTimer(execution);
+}
+
+// --- Waking and evicting ------------------------------------------------------------------------------
+
+void Core::ScheduleDueCheck(absl::Time when) {
+  if (when >= next_due_check_) return;
+  if (due_timer_ != 0) loop_.Cancel(due_timer_);
+  next_due_check_ = when;
+  due_timer_ = loop_.At(when, [this] {
+    due_timer_ = 0;
+    next_due_check_ = absl::InfiniteFuture();
+    if (is_serving_) CheckDue();
+  });
+}
+
+void Core::CheckDue() {
+  const absl::Time until = loop_.Now();
+  constexpr int64_t kRowsMax = 1000;
+  store_.DueExecutions(
+      shards_, due_checked_, until, kRowsMax,
+      [this, until](absl::StatusOr<std::vector<store::DueExecution>> rows) {
+        loop_.Post([this, until, rows = std::move(rows)] {
+          if (!is_serving_) return;
+          if (!rows.ok()) return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
+          for (const store::DueExecution& row : *rows) Due(row);
+          if (static_cast<int64_t>(rows->size()) == kRowsMax) {
+            due_checked_ = {rows->back().wake_at, rows->back().key};
+            return ScheduleDueCheck(loop_.Now() + absl::Milliseconds(1));
+          }
+          due_checked_ = store::DueCursor::EndOf(until);
+          store_.EarliestWake(
+              shards_, until, [this](absl::StatusOr<std::optional<absl::Time>> earliest) {
+                loop_.Post([this, earliest = std::move(earliest)] {
+                  if (!is_serving_) return;
+                  if (!earliest.ok()) return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
+                  if (earliest->has_value()) ScheduleDueCheck(**earliest);
+                });
+              });
+        });
+      });
+}
+
+void Core::Due(const store::DueExecution& row) {
+  const services::NamespacePtr name_space = namespaces_.FindByNumber(row.namespace_number);
+  const auto cached = by_run_.find(RunKey(row.namespace_number.value(), row.run_id.value()));
+  if (row.is_closed && row.wake_at > absl::UnixEpoch()) {
+    // Its retention is over, unless it was lengthened since.
+    if (cached != by_run_.end()) {
+      const ExecutionPtr execution = cached->second;
+      const absl::Time until = absl::FromUnixNanos(execution->state.info.close_time_ns()) +
+                               execution->name_space->retention;
+      if (until > loop_.Now()) return;
+      if (execution->commits_in_flight == 0) Erase(execution, [](absl::Status) {});
+      return;
+    }
+    return EraseRow(row);
+  }
+  if (name_space == nullptr) return EraseRow(row);
+  if (cached != by_run_.end()) return;
+  With(name_space, row.workflow_id.value(), row.run_id.value(),
+       [](const absl::StatusOr<ExecutionPtr>&) {});
+}
+
+bool Core::IsEvictable(const Execution& execution) const {
+  const State& state = execution.state;
+  if (execution.commits_in_flight > 0 || execution.unflushed.changes_size() > 0) return false;
+  if (!execution.history_waiters.empty() || !execution.update_waiters.empty()) return false;
+  if (!execution.queries.empty() || !execution.outbox_in_flight.empty()) return false;
+  if (!state.IsRunning()) return state.outbox.empty();
+  if (state.HasTask() || !state.admitted_updates.empty() || !state.outbox.empty()) return false;
+  // Activities that wait for a worker are on a queue.
+  for (const EventId id : state.activities.Keys()) {
+    const machines::Activity& activity = *state.activities.Find(id);
+    if (activity.info.started_time_ns() == 0 && activity.is_due) return false;
+  }
+  return true;
+}
+
+void Core::EvictIdle() {
+  evict_timer_ = loop_.After(absl::Seconds(5), [this] { EvictIdle(); });
+  if (!is_serving_) return;
+  const absl::Time now = loop_.Now();
+  std::vector<ExecutionPtr> idle;
+  for (const auto& [key, execution] : by_run_) {
+    // What was just used is not looked at closely: that walks its activities.
+    if (execution->last_used + absl::Seconds(1) < now && IsEvictable(*execution)) {
+      idle.push_back(execution);
+    }
+  }
+  std::sort(idle.begin(), idle.end(), [](const ExecutionPtr& a, const ExecutionPtr& b) {
+    return std::pair(a->last_used, a->key) < std::pair(b->last_used, b->key);
+  });
+  int64_t excess = cached_runs() - options_.cached_runs_max;
+  constexpr int64_t kEvictionsMax = 5000;
+  int64_t evictions = 0;
+  for (const ExecutionPtr& execution : idle) {
+    const bool is_old = execution->last_used + options_.idle_max < now;
+    if ((excess <= 0 && !is_old) || evictions >= kEvictionsMax) break;
+    Evict(execution);
+    --excess;
+    ++evictions;
+  }
+}
+
+void Core::Evict(const ExecutionPtr& execution) {
+  if (!execution->state.IsRunning()) return Drop(execution);
+  const auto next = execution->state.NextDeadline();
+  std::optional<absl::Time> wake_at;
+  if (next.has_value()) wake_at = absl::FromUnixNanos(next->time_ns);
+  if (execution->row_wake_at == wake_at) return Drop(execution);
+  execution->row_wake_at = wake_at;
+  committer_->Queue(execution).commit.wake_at = wake_at;
+  committer_->AfterCommits(execution, [this, execution, wake_at](absl::Status status) {
+    if (!status.ok() || execution->is_dropped) return;
+    // Something may have come in between.
+    if (execution->row_wake_at != wake_at || !IsEvictable(*execution)) return;
+    // The due check may have passed its time before the row said so.
+    if (wake_at.has_value() && *wake_at <= due_checked_.wake_at) return ArmTimer(execution);
+    Drop(execution);
+    if (wake_at.has_value()) ScheduleDueCheck(*wake_at);
+  });
+}
+
+}  // namespace perdure::history

@@ -1,0 +1,99 @@
+#include "history/deliveries.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/errors.h"
+
+namespace perdure::history {
+namespace {
+
+void StartChild(Core& core, const services::NamespacePtr& target, machines::Delivery delivery,
+                Answered answered) {
+  const std::string workflow_id = delivery.message.target_workflow_id();
+  core.With(target, workflow_id, "",
+            [&core, target, workflow_id, delivery = std::move(delivery),
+             answered = std::move(answered)](absl::StatusOr<ExecutionPtr> found) mutable {
+              const bool is_absent = found.status().code() == absl::StatusCode::kNotFound;
+              if (!found.ok() && !is_absent) return std::move(answered)(found.status(), "");
+              const ExecutionPtr current = found.ok() ? *found : nullptr;
+              auto decision = machines::DecideStartChild(
+                  current == nullptr ? nullptr : &current->state, delivery,
+                  core.loop().random().Uuid(), core.ContextFor(target));
+              if (!decision.ok()) return std::move(answered)(decision.status(), "");
+              const std::string run_id = decision->run_id;
+              auto done = [answered = std::move(answered), run_id](absl::Status status) mutable {
+                std::move(answered)(std::move(status), run_id);
+              };
+              if (!decision->created.has_value()) {
+                return core.Apply(current, std::move(decision->current), std::move(done));
+              }
+              if (current != nullptr && decision->current.record.changes_size() > 0) {
+                core.Apply(current, std::move(decision->current), [](absl::Status) {});
+              }
+              core.Create(target, workflow_id, *std::move(decision->created), current,
+                          std::move(done));
+            });
+}
+
+absl::StatusOr<machines::Decision> Decide(const State& state, const machines::Delivery& delivery,
+                                          const machines::Context& context) {
+  switch (delivery.message.message_case()) {
+    case pb::OutboxMessage::kSignalExternal:
+      return machines::DecideSignalFrom(state, delivery, context);
+    case pb::OutboxMessage::kCancelExternal:
+      return machines::DecideCancelFrom(state, delivery, context);
+    case pb::OutboxMessage::kChildClosed:
+      return machines::DecideChildClosed(state, delivery, context);
+    case pb::OutboxMessage::kCloseChild:
+      return machines::DecideCloseChild(state, delivery, context);
+    case pb::OutboxMessage::kStartChild:
+    case pb::OutboxMessage::MESSAGE_NOT_SET:
+      break;
+  }
+  return base::Internal("a message of an unknown kind");
+}
+
+}  // namespace
+
+void DeliverMessage(Core& core, machines::Delivery delivery, Answered answered) {
+  const services::NamespacePtr target = core.namespaces().FindByNumber(
+      base::NamespaceNumber(delivery.message.target_namespace_number()));
+  if (target == nullptr) {
+    return std::move(answered)(base::NotFound("the target's namespace is gone"), "");
+  }
+  const auto kind = delivery.message.message_case();
+  if (kind == pb::OutboxMessage::kStartChild) {
+    return StartChild(core, target, std::move(delivery), std::move(answered));
+  }
+  // Nobody waits for the outcome of these: a target that is gone is no failure.
+  const bool is_notice =
+      kind == pb::OutboxMessage::kChildClosed || kind == pb::OutboxMessage::kCloseChild;
+  const std::string workflow_id = delivery.message.target_workflow_id();
+  const std::string run_id = delivery.message.target_run_id();
+  core.With(target, workflow_id, run_id,
+            [&core, target, is_notice, delivery = std::move(delivery),
+             answered = std::move(answered)](absl::StatusOr<ExecutionPtr> found) mutable {
+              if (!found.ok()) {
+                const bool is_absent = found.status().code() == absl::StatusCode::kNotFound;
+                if (is_notice && is_absent) return std::move(answered)(absl::OkStatus(), "");
+                return std::move(answered)(found.status(), "");
+              }
+              const ExecutionPtr run = *found;
+              const std::string& reset_run_id = run->state.info.reset_run_id();
+              if (delivery.message.has_child_closed() && !run->state.IsRunning() &&
+                  !reset_run_id.empty()) {
+                // The parent was reset: the run that took its place waits for the child.
+                delivery.message.set_target_run_id(reset_run_id);
+                return DeliverMessage(core, std::move(delivery), std::move(answered));
+              }
+              auto decision = Decide(run->state, delivery, core.ContextFor(target));
+              if (!decision.ok()) return std::move(answered)(decision.status(), "");
+              core.Apply(run, *std::move(decision),
+                         [answered = std::move(answered)](absl::Status status) mutable {
+                           std::move(answered)(std::move(status), "");
+                         });
+            });
+}
+
+}  // namespace perdure::history

@@ -1,0 +1,17 @@
+// Takes a message from one run to another and brings back the answer. Loop-bound.
+#pragma once
+
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "history/core.h"
+#include "machines/workflow/decide/delivery.h"
+
+namespace perdure::history {
+
+// `answered` comes after the receiver's commit; `run_id` is that of a started child.
+using Answered = absl::AnyInvocable<void(absl::Status, std::string run_id) &&>;
+void DeliverMessage(Core& core, machines::Delivery delivery, Answered answered);
+
+}  // namespace perdure::history

@@ -1,0 +1,150 @@
+#include "history/ownership.h"
+
+#include <utility>
+
+#include "base/ids.h"
+
+namespace perdure::history {
+namespace {
+
+std::vector<base::ShardId> AllShards() {
+  std::vector<base::ShardId> shards;
+  for (int32_t shard = 0; shard < base::kShardCount; ++shard) shards.emplace_back(shard);
+  return shards;
+}
+
+}  // namespace
+
+Ownership::Ownership(Core& core, HistoryOptions options)
+    : core_(core), options_(std::move(options)) {
+  // Fenced by another: what was cached is worthless. Anew, as a standby.
+  core_.set_on_fenced([this] {
+    if (is_over_) return;
+    Set(ServingState::kStandby);
+    core_.loop().Cancel(beat_timer_);
+    Again(absl::Seconds(1), &Ownership::Register);
+  });
+}
+
+Ownership::~Ownership() = default;
+
+void Ownership::Begin(absl::AnyInvocable<void(ServingState)> on_state) {
+  on_state_ = std::move(on_state);
+  Register();
+}
+
+void Ownership::End() {
+  is_over_ = true;
+  core_.loop().Cancel(timer_);
+  core_.loop().Cancel(beat_timer_);
+  core_.StopServing();
+  // By fencing ourselves: nothing is in flight any more, and a standby need not wait for our silence.
+  if (incarnation_.value() != 0) core_.store().Fence(incarnation_, [](absl::Status) {});
+}
+
+void Ownership::Set(ServingState state) {
+  if (state_.load() == state) return;
+  state_.store(state);
+  if (on_state_) on_state_(state);
+}
+
+void Ownership::Again(absl::Duration delay, void (Ownership::*step)()) {
+  timer_ = core_.loop().After(delay, [this, step] {
+    if (!is_over_) (this->*step)();
+  });
+}
+
+void Ownership::Register() {
+  core_.store().RegisterIncarnation(
+      options_.node_name, options_.address,
+      [this](absl::StatusOr<base::IncarnationId> registered) {
+        core_.loop().Post([this, registered = std::move(registered)] {
+          if (is_over_) return;
+          if (!registered.ok()) {
+            Set(ServingState::kStoreUnreachable);
+            return Again(absl::Seconds(1), &Ownership::Register);
+          }
+          incarnation_ = *registered;
+          Beat();
+          Look();
+        });
+      });
+}
+
+void Ownership::Look() {
+  core_.store().ListIncarnations([this](absl::StatusOr<std::vector<store::Incarnation>> listed) {
+    core_.loop().Post([this, listed = std::move(listed)]() mutable {
+      if (is_over_) return;
+      if (!listed.ok()) {
+        Set(ServingState::kStoreUnreachable);
+        return Again(absl::Seconds(1), &Ownership::Look);
+      }
+      Judge(*std::move(listed));
+    });
+  });
+}
+
+void Ownership::Judge(std::vector<store::Incarnation> incarnations) {
+  std::vector<base::IncarnationId> silent;
+  bool has_elder = false;
+  for (const store::Incarnation& other : incarnations) {
+    if (other.id == incarnation_ || other.is_fenced) continue;
+    if (other.since_heartbeat > options_.owner_silence_max) {
+      silent.push_back(other.id);
+    } else if (other.id < incarnation_) {
+      // Of two that wait, the one that came first takes over.
+      has_elder = true;
+    }
+  }
+  if (has_elder) {
+    Set(ServingState::kStandby);
+    return Again(absl::Seconds(1), &Ownership::Look);
+  }
+  FenceNext(std::move(silent));
+}
+
+void Ownership::FenceNext(std::vector<base::IncarnationId> silent) {
+  if (silent.empty()) return Claim();
+  const base::IncarnationId id = silent.back();
+  silent.pop_back();
+  core_.store().Fence(id, [this, silent = std::move(silent)](absl::Status status) mutable {
+    core_.loop().Post([this, status = std::move(status), silent = std::move(silent)]() mutable {
+      if (is_over_) return;
+      if (!status.ok()) return Again(absl::Seconds(1), &Ownership::Look);
+      FenceNext(std::move(silent));
+    });
+  });
+}
+
+void Ownership::Claim() {
+  core_.store().ClaimShards(
+      incarnation_, AllShards(), [this](absl::StatusOr<std::vector<store::ShardOwner>> owned) {
+        core_.loop().Post([this, owned = std::move(owned)] {
+          if (is_over_) return;
+          if (!owned.ok() || static_cast<int32_t>(owned->size()) < base::kShardCount) {
+            return Again(absl::Seconds(1), &Ownership::Look);
+          }
+          core_.Serve(incarnation_, *owned);
+          Set(ServingState::kServing);
+        });
+      });
+}
+
+void Ownership::Beat() {
+  const base::IncarnationId beating = incarnation_;
+  core_.store().Heartbeat(beating, [this, beating](absl::Status status) {
+    core_.loop().Post([this, beating, status = std::move(status)] {
+      if (is_over_ || beating != incarnation_) return;
+      if (status.code() == absl::StatusCode::kAborted) {
+        // Fenced while we were silent.
+        core_.StopServing();
+        core_.loop().Cancel(timer_);
+        Set(ServingState::kStandby);
+        return Again(absl::Seconds(1), &Ownership::Register);
+      }
+      beat_timer_ = core_.loop().After(options_.heartbeat_interval, [this] { Beat(); });
+    });
+  });
+}
+
+}  // namespace perdure::history

@@ -1,0 +1,198 @@
+#include "machines/workflow/decide/reset.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "machines/workflow/draft.h"
+
+namespace perdure::machines {
+namespace {
+
+using temporal::api::workflowservice::v1::ResetWorkflowExecutionRequest;
+
+struct Reapplied {
+  bool signals = true;
+  bool updates = true;
+};
+
+Reapplied WhatIsReapplied(const ResetWorkflowExecutionRequest& request) {
+  Reapplied what;
+  switch (request.reset_reapply_type()) {
+    case enums::RESET_REAPPLY_TYPE_NONE:
+      what = {false, false};
+      break;
+    case enums::RESET_REAPPLY_TYPE_SIGNAL:
+      what = {true, false};
+      break;
+    default:
+      break;
+  }
+  for (const int excluded : request.reset_reapply_exclude_types()) {
+    if (excluded == enums::RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL) what.signals = false;
+    if (excluded == enums::RESET_REAPPLY_EXCLUDE_TYPE_UPDATE) what.updates = false;
+  }
+  return what;
+}
+
+void ReapplyUpdate(Draft& draft, const temporal::api::update::v1::Request& request) {
+  const std::string& id = request.meta().update_id();
+  if (draft.state().updates.Contains(id) || draft.state().admitted_updates.Contains(id)) return;
+  HistoryEvent event = draft.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED);
+  auto* out = event.mutable_workflow_execution_update_admitted_event_attributes();
+  *out->mutable_request() = request;
+  out->set_origin(enums::UPDATE_ADMITTED_EVENT_ORIGIN_REAPPLY);
+  draft.Add(std::move(event));
+}
+
+void Reapply(Draft& draft, const HistoryEvent& event, const Reapplied& what) {
+  switch (event.event_type()) {
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: {
+      if (!what.signals) return;
+      HistoryEvent again = draft.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
+      *again.mutable_workflow_execution_signaled_event_attributes() =
+          event.workflow_execution_signaled_event_attributes();
+      *again.mutable_links() = event.links();
+      draft.Add(std::move(again));
+      return;
+    }
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED:
+      if (what.updates) {
+        ReapplyUpdate(draft, event.workflow_execution_update_admitted_event_attributes().request());
+      }
+      return;
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: {
+      const auto& attributes = event.workflow_execution_update_accepted_event_attributes();
+      // One that had its admitted event is reapplied by that.
+      if (what.updates && attributes.has_accepted_request()) {
+        ReapplyUpdate(draft, attributes.accepted_request());
+      }
+      return;
+    }
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED: {
+      HistoryEvent again = draft.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED);
+      *again.mutable_workflow_execution_options_updated_event_attributes() =
+          event.workflow_execution_options_updated_event_attributes();
+      draft.Add(std::move(again));
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+bool IsResetPoint(enums::EventType type) {
+  return type == enums::EVENT_TYPE_WORKFLOW_TASK_COMPLETED ||
+         type == enums::EVENT_TYPE_WORKFLOW_TASK_FAILED ||
+         type == enums::EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT ||
+         type == enums::EVENT_TYPE_WORKFLOW_TASK_STARTED;
+}
+
+// Pending activities begin anew, with all their time.
+void RestartActivities(Draft& draft) {
+  for (const EventId id : draft.state().activities.Keys()) {
+    pb::PendingActivity info = draft.state().activities.Find(id)->info;
+    info.set_scheduled_time_ns(draft.now_ns());
+    info.set_first_scheduled_time_ns(draft.now_ns());
+    if (info.schedule_to_close_ns() > 0) {
+      info.set_schedule_to_close_deadline_ns(draft.now_ns() + info.schedule_to_close_ns());
+    }
+    draft.EmitActivity(std::move(info));
+  }
+}
+
+void EmitCreated(Draft& draft, const ResetInput& input, const HistoryEvent& started) {
+  const auto& attributes = started.workflow_execution_started_event_attributes();
+  const pb::ExecutionInfo& base = input.base->info;
+  pb::Change change;
+  pb::Created& created = *change.mutable_created();
+  created.set_namespace_number(base.namespace_number());
+  created.set_workflow_id(base.workflow_id());
+  created.set_run_id(input.new_run_id);
+  created.set_create_request_id(input.request->request_id());
+  created.set_created_time_ns(draft.now_ns());
+  created.set_execution_deadline_ns(base.execution_deadline_ns());
+  const int64_t run_ns = ToNs(attributes.workflow_run_timeout());
+  // Temporal: the new run has its full run timeout.
+  created.set_run_deadline_ns(run_ns > 0 ? draft.now_ns() + run_ns : 0);
+  created.set_parent_namespace_number(base.parent_namespace_number());
+  created.set_reset_of_run_id(base.run_id());
+  draft.Emit(std::move(change));
+}
+
+void FailForReset(Draft& draft, const ResetInput& input) {
+  if (!draft.state().HasStartedTask()) {
+    TaskStart start;
+    start.identity = input.request->identity();
+    start.request_id = draft.NewUuid();
+    draft.StartTask(start);
+  }
+  HistoryEvent event = draft.NewEvent(enums::EVENT_TYPE_WORKFLOW_TASK_FAILED);
+  auto* out = event.mutable_workflow_task_failed_event_attributes();
+  out->set_scheduled_event_id(draft.info().workflow_task().scheduled_event_id());
+  out->set_started_event_id(draft.info().workflow_task().started_event_id());
+  out->set_cause(enums::WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW);
+  out->mutable_failure()->set_message(input.request->reason());
+  out->mutable_failure()->mutable_reset_workflow_failure_info();
+  out->set_identity(input.request->identity());
+  out->set_base_run_id(input.base->info.run_id());
+  out->set_new_run_id(input.new_run_id);
+  draft.Add(std::move(event));
+}
+
+}  // namespace
+
+absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context& context) {
+  const EventId finish_id = input.request->workflow_task_finish_event_id();
+  const auto count = static_cast<EventId>(input.base_events.size());
+  if (finish_id <= 1 || finish_id > count + 1) {
+    return base::InvalidArgument(absl::StrCat(
+        "Workflow task finish ID must be > 1 && <= workflow last event ID. finish ID: ", finish_id,
+        ", last event ID: ", count));
+  }
+  if (finish_id <= count && !IsResetPoint(input.base_events[finish_id - 1].event_type())) {
+    const auto before = input.base_events[finish_id - 2].event_type();
+    const bool follows_task = before == enums::EVENT_TYPE_WORKFLOW_TASK_STARTED ||
+                              before == enums::EVENT_TYPE_WORKFLOW_TASK_SCHEDULED;
+    if (!follows_task) {
+      return base::InvalidArgument(absl::StrCat("Workflow task finish ID ", finish_id,
+                                                " is not a workflow task's closing event."));
+    }
+  }
+  const State empty;
+  Draft draft(empty, context);
+  EmitCreated(draft, input, input.base_events.front());
+  for (EventId id = 1; id < finish_id; ++id) {
+    pb::Change change;
+    *change.mutable_event() = input.base_events[id - 1];
+    draft.Emit(std::move(change));
+  }
+  if (!draft.state().HasTask()) {
+    return base::InvalidArgument(
+        absl::StrCat("Can only reset workflow to event ID in range after a workflow task was "
+                     "scheduled; finish ID: ",
+                     finish_id));
+  }
+  if (!draft.state().pending_cancels.empty() || !draft.state().pending_signals.empty()) {
+    return base::InvalidArgument(
+        "Can not reset workflow to a point with pending external requests.");
+  }
+  FailForReset(draft, input);
+  RestartActivities(draft);
+  const Reapplied what = WhatIsReapplied(*input.request);
+  for (EventId id = finish_id; id <= count; ++id) Reapply(draft, input.base_events[id - 1], what);
+  for (const HistoryEvent& event : input.later_events) Reapply(draft, event, what);
+  draft.EnsureTask();
+
+  ResetDecision decision;
+  decision.created.run_id = input.new_run_id;
+  decision.created.record = draft.Finish().record;
+  Draft base_draft(*input.base, context);
+  pb::Change change;
+  change.set_reset_run_id(input.new_run_id);
+  base_draft.Emit(std::move(change));
+  decision.base = base_draft.Finish();
+  return decision;
+}
+
+}  // namespace perdure::machines

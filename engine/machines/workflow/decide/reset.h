@@ -1,0 +1,32 @@
+// Reset: a new run that repeats a run's history up to one of its workflow tasks, and takes on what
+// came from outside after it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "machines/workflow/decision.h"
+#include "temporal/api/workflowservice/v1/request_response.pb.h"
+
+namespace perdure::machines {
+
+struct ResetInput {
+  const temporal::api::workflowservice::v1::ResetWorkflowExecutionRequest* request = nullptr;
+  // The run to repeat: its whole history, and the chain's events after it (of the runs that
+  // followed).
+  const State* base = nullptr;
+  std::vector<HistoryEvent> base_events;
+  std::vector<HistoryEvent> later_events;
+  std::string new_run_id;
+};
+
+struct ResetDecision {
+  // Of the base run: it learns that it was reset.
+  Decision base;
+  NewRun created;
+};
+
+absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context& context);
+
+}  // namespace perdure::machines

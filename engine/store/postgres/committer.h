@@ -1,0 +1,59 @@
+// The thread that commits: groups what waits into one transaction, one pipeline, one round trip.
+//
+// Thread-safe. Lives as long as its store; destroying it finishes the group being written and
+// answers the rest CANCELLED. When a group is refused its batches are given one by one, so that the
+// good ones before the bad one stand and only the bad one is told why.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "store/postgres/connection.h"
+#include "store/postgres/pool.h"
+#include "store/store.h"
+
+namespace perdure::store::postgres {
+
+struct Counters {
+  std::atomic<int64_t> batches{0}, transactions{0}, statements{0}, rows_written{0};
+  std::atomic<int64_t> failed_batches{0}, reads{0};
+};
+
+class Committer {
+ public:
+  // `counters` outlives the committer.
+  Committer(const PostgresOptions& options, std::unique_ptr<Connection> connection,
+            Counters& counters);
+  ~Committer();
+
+  void Commit(CommitBatch batch, Done done);
+
+ private:
+  struct Pending {
+    CommitBatch batch;
+    Done done;
+  };
+  using Group = std::deque<Pending>;
+
+  void Run();
+  bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stopping_ || !queue_.empty(); }
+  void CommitGroup(Group group);
+  // Writes group[begin, end) as one transaction.
+  absl::Status Write(const Group& group, size_t begin, size_t end, bool& is_refused);
+  // Answers group[place] with `failure` and everything given after it UNAVAILABLE; those before
+  // `lost_end` may have been committed and are told `failure` too.
+  void Fail(Group& group, size_t place, size_t lost_end, const absl::Status& failure);
+
+  Session session_;
+  Counters& counters_;
+  absl::Mutex mutex_;
+  Group queue_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace perdure::store::postgres

@@ -1,0 +1,90 @@
+#include "store/postgres/pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "store/checks.h"
+
+namespace perdure::store::postgres {
+namespace {
+
+constexpr absl::Duration kPauseFirst = absl::Milliseconds(50);
+constexpr absl::Duration kPauseMax = absl::Seconds(5);
+
+uint64_t SeedFor(const void* object) {
+  return static_cast<uint64_t>(absl::GetCurrentTimeNanos()) ^ reinterpret_cast<uintptr_t>(object);
+}
+
+}  // namespace
+
+Session::Session(const PostgresOptions& options, Connection::Use use,
+                 std::unique_ptr<Connection> connection)
+    : options_(options),
+      use_(use),
+      connection_(std::move(connection)),
+      random_(SeedFor(&options_) ^ static_cast<uint64_t>(use)) {}
+
+absl::StatusOr<Connection*> Session::Get() {
+  if (connection_ != nullptr && !connection_->is_lost()) {
+    pause_ = absl::ZeroDuration();
+    return connection_.get();
+  }
+  const absl::Time now = absl::Now();
+  if (now < next_try_) return last_error_;
+  auto opened = Connection::Open(options_, use_);
+  if (opened.ok()) {
+    connection_ = *std::move(opened);
+    next_try_ = absl::InfinitePast();
+    return connection_.get();
+  }
+  pause_ = std::clamp(2 * pause_, kPauseFirst, kPauseMax);
+  next_try_ = absl::Now() + pause_ * (0.5 + random_.Unit());
+  last_error_ = absl::UnavailableError(opened.status().message());
+  return last_error_;
+}
+
+Pool::Pool(const PostgresOptions& options, Connection::Use use, int64_t connections) {
+  for (int64_t i = 0; i < connections; ++i) {
+    threads_.emplace_back([this, options, use] { Run(Session(options, use, nullptr)); });
+  }
+}
+
+Pool::~Pool() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  for (std::thread& thread : threads_) thread.join();
+  // A job may ask for more; those queue up here too.
+  while (true) {
+    std::deque<Job> rest;
+    {
+      absl::MutexLock lock(&mutex_);
+      rest.swap(queue_);
+    }
+    if (rest.empty()) return;
+    for (Job& job : rest) std::move(job)(ClosedError());
+  }
+}
+
+void Pool::Post(Job job) {
+  absl::MutexLock lock(&mutex_);
+  queue_.push_back(std::move(job));
+}
+
+void Pool::Run(Session session) {
+  while (true) {
+    Job job;
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(this, &Pool::HasWork));
+      if (stopping_) return;
+      job = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    std::move(job)(session.Get());
+  }
+}
+
+}  // namespace perdure::store::postgres

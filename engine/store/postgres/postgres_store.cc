@@ -1,0 +1,193 @@
+#include "store/postgres/postgres_store.h"
+
+#include <utility>
+
+#include "store/postgres/committer.h"
+#include "store/postgres/migrate.h"
+#include "store/postgres/pool.h"
+#include "store/postgres/reads.h"
+#include "store/postgres/registry.h"
+
+namespace perdure::store::postgres {
+namespace {
+
+// Thread-safe: it only hands work to its threads.
+class PostgresStore final : public Store {
+ public:
+  PostgresStore(const PostgresOptions& options, std::unique_ptr<Connection> commits)
+      : runs_(options, Connection::Use::kRuns, options.run_connections),
+        lists_(options, Connection::Use::kLists, options.list_connections),
+        registry_(options, Connection::Use::kRegistry, options.registry_connections),
+        committer_(options, std::move(commits), counters_) {}
+
+  void Commit(CommitBatch batch, Done done) override {
+    committer_.Commit(std::move(batch), std::move(done));
+  }
+
+  void LoadExecution(NamespaceNumber namespace_number, WorkflowId workflow_id,
+                     std::optional<RunId> run_id, Result<LoadedExecution> result) override {
+    Ask(runs_, std::move(result),
+        [namespace_number, workflow_id = std::move(workflow_id),
+         run_id = std::move(run_id)](Connection& connection) {
+          return postgres::LoadExecution(connection, namespace_number, workflow_id, run_id);
+        });
+  }
+  void ReadJournal(JournalRange range, Result<std::vector<JournalEntry>> result) override {
+    Ask(runs_, std::move(result), [range](Connection& connection) {
+      return postgres::ReadJournal(connection, range);
+    });
+  }
+  void DueExecutions(std::vector<ShardId> shards, absl::Time until, int64_t limit,
+                     Result<std::vector<DueExecution>> result) override {
+    Ask(runs_, std::move(result),
+        [shards = std::move(shards), until, limit](Connection& connection) {
+          return postgres::DueExecutions(connection, shards, until, limit);
+        });
+  }
+  void EarliestWake(std::vector<ShardId> shards,
+                    Result<std::optional<absl::Time>> result) override {
+    Ask(runs_, std::move(result), [shards = std::move(shards)](Connection& connection) {
+      return postgres::EarliestWake(connection, shards);
+    });
+  }
+  void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,
+                       Result<std::vector<DueExecution>> result) override {
+    Ask(lists_, std::move(result), [namespace_number, limit](Connection& connection) {
+      return postgres::RunsOfNamespace(connection, namespace_number, limit);
+    });
+  }
+
+  void List(ListQuery query, Result<ListPage> result) override {
+    Ask(lists_, std::move(result), [query = std::move(query)](Connection& connection) {
+      return postgres::List(connection, query);
+    });
+  }
+  void Count(CountQuery query, Result<CountResult> result) override {
+    Ask(lists_, std::move(result), [query = std::move(query)](Connection& connection) {
+      return postgres::Count(connection, query);
+    });
+  }
+
+  void ListNamespaces(Result<std::vector<NamespaceRow>> result) override {
+    Ask(registry_, std::move(result), postgres::ListNamespaces);
+  }
+  void CreateNamespace(NamespaceRow row, Result<NamespaceRow> result) override {
+    Ask(registry_, std::move(result), [row = std::move(row)](Connection& connection) {
+      return postgres::CreateNamespace(connection, row);
+    });
+  }
+  void UpdateNamespace(NamespaceRow row, Result<NamespaceRow> result) override {
+    Ask(registry_, std::move(result), [row = std::move(row)](Connection& connection) {
+      return postgres::UpdateNamespace(connection, row);
+    });
+  }
+  void DeleteNamespace(NamespaceNumber number, Done done) override {
+    Ask(registry_, std::move(done), [number](Connection& connection) {
+      return postgres::DeleteNamespace(connection, number);
+    });
+  }
+  void ListSearchAttributes(Result<std::vector<SearchAttributeRow>> result) override {
+    Ask(registry_, std::move(result), postgres::ListSearchAttributes);
+  }
+  void AddSearchAttribute(SearchAttributeRow row, Done done) override {
+    Ask(registry_, std::move(done), [row = std::move(row)](Connection& connection) {
+      return postgres::AddSearchAttribute(connection, row);
+    });
+  }
+  void RemoveSearchAttribute(SearchAttributeRow row, Done done) override {
+    Ask(registry_, std::move(done), [row = std::move(row)](Connection& connection) {
+      return postgres::RemoveSearchAttribute(connection, row);
+    });
+  }
+  void GetSetting(std::string key, Result<std::optional<std::string>> result) override {
+    Ask(registry_, std::move(result), [key = std::move(key)](Connection& connection) {
+      return postgres::GetSetting(connection, key);
+    });
+  }
+  void PutSettingIfAbsent(std::string key, std::string value,
+                          Result<std::string> result) override {
+    Ask(registry_, std::move(result),
+        [key = std::move(key), value = std::move(value)](Connection& connection) {
+          return postgres::PutSettingIfAbsent(connection, key, value);
+        });
+  }
+
+  void RegisterIncarnation(std::string node_name, std::string address,
+                           Result<IncarnationId> result) override {
+    Ask(registry_, std::move(result),
+        [node_name = std::move(node_name), address = std::move(address)](Connection& connection) {
+          return postgres::RegisterIncarnation(connection, node_name, address);
+        });
+  }
+  void Heartbeat(IncarnationId incarnation, Done done) override {
+    Ask(registry_, std::move(done), [incarnation](Connection& connection) {
+      return postgres::Heartbeat(connection, incarnation);
+    });
+  }
+  void ListIncarnations(Result<std::vector<Incarnation>> result) override {
+    Ask(registry_, std::move(result), postgres::ListIncarnations);
+  }
+  void Fence(IncarnationId incarnation, Done done) override {
+    Ask(registry_, std::move(done), [incarnation](Connection& connection) {
+      return postgres::Fence(connection, incarnation);
+    });
+  }
+  void ClaimShards(IncarnationId claimant, std::vector<ShardId> shards,
+                   Result<std::vector<ShardOwner>> result) override {
+    Ask(registry_, std::move(result),
+        [claimant, shards = std::move(shards)](Connection& connection) {
+          return postgres::ClaimShards(connection, claimant, shards);
+        });
+  }
+  void ListShards(Result<std::vector<ShardOwner>> result) override {
+    Ask(registry_, std::move(result), postgres::ListShards);
+  }
+
+  void Ping(Done done) override {
+    Ask(registry_, std::move(done), [](Connection& connection) {
+      return connection.Run(kPing, {}).status();
+    });
+  }
+
+  StoreStatistics statistics() const override {
+    StoreStatistics statistics;
+    statistics.batches = counters_.batches;
+    statistics.transactions = counters_.transactions;
+    statistics.statements = counters_.statements;
+    statistics.rows_written = counters_.rows_written;
+    statistics.failed_batches = counters_.failed_batches;
+    statistics.reads = counters_.reads;
+    return statistics;
+  }
+
+ private:
+  template <class Answer, class Body>
+  void Ask(Pool& pool, Answer answer, Body body) {
+    pool.Post([this, answer = std::move(answer), body = std::move(body)](
+                  absl::StatusOr<Connection*> connection) mutable {
+      if (!connection.ok()) return std::move(answer)(connection.status());
+      auto result = body(**connection);
+      counters_.reads += 1;
+      std::move(answer)(std::move(result));
+    });
+  }
+
+  Counters counters_;
+  // Destroyed in reverse order: the committer first, so that a callback may still ask a pool.
+  Pool runs_;
+  Pool lists_;
+  Pool registry_;
+  Committer committer_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenPostgres(PostgresOptions options) {
+  const absl::Status status = Migrate(options);
+  if (!status.ok()) return status;
+  auto commits = Connection::Open(options, Connection::Use::kCommits);
+  if (!commits.ok()) return commits.status();
+  return std::make_unique<PostgresStore>(options, *std::move(commits));
+}
+
+}  // namespace perdure::store::postgres

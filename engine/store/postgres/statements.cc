@@ -1,0 +1,219 @@
+#include "store/postgres/statements.h"
+
+namespace perdure::store::postgres {
+
+const Statement kBeginCommit = {"begin_commit",
+                                "SELECT begin_commit($1::bigint, $2::smallint[], $3::bigint[],"
+                                " $4::integer[])"};
+
+const Statement kEraseRuns = {
+    "erase_runs",
+    "WITH gone AS (SELECT * FROM unnest($1::smallint[], $2::bigint[]) AS t (shard_id, number)),"
+    " raised AS (UPDATE shards s SET last_number = g.number"
+    "  FROM (SELECT shard_id, max(number) AS number FROM gone GROUP BY shard_id) g"
+    "  WHERE s.shard_id = g.shard_id AND s.last_number < g.number AND NOT EXISTS ("
+    "   SELECT 1 FROM executions e WHERE e.shard_id = g.shard_id AND e.number > g.number)"
+    "  RETURNING 1),"
+    " j AS (DELETE FROM journal t USING gone g"
+    "  WHERE t.shard_id = g.shard_id AND t.number = g.number RETURNING 1),"
+    " s AS (DELETE FROM snapshots t USING gone g"
+    "  WHERE t.shard_id = g.shard_id AND t.number = g.number RETURNING 1),"
+    " v AS (DELETE FROM visibility t USING gone g"
+    "  WHERE t.shard_id = g.shard_id AND t.number = g.number RETURNING 1),"
+    " e AS (DELETE FROM executions t USING gone g"
+    "  WHERE t.shard_id = g.shard_id AND t.number = g.number RETURNING 1)"
+    " SELECT (SELECT count(*) FROM raised) + (SELECT count(*) FROM j) + (SELECT count(*) FROM s)"
+    " + (SELECT count(*) FROM v) + (SELECT count(*) FROM e)"};
+
+// An unset flag (null) leaves its column; sets_wake tells null from unset.
+const Statement kUpdateExecutions = {
+    "update_executions",
+    "UPDATE executions e SET"
+    " wake_at_us = CASE WHEN t.sets_wake THEN t.wake_at_us ELSE e.wake_at_us END,"
+    " is_closed = coalesce(t.is_closed, e.is_closed),"
+    " is_current = coalesce(t.is_current, e.is_current)"
+    " FROM unnest($1::smallint[], $2::bigint[], $3::boolean[], $4::bigint[], $5::boolean[],"
+    " $6::boolean[]) AS t (shard_id, number, sets_wake, wake_at_us, is_closed, is_current)"
+    " WHERE e.shard_id = t.shard_id AND e.number = t.number"};
+
+const Statement kInsertExecutions = {
+    "insert_executions",
+    "INSERT INTO executions (shard_id, number, namespace_number, workflow_id, run_id, is_current,"
+    " is_closed, wake_at_us) SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[],"
+    " $4::text[], $5::uuid[], $6::boolean[], $7::boolean[], $8::bigint[])"};
+
+const Statement kInsertJournal = {
+    "insert_journal",
+    "INSERT INTO journal (shard_id, number, sequence, record)"
+    " SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bytea[])"};
+
+const Statement kPutSnapshots = {
+    "put_snapshots",
+    "INSERT INTO snapshots (shard_id, number, sequence, state)"
+    " SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bytea[])"
+    " ON CONFLICT (shard_id, number) DO UPDATE SET sequence = excluded.sequence,"
+    " state = excluded.state"};
+
+const Statement kPutVisibility = {
+    "put_visibility",
+    "INSERT INTO visibility (shard_id, number, namespace_number, workflow_id, run_id, status,"
+    " start_time_us, execution_time_us, close_time_us, history_length, history_size_bytes,"
+    " state_transition_count, workflow_type, task_queue, parent_workflow_id, parent_run_id,"
+    " root_workflow_id, root_run_id, attributes, memo)"
+    " SELECT t.shard_id, t.number, e.namespace_number, e.workflow_id, e.run_id, t.status,"
+    " t.start_time_us, t.execution_time_us, t.close_time_us, t.history_length,"
+    " t.history_size_bytes, t.state_transition_count, t.workflow_type, t.task_queue,"
+    " t.parent_workflow_id, t.parent_run_id, t.root_workflow_id, t.root_run_id,"
+    " t.attributes::jsonb, t.memo"
+    " FROM unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[],"
+    " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],"
+    " $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bytea[])"
+    " AS t (shard_id, number, status, start_time_us, execution_time_us, close_time_us,"
+    " history_length, history_size_bytes, state_transition_count, workflow_type, task_queue,"
+    " parent_workflow_id, parent_run_id, root_workflow_id, root_run_id, attributes, memo)"
+    " JOIN executions e ON e.shard_id = t.shard_id AND e.number = t.number"
+    " ON CONFLICT (shard_id, number) DO UPDATE SET status = excluded.status,"
+    " start_time_us = excluded.start_time_us, execution_time_us = excluded.execution_time_us,"
+    " close_time_us = excluded.close_time_us, history_length = excluded.history_length,"
+    " history_size_bytes = excluded.history_size_bytes,"
+    " state_transition_count = excluded.state_transition_count,"
+    " workflow_type = excluded.workflow_type, task_queue = excluded.task_queue,"
+    " parent_workflow_id = excluded.parent_workflow_id, parent_run_id = excluded.parent_run_id,"
+    " root_workflow_id = excluded.root_workflow_id, root_run_id = excluded.root_run_id,"
+    " attributes = excluded.attributes, memo = excluded.memo"};
+
+// One statement, so that snapshot and tail belong together. The key of zeros finds the current run.
+#define PERDURE_LOAD_COLUMNS                                                                  \
+  "SELECT e.number, e.run_id, e.is_current, e.is_closed, e.wake_at_us, s.sequence, s.state,"  \
+  " ARRAY(SELECT j.record FROM journal j WHERE j.shard_id = e.shard_id AND j.number ="        \
+  " e.number AND j.sequence > coalesce(s.sequence, 0) ORDER BY j.sequence)"                   \
+  " FROM executions e LEFT JOIN snapshots s ON s.shard_id = e.shard_id AND s.number ="        \
+  " e.number WHERE e.shard_id = $1::smallint AND e.namespace_number = $2::integer"            \
+  " AND e.workflow_id = $3::text AND (CASE WHEN e.is_current THEN"                            \
+  " '00000000-0000-0000-0000-000000000000'::uuid ELSE e.run_id END)"
+const Statement kLoadCurrent = {
+    "load_current", PERDURE_LOAD_COLUMNS " = '00000000-0000-0000-0000-000000000000'::uuid"};
+const Statement kLoadRun = {"load_run", PERDURE_LOAD_COLUMNS
+                            " IN ('00000000-0000-0000-0000-000000000000'::uuid, $4::uuid)"
+                            " AND e.run_id = $4::uuid"};
+
+const Statement kJournalForward = {
+    "journal_forward",
+    "SELECT sequence, record FROM journal WHERE shard_id = $1::smallint AND number = $2::bigint"
+    " AND sequence BETWEEN $3::integer AND $4::integer ORDER BY sequence LIMIT $5::bigint"};
+const Statement kJournalBackward = {
+    "journal_backward",
+    "SELECT sequence, record FROM journal WHERE shard_id = $1::smallint AND number = $2::bigint"
+    " AND sequence BETWEEN $3::integer AND $4::integer ORDER BY sequence DESC LIMIT $5::bigint"};
+const Statement kDueExecutions = {
+    "due_executions",
+    "SELECT d.shard_id, d.number, d.namespace_number, d.workflow_id, d.run_id, d.is_closed,"
+    " d.wake_at_us FROM unnest($1::smallint[]) AS asked (shard_id) CROSS JOIN LATERAL"
+    " (SELECT * FROM executions e WHERE e.shard_id = asked.shard_id AND e.wake_at_us IS NOT NULL"
+    "  AND e.wake_at_us <= $2::bigint ORDER BY e.wake_at_us LIMIT $3::bigint) d"
+    " ORDER BY d.wake_at_us, d.shard_id, d.number LIMIT $3::bigint"};
+const Statement kEarliestWake = {
+    "earliest_wake",
+    "SELECT min(d.wake_at_us) FROM unnest($1::smallint[]) AS asked (shard_id) CROSS JOIN LATERAL"
+    " (SELECT e.wake_at_us FROM executions e WHERE e.shard_id = asked.shard_id"
+    "  AND e.wake_at_us IS NOT NULL ORDER BY e.wake_at_us LIMIT 1) d"};
+const Statement kRunsOfNamespace = {
+    "runs_of_namespace",
+    "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
+    " FROM executions WHERE namespace_number = $1::integer LIMIT $2::bigint"};
+
+const Statement kSelectNamespaces = {
+    "select_namespaces", "SELECT number, id, name, data, version FROM namespaces ORDER BY number"};
+const Statement kInsertNamespace = {
+    "insert_namespace",
+    "INSERT INTO namespaces (id, name, data, version) VALUES ($1::text, $2::text, $3::bytea, 1)"
+    " ON CONFLICT DO NOTHING RETURNING number"};
+const Statement kUpdateNamespace = {
+    "update_namespace",
+    "UPDATE namespaces SET name = $3::text, data = $4::bytea, version = version + 1"
+    " WHERE number = $1::integer AND version = $2::bigint RETURNING id, version"};
+const Statement kNamespaceExists = {"namespace_exists",
+                                    "SELECT 1 FROM namespaces WHERE number = $1::integer"};
+const Statement kDeleteNamespace = {
+    "delete_namespace",
+    "WITH a AS (DELETE FROM search_attributes WHERE namespace_number = $1::integer)"
+    " DELETE FROM namespaces WHERE number = $1::integer"};
+
+const Statement kSelectAttributes = {
+    "select_attributes",
+    "SELECT namespace_number, name, type FROM search_attributes ORDER BY namespace_number, name"};
+const Statement kInsertAttribute = {
+    "insert_attribute",
+    "INSERT INTO search_attributes (namespace_number, name, type)"
+    " VALUES ($1::integer, $2::text, $3::smallint) ON CONFLICT DO NOTHING"};
+const Statement kAttributeType = {
+    "attribute_type",
+    "SELECT type FROM search_attributes WHERE namespace_number = $1::integer AND name = $2::text"};
+const Statement kDeleteAttribute = {
+    "delete_attribute",
+    "DELETE FROM search_attributes WHERE namespace_number = $1::integer AND name = $2::text"
+    " RETURNING type"};
+const Statement kAttributeUses = {
+    "attribute_uses",
+    "SELECT count(*) FROM search_attributes WHERE name = $1::text AND type = $2::smallint"};
+const Statement kTryIndexLock = {"try_index_lock", "SELECT pg_try_advisory_lock($1::bigint)"};
+const Statement kIndexUnlock = {"index_unlock", "SELECT pg_advisory_unlock($1::bigint)"};
+const Statement kIndexIsValid = {
+    "index_is_valid",
+    "SELECT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass($1::text)"};
+
+const Statement kSelectSetting = {"select_setting",
+                                  "SELECT value FROM settings WHERE key = $1::text"};
+// The no-op update makes RETURNING show a row that was there before.
+const Statement kPutSetting = {
+    "put_setting",
+    "INSERT INTO settings (key, value) VALUES ($1::text, $2::text)"
+    " ON CONFLICT (key) DO UPDATE SET value = settings.value RETURNING value"};
+
+const Statement kInsertIncarnation = {
+    "insert_incarnation",
+    "INSERT INTO incarnations (node_name, address) VALUES ($1::text, $2::text) RETURNING id"};
+const Statement kHeartbeat = {
+    "heartbeat",
+    "UPDATE incarnations SET heartbeat_at = clock_timestamp()"
+    " WHERE id = $1::bigint AND NOT is_fenced"};
+const Statement kSelectIncarnations = {
+    "select_incarnations",
+    "SELECT id, node_name, address,"
+    " (extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000000)::bigint, is_fenced"
+    " FROM incarnations ORDER BY id"};
+// FOR UPDATE waits for the KEY SHARE locks of commits in flight, which the update alone would not.
+const Statement kFence = {
+    "fence",
+    "WITH held AS (SELECT id FROM incarnations WHERE id = $1::bigint FOR UPDATE)"
+    " UPDATE incarnations i SET is_fenced = true FROM held WHERE i.id = held.id"};
+const Statement kClaimShards = {
+    "claim_shards",
+    "UPDATE shards SET owner = $1::bigint WHERE shard_id = ANY($2::smallint[])"
+    " AND (owner IS NULL OR owner IN (SELECT id FROM incarnations WHERE is_fenced))"
+    " AND EXISTS (SELECT 1 FROM incarnations WHERE id = $1::bigint AND NOT is_fenced)"};
+const Statement kOwnedShards = {
+    "owned_shards",
+    "SELECT s.shard_id, s.owner, greatest(s.last_number, coalesce((SELECT max(e.number)"
+    " FROM executions e WHERE e.shard_id = s.shard_id), 0)), i.is_fenced"
+    " FROM incarnations i LEFT JOIN shards s ON s.owner = i.id WHERE i.id = $1::bigint"
+    " ORDER BY s.shard_id"};
+const Statement kSelectShards = {
+    "select_shards",
+    "SELECT shard_id, owner FROM shards WHERE owner IS NOT NULL ORDER BY shard_id"};
+const Statement kPing = {"ping", "SELECT 1"};
+
+const Statement* const kAllStatements[] = {
+    &kBeginCommit,      &kEraseRuns,         &kUpdateExecutions,   &kInsertExecutions,
+    &kInsertJournal,    &kPutSnapshots,      &kPutVisibility,      &kLoadCurrent,
+    &kLoadRun,          &kJournalForward,    &kJournalBackward,    &kDueExecutions,
+    &kEarliestWake,     &kRunsOfNamespace,   &kSelectNamespaces,   &kInsertNamespace,
+    &kUpdateNamespace,  &kNamespaceExists,   &kDeleteNamespace,    &kSelectAttributes,
+    &kInsertAttribute,  &kAttributeType,     &kDeleteAttribute,    &kAttributeUses,
+    &kTryIndexLock,     &kIndexUnlock,       &kIndexIsValid,       &kSelectSetting,
+    &kPutSetting,       &kInsertIncarnation, &kHeartbeat,          &kSelectIncarnations,
+    &kFence,            &kClaimShards,       &kOwnedShards,        &kSelectShards,
+    &kPing};
+const int kStatementCount = sizeof(kAllStatements) / sizeof(kAllStatements[0]);
+
+}  // namespace perdure::store::postgres

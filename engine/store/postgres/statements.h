@@ -1,0 +1,36 @@
+// Every statement that the PostgreSQL store runs, but for what the filter compiler writes. Each is
+// prepared under its name.
+#pragma once
+
+namespace perdure::store::postgres {
+
+struct Statement {
+  const char* name;
+  const char* sql;
+};
+
+// Commits: multi-row, one array a column.
+extern const Statement kBeginCommit;
+extern const Statement kEraseRuns, kUpdateExecutions, kInsertExecutions;
+extern const Statement kInsertJournal, kPutSnapshots, kPutVisibility;
+
+// Runs.
+extern const Statement kLoadCurrent, kLoadRun, kJournalForward, kJournalBackward;
+extern const Statement kDueExecutions, kEarliestWake, kRunsOfNamespace;
+
+// Registry.
+extern const Statement kSelectNamespaces, kInsertNamespace, kUpdateNamespace, kNamespaceExists,
+    kDeleteNamespace;
+extern const Statement kSelectAttributes, kInsertAttribute, kAttributeType, kDeleteAttribute,
+    kAttributeUses, kTryIndexLock, kIndexUnlock, kIndexIsValid;
+extern const Statement kSelectSetting, kPutSetting;
+
+// Ownership.
+extern const Statement kInsertIncarnation, kHeartbeat, kSelectIncarnations, kFence;
+extern const Statement kClaimShards, kOwnedShards, kSelectShards, kPing;
+
+// All of them, for the test that prepares each on a fresh schema.
+extern const Statement* const kAllStatements[];
+extern const int kStatementCount;
+
+}  // namespace perdure::store::postgres
