@@ -72,8 +72,7 @@ class RealCore final : public Core {
   explicit RealCore(const base::Settings& settings)
       : settings_(settings),
         uuids_(Seed()),
-        history_loop_(runtime::MakeThreadLoop(Seed())),
-        matching_loop_(runtime::MakeThreadLoop(Seed())),
+        engine_loop_(runtime::MakeThreadLoop(Seed())),
         frontend_loop_(runtime::MakeThreadLoop(Seed())) {}
 
   // First what runs by itself, on threads of its own, then what it might still have called into; so
@@ -81,8 +80,7 @@ class RealCore final : public Core {
   ~RealCore() override {
     matching_.reset();
     store_.reset();
-    history_loop_.reset();
-    matching_loop_.reset();
+    engine_loop_.reset();
     frontend_loop_.reset();
   }
 
@@ -109,10 +107,10 @@ class RealCore final : public Core {
     const std::string host = HostName();
     matching::Options matching_options;
     matching_options.host_name = host;
-    matching_ = matching::MakeMatching(*matching_loop_, matching_options);
+    matching_ = matching::MakeMatching(*engine_loop_, matching_options);
     history::HistoryOptions history_options;
     history_options.node_name = host;
-    history_ = history::MakeHistory(*history_loop_, *store_, *namespaces_, history_options);
+    history_ = history::MakeHistory(*engine_loop_, *store_, *namespaces_, history_options);
     history_->set_matching(matching_.get());
     matching_->SetHistory(history_.get());
     frontend_ = std::make_unique<frontend::Frontend>(
@@ -141,8 +139,8 @@ class RealCore final : public Core {
   std::unique_ptr<frontend::Frontend> frontend_;
   std::unique_ptr<history::History> history_;
   std::unique_ptr<store::Store> store_;
-  std::unique_ptr<runtime::Loop> history_loop_;
-  std::unique_ptr<runtime::Loop> matching_loop_;
+  // History and matching hand every task to and fro: on one loop that wakes no other thread.
+  std::unique_ptr<runtime::Loop> engine_loop_;
   std::unique_ptr<runtime::Loop> frontend_loop_;
   std::unique_ptr<matching::Matching> matching_;
 };
