@@ -106,7 +106,7 @@ constexpr auto kTable = std::to_array<Setting>({
     {kLongPollInterval, "long_poll_interval", "history.longPollExpirationInterval", kDuration,
      "20s", kSecond, 5 * 60 * kSecond, kNamespace, true, 0, 0,
      "How long a wait for history or for an update is held before it is answered empty."},
-    {kRetentionDefault, "retention_default", "", kDuration, "72h", kHour, 100 * 365 * 24 * kHour,
+    {kRetentionDefault, "retention_default", "", kDuration, "24h", kHour, 100 * 365 * 24 * kHour,
      kCluster, true, 0, 0, "Retention of namespaces that the server creates by itself."},
     {kRetentionMin, "retention_min", "system.namespaceMinRetentionLocal", kDuration, "1h", 0,
      24 * 365 * kHour, kCluster, true, 0, 0, "Shortest retention that a namespace may have."},

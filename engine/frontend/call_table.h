@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -99,6 +100,11 @@ class CallTable {
     return found == handlers_.end() ? nullptr : &found->second;
   }
 
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, handler] : handlers_) names.push_back(name);
+    return names;
+  }
   void MergeFrom(CallTable other) { handlers_.merge(other.handlers_); }
 
  private:

@@ -31,11 +31,24 @@ CallTable MakeCalls(const Dependencies& dependencies) {
 }  // namespace
 
 Frontend::Frontend(Dependencies dependencies, base::Metrics* metrics)
-    : dependencies_(dependencies), calls_(MakeCalls(dependencies_)), metrics_(metrics) {}
+    : dependencies_(dependencies), calls_(MakeCalls(dependencies_)), metrics_(metrics) {
+  if (metrics_ == nullptr) return;
+  std::vector<std::string> names = calls_.names();
+  names.push_back("");
+  for (const std::string& name : names) {
+    const std::string operation = name.empty() ? "unsupported" : name.substr(name.rfind('.') + 1);
+    const base::MetricLabels labels = {{"operation", operation}, {"service_name", "frontend"}};
+    operations_[name] = {
+        &metrics_->CounterOf("service_requests", "RPCs received.", labels),
+        &metrics_->HistogramOf("service_latency", "Seconds from an RPC to its answer.", labels)};
+  }
+}
 
 void Frontend::Call(const google::protobuf::MethodDescriptor& method, services::CallContext context,
                     std::unique_ptr<google::protobuf::Message> request, ReplyMessage reply) {
-  if (metrics_ != nullptr) reply = Measured(method.name(), std::move(reply));
+  if (const OperationMetrics* operation = MetricsOf(method.full_name()); operation != nullptr) {
+    reply = Measured(*operation, method.name(), std::move(reply));
+  }
   const CallTable::Handler* handler = calls_.Find(method.full_name());
   if (handler == nullptr) {
     std::move(reply)(base::Unimplemented(absl::StrCat(
@@ -45,29 +58,22 @@ void Frontend::Call(const google::protobuf::MethodDescriptor& method, services::
   (*handler)(std::move(context), std::move(request), std::move(reply));
 }
 
-Frontend::OperationMetrics& Frontend::MetricsOf(const std::string& operation) {
-  absl::MutexLock lock(&mutex_);
-  const auto [found, is_new] = operations_.try_emplace(operation);
-  if (is_new) {
-    const base::MetricLabels labels = {{"operation", operation}, {"service_name", "frontend"}};
-    found->second = {
-        &metrics_->CounterOf("service_requests", "RPCs received.", labels),
-        &metrics_->HistogramOf("service_latency", "Seconds from an RPC to its answer.", labels)};
-  }
-  return found->second;
+const Frontend::OperationMetrics* Frontend::MetricsOf(const std::string& full_name) const {
+  if (metrics_ == nullptr) return nullptr;
+  const auto found = operations_.find(full_name);
+  return found == operations_.end() ? &operations_.find("")->second : &found->second;
 }
 
-ReplyMessage Frontend::Measured(const std::string& operation, ReplyMessage reply) {
-  OperationMetrics& operation_metrics = MetricsOf(operation);
-  operation_metrics.requests->Add();
-  return [this, &operation_metrics, operation, start = dependencies_.loop.Now(),
-          reply = std::move(reply)](
+ReplyMessage Frontend::Measured(const OperationMetrics& operation, const std::string& name,
+                                ReplyMessage reply) {
+  operation.requests->Add();
+  return [this, &operation, name, start = dependencies_.loop.Now(), reply = std::move(reply)](
              absl::StatusOr<std::unique_ptr<google::protobuf::Message>> response) mutable {
-    operation_metrics.latency->Record(dependencies_.loop.Now() - start);
+    operation.latency->Record(dependencies_.loop.Now() - start);
     if (!response.ok()) {
       metrics_
           ->CounterOf("service_errors", "RPCs answered with an error.",
-                      {{"operation", operation},
+                      {{"operation", name},
                        {"service_name", "frontend"},
                        {"error_type", absl::StatusCodeToString(response.status().code())}})
           .Add();

@@ -14,8 +14,6 @@
 #include <memory>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "base/metrics.h"
 #include "frontend/call_table.h"
 #include "services/rpc_handler.h"
@@ -39,14 +37,16 @@ class Frontend : public services::RpcHandler {
     base::Counter* requests;
     base::Histogram* latency;
   };
-  OperationMetrics& MetricsOf(const std::string& operation);
-  ReplyMessage Measured(const std::string& operation, ReplyMessage reply);
+  // Null if nothing is measured.
+  const OperationMetrics* MetricsOf(const std::string& full_name) const;
+  ReplyMessage Measured(const OperationMetrics& operation, const std::string& name,
+                        ReplyMessage reply);
 
   const Dependencies dependencies_;
-  CallTable calls_;
+  const CallTable calls_;
   base::Metrics* const metrics_;
-  absl::Mutex mutex_;
-  std::map<std::string, OperationMetrics> operations_ ABSL_GUARDED_BY(mutex_);
+  // By full name, for every RPC in the table; "" stands for all that are not built.
+  std::map<std::string, OperationMetrics, std::less<>> operations_;
 };
 
 }  // namespace perdure::frontend

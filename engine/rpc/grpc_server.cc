@@ -67,6 +67,8 @@ class RealGrpcServer final : public GrpcServer {
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
     builder.SetMaxReceiveMessageSize(static_cast<int>(options.receive_size_max));
     builder.SetMaxSendMessageSize(-1);
+    // Bearer tokens outgrow gRPC's default of 8 KiB.
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 64 << 10);
     // Two servers on one port must fail, not share it.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     SetKeepalive(builder);

@@ -150,6 +150,15 @@ TEST(PayloadJson, WritesAndReadsEveryKindOfPayload) {
   EXPECT_EQ(read.payloads(2).data(), "\x01\x02");
 }
 
+TEST(PayloadJson, WritesADeepPayloadInFull) {
+  temporal::api::common::v1::Payload payload;
+  (*payload.mutable_metadata())["encoding"] = "json/plain";
+  payload.set_data(std::string(1'000'000, '[') + std::string(1'000'000, ']'));
+  const auto json = ToJson(payload, {});
+  ASSERT_TRUE(json.ok());
+  EXPECT_EQ(json->substr(0, 11), R"({"metadata")");
+}
+
 TEST(HttpServer, AnswersOverASocketAndEndsWithItsHandlers) {
   auto server = HttpServer::Start({}, [](const HttpRequest& request) {
     HttpResponse response;

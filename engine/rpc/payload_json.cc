@@ -38,6 +38,26 @@ std::string MetadataOf(const Json& payload, const char* key) {
   return value;
 }
 
+// Writing JSON recurses on its depth, and payloads are as deep as their authors like.
+bool IsTooDeep(absl::string_view json) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kDepthMax) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
 // The protobuf form of a payload into shorthand, if it has one.
 Json Shorten(Json payload) {
   const std::string encoding = MetadataOf(payload, "encoding");
@@ -50,6 +70,7 @@ Json Shorten(Json payload) {
   if ((!is_json && !is_message) || !payload.contains("data") || !Decode(payload["data"], data)) {
     return payload;
   }
+  if (IsTooDeep(data)) return payload;
   Json value = Json::parse(data, nullptr, false);
   if (value.is_discarded() || (is_message && !value.is_object())) return payload;
   if (is_message) value[kMessageType] = message_type;
@@ -152,26 +173,6 @@ class Rewriter {
 
   const bool shortens_;
 };
-
-// nlohmann's parser recurses on depth; this counts before it starts.
-bool IsTooDeep(absl::string_view json) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kDepthMax) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
-}
 
 absl::Status ParseInto(const std::string& json, Message& message) {
   google::protobuf::util::JsonParseOptions options;

@@ -1,44 +1,33 @@
 #include "server/core.h"
 
+#include <unistd.h>
+
+#include <array>
 #include <random>
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
-#include "base/errors.h"
 #include "base/log.h"
 #include "frontend/frontend.h"
 #include "frontend/namespace_registry.h"
+#include "history/history.h"
 #include "matching/matching.h"
 #include "runtime/runtime.h"
-#include "services/unimplemented_history.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace perdure::server {
 namespace {
 
 // Waits for an asynchronous call: only while starting, where there is nothing else to do.
-template <class T, class Start>
-absl::StatusOr<T> Await(const Start& start) {
-  absl::StatusOr<T> result = absl::UnknownError("");
+template <class Result, class Start>
+Result Await(const Start& start) {
+  Result result = absl::UnknownError("not answered");
   absl::Notification done;
-  start([&](absl::StatusOr<T> value) {
-    result = std::move(value);
-    done.Notify();
-  });
-  done.WaitForNotification();
-  return result;
-}
-
-template <class Start>
-absl::Status AwaitDone(const Start& start) {
-  absl::Status result;
-  absl::Notification done;
-  start([&](absl::Status status) {
-    result = std::move(status);
+  start([&](Result answer) {
+    result = std::move(answer);
     done.Notify();
   });
   done.WaitForNotification();
@@ -50,60 +39,88 @@ uint64_t Seed() {
   return (static_cast<uint64_t>(device()) << 32) | device();
 }
 
+std::string HostName() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "perdure";
+}
+
 bool IsPostgres(absl::string_view db) {
   return absl::StartsWith(db, "postgres://") || absl::StartsWith(db, "postgresql://");
 }
 
 absl::StatusOr<std::unique_ptr<store::Store>> OpenStore(const std::string& db) {
-  if (IsPostgres(db)) return base::Unimplemented("PostgreSQL is not part of this build.");
-  store::sqlite::SqliteOptions options;
-  options.file = std::string(absl::StripPrefix(db, "sqlite:"));
-  return store::sqlite::OpenSqlite(std::move(options));
+  if (IsPostgres(db)) return store::postgres::OpenPostgres({.url = db});
+  return store::sqlite::OpenSqlite({.file = std::string(absl::StripPrefix(db, "sqlite:"))});
+}
+
+rpc::ServingState HealthOf(history::ServingState state) {
+  switch (state) {
+    case history::ServingState::kStarting:
+      return rpc::ServingState::kStarting;
+    case history::ServingState::kStandby:
+      return rpc::ServingState::kStandby;
+    case history::ServingState::kServing:
+      return rpc::ServingState::kServing;
+    case history::ServingState::kStoreUnreachable:
+      return rpc::ServingState::kStoreUnreachable;
+  }
+  return rpc::ServingState::kStarting;
 }
 
 class RealCore final : public Core {
  public:
-  explicit RealCore(const ServerOptions& options)
-      : settings_(options.settings),
+  explicit RealCore(const base::Settings& settings)
+      : settings_(settings),
         uuids_(Seed()),
-        frontend_loop_(runtime::MakeThreadLoop(Seed())),
-        matching_loop_(runtime::MakeThreadLoop(Seed())) {}
+        engine_loop_(runtime::MakeThreadLoop(Seed())),
+        frontend_loop_(runtime::MakeThreadLoop(Seed())) {}
 
-  // What calls back goes before what is called: the loops and the store may still call into the
-  // registry, matching posts its end to its loop.
+  // First what runs by itself, on threads of its own, then what it might still have called into; so
+  // that the rest is destroyed with nobody else about.
   ~RealCore() override {
     matching_.reset();
-    matching_loop_.reset();
-    frontend_loop_.reset();
     store_.reset();
+    engine_loop_.reset();
+    frontend_loop_.reset();
   }
 
-  absl::Status Start(const ServerOptions& options, base::Metrics& metrics) {
+  absl::Status Start(const ServerOptions& options, base::Metrics& metrics, rpc::Health& health) {
     auto opened = OpenStore(options.db);
     if (!opened.ok()) return opened.status();
     store_ = *std::move(opened);
-    auto cluster_id = Await<std::string>([&](auto done) {
+    auto cluster_id = Await<absl::StatusOr<std::string>>([&](auto done) {
       store_->PutSettingIfAbsent("cluster_id", uuids_.Next(), std::move(done));
     });
     if (!cluster_id.ok()) return cluster_id.status();
-    cluster_.cluster_id = *cluster_id;
+    cluster_.cluster_id = *std::move(cluster_id);
     cluster_.store_name = IsPostgres(options.db) ? "postgres12" : "sqlite";
 
     namespaces_ =
         std::make_unique<frontend::NamespaceRegistry>(*store_, *frontend_loop_, settings_, uuids_);
-    const absl::Status loaded = AwaitDone([&](auto done) {
+    const auto loaded = Await<absl::Status>([&](auto done) {
       namespaces_->Start(
           {.names = options.namespaces, .search_attributes = options.search_attributes},
           std::move(done));
     });
     if (!loaded.ok()) return loaded;
-    matching_ = matching::MakeMatching(*matching_loop_, {});
-    history_ = std::make_unique<services::UnimplementedHistory>();
+
+    const std::string host = HostName();
+    matching::Options matching_options;
+    matching_options.host_name = host;
+    matching_ = matching::MakeMatching(*engine_loop_, matching_options);
+    history::HistoryOptions history_options;
+    history_options.node_name = host;
+    history_ = history::MakeHistory(*engine_loop_, *store_, *namespaces_, history_options);
+    history_->set_matching(matching_.get());
     matching_->SetHistory(history_.get());
     frontend_ = std::make_unique<frontend::Frontend>(
         frontend::Dependencies{*namespaces_, *history_, *matching_, *store_, *frontend_loop_,
                                uuids_, cluster_, settings_},
         &metrics);
+    history_->Begin([&health](history::ServingState state) {
+      health.Set(HealthOf(state));
+      base::LogInfo("server state", {{"state", rpc::NameOf(HealthOf(state))}});
+    });
     return absl::OkStatus();
   }
 
@@ -120,10 +137,11 @@ class RealCore final : public Core {
   frontend::ClusterFacts cluster_;
   std::unique_ptr<frontend::NamespaceRegistry> namespaces_;
   std::unique_ptr<frontend::Frontend> frontend_;
-  std::unique_ptr<services::HistoryService> history_;
+  std::unique_ptr<history::History> history_;
   std::unique_ptr<store::Store> store_;
+  // History and matching hand every task to and fro: on one loop that wakes no other thread.
+  std::unique_ptr<runtime::Loop> engine_loop_;
   std::unique_ptr<runtime::Loop> frontend_loop_;
-  std::unique_ptr<runtime::Loop> matching_loop_;
   std::unique_ptr<matching::Matching> matching_;
 };
 
@@ -131,8 +149,8 @@ class RealCore final : public Core {
 
 absl::StatusOr<std::unique_ptr<Core>> MakeCore(const ServerOptions& options, base::Metrics& metrics,
                                                rpc::Health& health) {
-  auto core = std::make_unique<RealCore>(options);
-  const absl::Status started = core->Start(options, metrics);
+  auto core = std::make_unique<RealCore>(options.settings);
+  const absl::Status started = core->Start(options, metrics, health);
   if (!started.ok()) return started;
   return core;
 }

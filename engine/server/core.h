@@ -24,9 +24,9 @@ class Core {
   virtual void Drain(absl::AnyInvocable<void() &&> done) = 0;
 };
 
-// Opens the store, brings its schema up to date, claims the shards and loads what is needed. Blocks
-// meanwhile, and as a standby as long as another server owns the store; `health` tells which, and
-// says kServing in the end.
+// Opens the store, brings its schema up to date, loads the namespaces and begins to take over the
+// shards, telling `health` from then on: kServing once it has them, kStandby while another server
+// does. Blocks for the store and no longer. Calls are UNAVAILABLE until it serves.
 absl::StatusOr<std::unique_ptr<Core>> MakeCore(const ServerOptions& options, base::Metrics& metrics,
                                                rpc::Health& health);
 

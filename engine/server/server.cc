@@ -94,7 +94,6 @@ rpc::HttpResponse Server::AnswerProbe(const rpc::HttpRequest& request) {
 void Server::Serve(std::unique_ptr<Core> core) {
   core_ = std::move(core);
   gate_.Open(&core_->handler());
-  health_.Set(rpc::ServingState::kServing);
 }
 
 void Server::Stop() {

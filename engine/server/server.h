@@ -48,6 +48,7 @@ class Server {
   // Stops first if that was not done.
   ~Server();
 
+  // Opens the gate to the core, which itself tells `health` whether it serves.
   void Serve(std::unique_ptr<Core> core);
   // Takes no more calls, ends long polls empty, lets commits finish, closes everything. Seconds.
   void Stop();

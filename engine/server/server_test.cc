@@ -54,6 +54,7 @@ TEST(Server, ProbesTellItsStateThroughItsLife) {
   EXPECT_EQ(api.Get("/api/v1/system-info")->status, 503);
   bool drained = false;
   (*server)->Serve(std::make_unique<StubCore>(drained));
+  health.Set(rpc::ServingState::kServing);
   EXPECT_EQ(probes.Get("/readyz")->status, 200);
   EXPECT_EQ(api.Get("/api/v1/system-info")->status, 200);
   metrics.CounterOf("test_counter", "help").Add();
