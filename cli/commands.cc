@@ -41,6 +41,7 @@ void AddClientCommands(CLI::App& app) {
 int RunCommandLine(int argc, const char* const* argv) {
   CLI::App app("Perdure");
   app.require_subcommand(1);
+  app.footer("The server itself: perdure server --help");
   AddClientCommands(app);
   CLI11_PARSE(app, argc, argv);
   return 0;

@@ -34,6 +34,10 @@ services::Limits LimitsFrom(const base::Settings& settings) {
   limits.workflow_task_timeout = settings.Duration(kWorkflowTaskTimeoutDefault);
   limits.workflow_task_timeout_max = settings.Duration(kWorkflowTaskTimeoutMax);
   limits.workflow_task_heartbeat_max = settings.Duration(kWorkflowTaskHeartbeatMax);
+  limits.workflow_task_backoff_attempts =
+      static_cast<int32_t>(settings.Int(kWorkflowTaskBackoffAttempts));
+  limits.workflow_task_backoff_first = settings.Duration(kWorkflowTaskBackoffFirst);
+  limits.workflow_task_backoff_max = settings.Duration(kWorkflowTaskBackoffMax);
   limits.workflow_id_reuse_interval = settings.Duration(kWorkflowIdReuseInterval);
   limits.long_poll_interval = settings.Duration(kLongPollInterval);
   return limits;

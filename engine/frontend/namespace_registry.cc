@@ -8,6 +8,7 @@
 #include "frontend/in_order.h"
 #include "frontend/limits.h"
 #include "frontend/wire_time.h"
+#include "query/attributes.h"
 #include "temporal/api/enums/v1/common.pb.h"
 
 namespace perdure::frontend {
@@ -34,38 +35,6 @@ services::Limits LimitsOf(const base::Settings& cluster, const std::string& name
 }
 
 }  // namespace
-
-int IndexedTypeOf(query::Type type) {
-  switch (type) {
-    case query::Type::kText:
-      return enums::INDEXED_VALUE_TYPE_TEXT;
-    case query::Type::kKeyword:
-      return enums::INDEXED_VALUE_TYPE_KEYWORD;
-    case query::Type::kInt:
-      return enums::INDEXED_VALUE_TYPE_INT;
-    case query::Type::kDouble:
-      return enums::INDEXED_VALUE_TYPE_DOUBLE;
-    case query::Type::kBool:
-      return enums::INDEXED_VALUE_TYPE_BOOL;
-    case query::Type::kDatetime:
-      return enums::INDEXED_VALUE_TYPE_DATETIME;
-    case query::Type::kKeywordList:
-      return enums::INDEXED_VALUE_TYPE_KEYWORD_LIST;
-  }
-  return enums::INDEXED_VALUE_TYPE_UNSPECIFIED;
-}
-
-bool QueryTypeOf(int indexed_type, query::Type* type) {
-  for (const query::Type candidate :
-       {query::Type::kText, query::Type::kKeyword, query::Type::kInt, query::Type::kDouble,
-        query::Type::kBool, query::Type::kDatetime, query::Type::kKeywordList}) {
-    if (IndexedTypeOf(candidate) == indexed_type) {
-      *type = candidate;
-      return true;
-    }
-  }
-  return false;
-}
 
 NamespaceRegistry::NamespaceRegistry(store::Store& store, runtime::Loop& loop,
                                      const base::Settings& settings, UuidSource& uuids)
@@ -149,7 +118,7 @@ std::shared_ptr<const NamespaceRegistry::Snapshot> NamespaceRegistry::MakeSnapsh
     std::vector<NamespaceRow> rows, const std::vector<SearchAttributeRow>& attributes) const {
   std::map<base::NamespaceNumber, services::SearchAttributeTypes> types;
   for (const SearchAttributeRow& attribute : attributes) {
-    types[attribute.namespace_number][attribute.name] = IndexedTypeOf(attribute.type);
+    types[attribute.namespace_number][attribute.name] = query::TypeToWire(attribute.type);
   }
   auto snapshot = std::make_shared<Snapshot>();
   for (NamespaceRow& row : rows) {
@@ -287,7 +256,7 @@ void NamespaceRegistry::AddSearchAttributes(NamespacePtr name_space,
     SearchAttributeRow row;
     row.namespace_number = name_space->number;
     row.name = name;
-    if (!QueryTypeOf(indexed_type, &row.type)) {
+    if (!query::TypeFromWire(indexed_type, row.type)) {
       std::move(done)(base::InvalidArgument(
           absl::StrCat("Unknown search attribute type: ", indexed_type, ".")));
       return;
@@ -321,8 +290,8 @@ void NamespaceRegistry::RemoveSearchAttributes(NamespacePtr name_space,
     row.namespace_number = name_space->number;
     row.name = name;
     const auto known = name_space->search_attributes.find(name);
-    const bool is_typed =
-        known != name_space->search_attributes.end() && QueryTypeOf(known->second, &row.type);
+    const bool is_typed = known != name_space->search_attributes.end() &&
+                          query::TypeFromWire(known->second, row.type);
     if (!is_typed) {
       std::move(next)(absl::OkStatus());  // gone already
       return;

@@ -26,11 +26,6 @@
 
 namespace perdure::frontend {
 
-// temporal.api.enums.v1.IndexedValueType as the number that services::SearchAttributeTypes holds.
-int IndexedTypeOf(query::Type type);
-// False if `indexed_type` is none of the seven.
-bool QueryTypeOf(int indexed_type, query::Type* type);
-
 class NamespaceRegistry : public services::Namespaces {
  public:
   // All borrowed.

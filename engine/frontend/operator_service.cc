@@ -2,6 +2,7 @@
 #include "frontend/call_table.h"
 #include "frontend/checks.h"
 #include "frontend/search_attributes.h"
+#include "query/attributes.h"
 #include "temporal/api/operatorservice/v1/request_response.pb.h"
 
 namespace perdure::frontend {
@@ -33,7 +34,7 @@ absl::Status CheckNewAttribute(const std::string& name, int type,
     return InvalidArgument(absl::StrCat("Search attribute ", name, " is reserved by system."));
   }
   query::Type known = query::Type::kKeyword;
-  if (!QueryTypeOf(type, &known)) {
+  if (!query::TypeFromWire(type, known)) {
     return InvalidArgument(absl::StrCat("Unknown search attribute type: ", type, "."));
   }
   const auto existing = name_space.search_attributes.find(name);
@@ -125,10 +126,10 @@ absl::StatusOr<operator_api::ListSearchAttributesResponse> ListSearchAttributes(
   }
   auto& system = *response.mutable_system_attributes();
   for (const auto& [name, type] : query::SystemFields()) {
-    system[name] = static_cast<enums::IndexedValueType>(IndexedTypeOf(type));
+    system[name] = static_cast<enums::IndexedValueType>(query::TypeToWire(type));
   }
   for (const auto& [name, type] : query::PredefinedAttributes()) {
-    system[name] = static_cast<enums::IndexedValueType>(IndexedTypeOf(type));
+    system[name] = static_cast<enums::IndexedValueType>(query::TypeToWire(type));
   }
   return response;
 }

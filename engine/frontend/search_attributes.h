@@ -18,14 +18,6 @@ namespace perdure::frontend {
 absl::Status CheckSearchAttributes(temporal::api::common::v1::SearchAttributes* attributes,
                                    const services::Namespace& name_space);
 
-// INVALID_ARGUMENT without a text if the payload does not hold a value of the type.
-absl::StatusOr<query::Value> DecodeSearchAttribute(
-    const temporal::api::common::v1::Payload& payload, query::Type type);
-temporal::api::common::v1::Payload EncodeSearchAttribute(const query::Value& value,
-                                                         query::Type type);
-// "Keyword", "Datetime" …: the metadata entry "type".
-absl::string_view TypeNameOf(query::Type type);
-
 // The type of an attribute that a workflow may carry, custom or predefined; false if unknown.
 bool TypeOfAttribute(absl::string_view name, const services::Namespace& name_space,
                      query::Type* type);

@@ -9,6 +9,7 @@
 #include "frontend/search_attributes.h"
 #include "frontend/visibility_rows.h"
 #include "frontend/wire_time.h"
+#include "query/attributes.h"
 
 namespace perdure::frontend {
 namespace {
@@ -210,10 +211,10 @@ void GetSearchAttributes(Reply<api::GetSearchAttributesResponse> reply,
   api::GetSearchAttributesResponse response;
   auto& keys = *response.mutable_keys();
   for (const auto& [name, type] : query::SystemFields()) {
-    keys[name] = static_cast<enums::IndexedValueType>(IndexedTypeOf(type));
+    keys[name] = static_cast<enums::IndexedValueType>(query::TypeToWire(type));
   }
   for (const auto& [name, type] : query::PredefinedAttributes()) {
-    keys[name] = static_cast<enums::IndexedValueType>(IndexedTypeOf(type));
+    keys[name] = static_cast<enums::IndexedValueType>(query::TypeToWire(type));
   }
   // The request names no namespace: what any of them has.
   for (const NamespacePtr& name_space : namespaces.All()) {

@@ -4,6 +4,7 @@
 #include "absl/strings/str_split.h"
 #include "frontend/search_attributes.h"
 #include "frontend/wire_time.h"
+#include "query/attributes.h"
 
 namespace perdure::frontend {
 
@@ -22,7 +23,7 @@ void FillAttributes(const store::VisibilityRow& row, const services::Namespace& 
     query::Type type = query::Type::kKeyword;
     const bool is_unset = std::holds_alternative<std::monostate>(value);
     if (is_unset || !TypeOfAttribute(name, name_space, &type)) continue;
-    fields[name] = EncodeSearchAttribute(value, type);
+    fields[name] = query::EncodeAttribute(value, type);
   }
   if (fields.empty()) info->clear_search_attributes();
 }
@@ -79,7 +80,7 @@ temporal::api::workflowservice::v1::CountWorkflowExecutionsResponse CountRespons
       value = StatusNameOf(static_cast<enums::WorkflowExecutionStatus>(*status));
     }
     auto& shown = *response.add_groups();
-    *shown.add_group_values() = EncodeSearchAttribute(value, type);
+    *shown.add_group_values() = query::EncodeAttribute(value, type);
     shown.set_count(group.count);
     sum += group.count;
   }

@@ -27,6 +27,8 @@ bool FromJson(const json& value, Type type, Value& out) {
       return true;
     case Type::kInt:
       if (!value.is_number_integer()) return false;
+      // A number beyond 64 bits would come out negative.
+      if (value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX) return false;
       out = value.get<int64_t>();
       return true;
     case Type::kDouble:
