@@ -90,10 +90,10 @@ class FakeStore : public store::Store {
   void LoadExecution(base::NamespaceNumber, base::WorkflowId, std::optional<base::RunId>,
                      store::Result<store::LoadedExecution>) override {}
   void ReadJournal(store::JournalRange, store::Result<std::vector<store::JournalEntry>>) override {}
-  void DueExecutions(std::vector<base::ShardId>, absl::Time, int64_t,
+  void DueExecutions(std::vector<base::ShardId>, store::DueCursor, absl::Time, int64_t,
                      store::Result<std::vector<store::DueExecution>>) override {}
-  void EarliestWake(std::vector<base::ShardId>, store::Result<std::optional<absl::Time>>) override {
-  }
+  void EarliestWake(std::vector<base::ShardId>, absl::Time,
+                    store::Result<std::optional<absl::Time>>) override {}
   void RunsOfNamespace(base::NamespaceNumber, int64_t,
                        store::Result<std::vector<store::DueExecution>>) override {}
   void DeleteNamespace(base::NamespaceNumber, store::Done) override {}

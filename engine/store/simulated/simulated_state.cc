@@ -234,15 +234,19 @@ DueExecution SimulatedState::ToDue(const ExecutionKey& key) const {
           run.run_id, run.is_closed,        run.wake_at.value_or(absl::InfiniteFuture())};
 }
 
-std::vector<DueExecution> SimulatedState::Due(const std::vector<ShardId>& shards, absl::Time until,
-                                              int64_t limit) {
+std::vector<DueExecution> SimulatedState::Due(const std::vector<ShardId>& shards, DueCursor after,
+                                              absl::Time until, int64_t limit) {
   absl::MutexLock lock(&mutex_);
   std::vector<std::tuple<absl::Time, ShardId, ExecutionNumber>> due;
   for (const ShardId shard : shards) {
-    auto wake = wakes_.lower_bound({shard, absl::InfinitePast(), ExecutionNumber(0)});
-    for (int64_t taken = 0; wake != wakes_.end() && taken < limit; ++wake, ++taken) {
+    auto wake = wakes_.lower_bound({shard, after.wake_at, ExecutionNumber(0)});
+    for (int64_t taken = 0; wake != wakes_.end() && taken < limit; ++wake) {
       const auto& [wake_shard, time, number] = *wake;
       if (wake_shard != shard || time > until) break;
+      const bool is_before =
+          std::tuple(time, ExecutionKey{shard, number}) <= std::tuple(after.wake_at, after.key);
+      if (is_before) continue;
+      ++taken;
       due.emplace_back(time, shard, number);
     }
   }
@@ -253,11 +257,12 @@ std::vector<DueExecution> SimulatedState::Due(const std::vector<ShardId>& shards
   return found;
 }
 
-std::optional<absl::Time> SimulatedState::EarliestWake(const std::vector<ShardId>& shards) {
+std::optional<absl::Time> SimulatedState::EarliestWake(const std::vector<ShardId>& shards,
+                                                       absl::Time after) {
   absl::MutexLock lock(&mutex_);
   std::optional<absl::Time> earliest;
   for (const ShardId shard : shards) {
-    const auto wake = wakes_.lower_bound({shard, absl::InfinitePast(), ExecutionNumber(0)});
+    const auto wake = wakes_.upper_bound({shard, after, ExecutionNumber(INT64_MAX)});
     if (wake == wakes_.end() || std::get<0>(*wake) != shard) continue;
     earliest = std::min(earliest.value_or(absl::InfiniteFuture()), std::get<1>(*wake));
   }

@@ -24,9 +24,9 @@ struct SimulatedState {
                                        const WorkflowId& workflow_id,
                                        const std::optional<RunId>& run_id);
   std::vector<JournalEntry> ReadJournal(const JournalRange& range);
-  std::vector<DueExecution> Due(const std::vector<ShardId>& shards, absl::Time until,
-                                int64_t limit);
-  std::optional<absl::Time> EarliestWake(const std::vector<ShardId>& shards);
+  std::vector<DueExecution> Due(const std::vector<ShardId>& shards, DueCursor after,
+                                absl::Time until, int64_t limit);
+  std::optional<absl::Time> EarliestWake(const std::vector<ShardId>& shards, absl::Time after);
   std::vector<DueExecution> RunsOfNamespace(NamespaceNumber number, int64_t limit);
 
   absl::StatusOr<ListPage> List(const ListQuery& query);

@@ -190,16 +190,17 @@ class SimulatedStoreImplementation final : public SimulatedStore {
   void ReadJournal(JournalRange range, Result<std::vector<JournalEntry>> result) override {
     Ask(std::move(result), [range](Core& core) { return core.state.ReadJournal(range); });
   }
-  void DueExecutions(std::vector<ShardId> shards, absl::Time until, int64_t limit,
+  void DueExecutions(std::vector<ShardId> shards, DueCursor after, absl::Time until, int64_t limit,
                      Result<std::vector<DueExecution>> result) override {
-    Ask(std::move(result), [shards = std::move(shards), until, limit](Core& core) {
-      return core.state.Due(shards, until, limit);
+    Ask(std::move(result), [shards = std::move(shards), after, until, limit](Core& core) {
+      return core.state.Due(shards, after, until, limit);
     });
   }
-  void EarliestWake(std::vector<ShardId> shards,
+  void EarliestWake(std::vector<ShardId> shards, absl::Time after,
                     Result<std::optional<absl::Time>> result) override {
-    Ask(std::move(result),
-        [shards = std::move(shards)](Core& core) { return core.state.EarliestWake(shards); });
+    Ask(std::move(result), [shards = std::move(shards), after](Core& core) {
+      return core.state.EarliestWake(shards, after);
+    });
   }
   void RunsOfNamespace(NamespaceNumber number, int64_t limit,
                        Result<std::vector<DueExecution>> result) override {
