@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "history/requests.h"
 
 namespace perdure::history {
 namespace {
@@ -21,7 +22,12 @@ void StartChild(Core& core, const services::NamespacePtr& target, machines::Deli
         auto decision =
             machines::DecideStartChild(current == nullptr ? nullptr : &current->state, delivery,
                                        core.loop().random().Uuid(), core.ContextFor(target));
-        if (!decision.ok()) return std::move(answered)(decision.status(), "");
+        if (!decision.ok()) {
+          return Refuse(core, current, decision.status(),
+                        [answered = std::move(answered)](absl::Status status) mutable {
+                          std::move(answered)(std::move(status), "");
+                        });
+        }
         const std::string run_id = decision->run_id;
         auto done = [answered = std::move(answered), run_id](absl::Status status) mutable {
           std::move(answered)(std::move(status), run_id);
@@ -88,7 +94,12 @@ void DeliverMessage(Core& core, machines::Delivery delivery, Answered answered) 
                 return DeliverMessage(core, std::move(delivery), std::move(answered));
               }
               auto decision = Decide(run->state, delivery, core.ContextFor(target));
-              if (!decision.ok()) return std::move(answered)(decision.status(), "");
+              if (!decision.ok()) {
+                return Refuse(core, run, decision.status(),
+                              [answered = std::move(answered)](absl::Status status) mutable {
+                                std::move(answered)(std::move(status), "");
+                              });
+              }
               core.Apply(run, *std::move(decision),
                          [answered = std::move(answered)](absl::Status status) mutable {
                            std::move(answered)(std::move(status), "");

@@ -54,6 +54,14 @@ ExecutionPtr Carry(Core& core, const NamespacePtr& name_space, const std::string
 
 }  // namespace
 
+void Refuse(Core& core, const ExecutionPtr& run, absl::Status refusal, Core::After done) {
+  if (run == nullptr) return std::move(done)(std::move(refusal));
+  core.committer().AfterCommits(
+      run, [refusal = std::move(refusal), done = std::move(done)](absl::Status status) mutable {
+        std::move(done)(status.ok() ? std::move(refusal) : std::move(status));
+      });
+}
+
 void Start(Core& core, CallContext context, NamespacePtr name_space,
            api::StartWorkflowExecutionRequest request,
            Reply<api::StartWorkflowExecutionResponse> reply) {
@@ -66,7 +74,9 @@ void Start(Core& core, CallContext context, NamespacePtr name_space,
                auto decision =
                    machines::DecideStart(current == nullptr ? nullptr : &current->state, request,
                                          core.loop().random().Uuid(), core.ContextFor(name_space));
-               if (!decision.ok()) return std::move(reply)(decision.status());
+               if (!decision.ok()) {
+                 return Refuse(core, current, decision.status(), std::move(reply));
+               }
                api::StartWorkflowExecutionResponse response;
                response.set_run_id(decision->run_id);
                response.set_started(decision->started);
@@ -108,7 +118,9 @@ void SignalWithStart(Core& core, CallContext context, NamespacePtr name_space,
                auto decision = machines::DecideSignalWithStart(
                    current == nullptr ? nullptr : &current->state, request,
                    core.loop().random().Uuid(), core.ContextFor(name_space));
-               if (!decision.ok()) return std::move(reply)(decision.status());
+               if (!decision.ok()) {
+                 return Refuse(core, current, decision.status(), std::move(reply));
+               }
                api::SignalWithStartWorkflowExecutionResponse response;
                response.set_run_id(decision->run_id);
                response.set_started(decision->started);
@@ -204,7 +216,10 @@ void CarryMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& oper
   }
   auto decision = machines::DecideStart(current == nullptr ? nullptr : &current->state,
                                         operation->start, core.loop().random().Uuid(), context);
-  if (!decision.ok()) return fail(decision.status(), absl::OkStatus());
+  if (!decision.ok()) {
+    return Refuse(core, current, decision.status(),
+                  [fail](absl::Status status) { fail(status, absl::OkStatus()); });
+  }
   if (decision->created.has_value()) {
     pb::Change admitted;
     *admitted.mutable_update_admitted()->mutable_request() = operation->update.request();
@@ -222,7 +237,10 @@ void CarryMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& oper
     core.Apply(current, std::move(decision->current), [](absl::Status) {});
   }
   auto update = machines::DecideUpdate(current->state, operation->update.request(), context);
-  if (!update.ok()) return fail(absl::OkStatus(), update.status());
+  if (!update.ok()) {
+    return Refuse(core, current, update.status(),
+                  [fail](absl::Status status) { fail(absl::OkStatus(), status); });
+  }
   core.Apply(current, *std::move(update), [](absl::Status) {});
   FollowMultiOperation(core, operation, current, false);
 }
@@ -263,7 +281,12 @@ void UpdateRun(Core& core, const NamespacePtr& name_space, const std::string& wo
               if (!found.ok()) return std::move(done)(found.status(), nullptr);
               const ExecutionPtr run = *found;
               auto decision = decide(run->state, core.ContextFor(name_space));
-              if (!decision.ok()) return std::move(done)(decision.status(), run);
+              if (!decision.ok()) {
+                return Refuse(core, run, decision.status(),
+                              [run, done = std::move(done)](absl::Status status) mutable {
+                                std::move(done)(std::move(status), run);
+                              });
+              }
               core.Apply(run, *std::move(decision),
                          [run, done = std::move(done)](absl::Status status) mutable {
                            std::move(done)(std::move(status), run);
