@@ -56,6 +56,7 @@ class Core {
   services::Namespaces& namespaces() { return namespaces_; }
   services::MatchingService& matching() { return *matching_; }
   Committer& committer() { return *committer_; }
+  std::string NewRunId() { return loop_.random().TimeUuid(absl::ToUnixMillis(loop_.Now())); }
 
   // --- Runs
   // -----------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ void BuildWorkflowPoll(Core& core, const ExecutionPtr& execution, bool is_sticky
   response.set_attempt(task.attempt());
   machines::SetTimestamp(response.mutable_scheduled_time(), task.scheduled_time_ns());
   machines::SetTimestamp(response.mutable_started_time(), task.started_time_ns());
-  for (auto& message : machines::UpdateMessagesFor(run.state, /*include_sent=*/true)) {
+  for (auto& message : machines::UpdateMessagesFor(run.state)) {
     *response.add_messages() = std::move(message);
   }
   for (auto& [id, query] : run.queries) {

@@ -31,8 +31,10 @@ void BeginRun(Draft& draft, RunStart start) {
   const int64_t execution_timeout_ns = ToNs(attributes.workflow_execution_timeout());
   const int64_t run_timeout_ns =
       EffectiveRunTimeout(ToNs(attributes.workflow_run_timeout()), execution_timeout_ns);
-  SetDuration(attributes.mutable_workflow_execution_timeout(), execution_timeout_ns);
-  SetDuration(attributes.mutable_workflow_run_timeout(), run_timeout_ns);
+  // None is told by absence: the SDKs show a zero as a timeout of zero.
+  attributes.clear_workflow_run_timeout();
+  if (run_timeout_ns > 0) SetDuration(attributes.mutable_workflow_run_timeout(), run_timeout_ns);
+  if (execution_timeout_ns == 0) attributes.clear_workflow_execution_timeout();
   SetDuration(attributes.mutable_workflow_task_timeout(),
               EffectiveTaskTimeout(draft.limits(), ToNs(attributes.workflow_task_timeout()),
                                    run_timeout_ns));
