@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "history/committer.h"
 #include "history/execution.h"
@@ -162,6 +163,8 @@ class Core {
   absl::flat_hash_map<RunKey, ExecutionPtr> by_run_;
   absl::flat_hash_map<RunKey, ExecutionPtr> current_;
   std::map<std::tuple<int32_t, std::string, std::string>, std::vector<WithRun>> loading_;
+  // Runs whose rows are going or just went: what a read still finds of them is not taken.
+  absl::flat_hash_set<RunKey> erasing_;
   // Search attribute types of a namespace snapshot, predefined ones included.
   std::map<int32_t, std::pair<services::NamespacePtr, std::map<std::string, int>>> attribute_types_;
 
