@@ -48,11 +48,6 @@ void BeginRun(Draft& draft, RunStart start) {
   if (attributes.task_queue().kind() == enums::TASK_QUEUE_KIND_UNSPECIFIED) {
     attributes.mutable_task_queue()->set_kind(enums::TASK_QUEUE_KIND_NORMAL);
   }
-  // Temporal: a run without a parent is its own root.
-  if (!attributes.has_root_workflow_execution()) {
-    attributes.mutable_root_workflow_execution()->set_workflow_id(start.workflow_id);
-    attributes.mutable_root_workflow_execution()->set_run_id(start.run_id);
-  }
   const int64_t begin_ns = now_ns + start.backoff_ns;
   int64_t execution_deadline_ns = start.execution_deadline_ns;
   if (execution_deadline_ns == 0 && execution_timeout_ns > 0) {

@@ -28,8 +28,10 @@ bool HandleCompleteWorkflow(Completion& completion, const Command& command) {
   }
   const auto& attributes = command.complete_workflow_execution_command_attributes();
   if (IsTooLarge(completion, attributes.result())) {
+    // Temporal names this cause here.
     return completion.Terminate(
-        kBad, "CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.");
+        enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SCHEDULE_ACTIVITY_ATTRIBUTES,
+        "CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.");
   }
   // Of two completions the first counts.
   if (!completion.draft.state().IsRunning()) return true;
