@@ -196,8 +196,8 @@ class Load {
                          number < static_cast<int64_t>(start_times_.size());
     Send<api::RespondWorkflowTaskCompletedResponse>("RespondWorkflowTaskCompleted", request,
                                                     absl::Seconds(30),
-                                                    [this, is_first, number](const auto&) {
-                                                      if (!is_first) Completed(number);
+                                                    [this, is_first, is_ours, number](const auto&) {
+                                                      if (!is_first && is_ours) Completed(number);
                                                     });
   }
 
