@@ -22,6 +22,9 @@ target_compile_options(perdure_pch PRIVATE ${PERDURE_WARNINGS})
 target_precompile_headers(perdure_pch PRIVATE ${CMAKE_CURRENT_LIST_DIR}/pch.h)
 
 add_custom_target(headers_alone)
+# What ./dev builds by need: the unit tests, and the programs that show what a module links with.
+add_custom_target(perdure_tests)
+add_custom_target(perdure_layers)
 
 function(perdure_module)
   cmake_parse_arguments(M "PURE;NO_PCH" "NAME" "SRCS;DEPS;EXPOSES;LIBS;TESTS;TEST_DEPS" ${ARGN})
@@ -75,10 +78,13 @@ function(perdure_module)
   add_executable(linktest_${M_NAME} ${CMAKE_CURRENT_BINARY_DIR}/link_main.cc)
   target_link_libraries(linktest_${M_NAME} PRIVATE
                         "$<LINK_LIBRARY:WHOLE_ARCHIVE,perdure_${M_NAME}>")
+  add_dependencies(perdure_layers linktest_${M_NAME})
   add_test(NAME layers.link.${M_NAME} COMMAND linktest_${M_NAME})
+  set_tests_properties(layers.link.${M_NAME} PROPERTIES LABELS layers)
   if(M_PURE AND NOT PERDURE_SANITIZE)
     add_test(NAME layers.pure.${M_NAME} COMMAND sh ${CMAKE_SOURCE_DIR}/cmake/pure.sh
              $<TARGET_FILE:perdure_${M_NAME}>)
+    set_tests_properties(layers.pure.${M_NAME} PROPERTIES LABELS layers)
   endif()
 
   if(M_TESTS)
@@ -90,6 +96,7 @@ function(perdure_module)
     if(NOT M_NO_PCH)
       target_precompile_headers(${M_NAME}_test REUSE_FROM perdure_pch)
     endif()
+    add_dependencies(perdure_tests ${M_NAME}_test)
     gtest_discover_tests(${M_NAME}_test TEST_PREFIX "${M_NAME}." DISCOVERY_TIMEOUT 60)
   endif()
 endfunction()

@@ -18,8 +18,10 @@ ShardId ShardOf(NamespaceNumber namespace_number, absl::string_view workflow_id)
   return ShardId(static_cast<int32_t>(hash % kShardCount));
 }
 
-std::string FormatUuid(uint64_t high, uint64_t low) {
-  high = (high & 0xffffffffffff0fffULL) | 0x0000000000004000ULL;
+namespace {
+
+std::string Format(uint64_t high, uint64_t low, uint64_t version) {
+  high = (high & 0xffffffffffff0fffULL) | version << 12;
   low = (low & 0x3fffffffffffffffULL) | 0x8000000000000000ULL;
   constexpr char kHex[] = "0123456789abcdef";
   std::string text;
@@ -31,6 +33,12 @@ std::string FormatUuid(uint64_t high, uint64_t low) {
   }
   return text;
 }
+
+}  // namespace
+
+std::string FormatUuid(uint64_t high, uint64_t low) { return Format(high, low, 4); }
+
+std::string FormatTimeUuid(uint64_t high, uint64_t low) { return Format(high, low, 7); }
 
 bool IsUuid(absl::string_view text) {
   if (text.size() != 36) return false;

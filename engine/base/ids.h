@@ -48,6 +48,8 @@ struct ExecutionKey {
 
 // A random (version 4) UUID from 128 random bits.
 std::string FormatUuid(uint64_t high, uint64_t low);
+// The same with version 7: the upper 48 bits of `high` are a time.
+std::string FormatTimeUuid(uint64_t high, uint64_t low);
 // True for the canonical 36-character form, either case.
 bool IsUuid(absl::string_view text);
 

@@ -29,6 +29,11 @@ class Random {
     const uint64_t high = Next();
     return FormatUuid(high, Next());
   }
+  // Ordered by time (UUID version 7), as run ids are.
+  std::string TimeUuid(int64_t unix_milliseconds) {
+    const uint64_t high = static_cast<uint64_t>(unix_milliseconds) << 16 | (Next() & 0xffff);
+    return FormatTimeUuid(high, Next());
+  }
 
  private:
   uint64_t state_;

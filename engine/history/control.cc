@@ -93,7 +93,7 @@ void CreateReset(Core& core, const ResettingPtr& resetting, const ExecutionPtr& 
   machines::ResetInput& input = resetting->input;
   input.request = &resetting->request;
   input.base = &resetting->base->state;
-  input.new_run_id = core.loop().random().Uuid();
+  input.new_run_id = core.NewRunId();
   auto decision = machines::DecideReset(input, context);
   if (!decision.ok()) return Fail(resetting, decision.status());
   if (current->state.IsRunning()) {

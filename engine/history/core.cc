@@ -14,6 +14,11 @@
 namespace perdure::history {
 namespace {
 
+// How long to wait before reading a run's rows again while they are being erased, and how long a
+// read can be under way.
+constexpr absl::Duration kEraseLook = absl::Milliseconds(5);
+constexpr absl::Duration kReadMax = absl::Seconds(30);
+
 absl::Status NotServing() {
   return base::Unavailable(
       "this server does not serve now: it is starting, on standby, or stopping");
@@ -140,6 +145,13 @@ void Core::Load(const services::NamespacePtr& name_space, const std::string& wor
 
 void Core::Loaded(const services::NamespacePtr& name_space, const std::string& workflow_id,
                   const std::string& run_id, absl::StatusOr<store::LoadedExecution> loaded) {
+  if (is_serving_ && loaded.ok() &&
+      erasing_.contains(RunKey(name_space->number.value(), loaded->run_id.value()))) {
+    // Read before its rows went. Those who wait are told what there is afterwards.
+    loop_.After(kEraseLook,
+                [this, name_space, workflow_id, run_id] { Load(name_space, workflow_id, run_id); });
+    return;
+  }
   const auto waiting = loading_.find(std::tuple(name_space->number.value(), workflow_id, run_id));
   std::vector<WithRun> callbacks = std::move(waiting->second);
   loading_.erase(waiting);
@@ -547,6 +559,16 @@ void Core::Erase(const ExecutionPtr& execution, After after) {
   // Nothing else can be queued for it: only closed runs with everything committed are erased.
   entry.commit = std::move(erase);
   entry.after.push_back(std::move(after));
+  const auto key = RunKey(execution->name_space->number.value(), execution->run_id);
+  erasing_.insert(key);
+  entry.after.push_back([this, key](const absl::Status& status) {
+    if (!status.ok()) {
+      erasing_.erase(key);
+      return;
+    }
+    // A read that began before may still be under way.
+    loop_.After(kReadMax, [this, key] { erasing_.erase(key); });
+  });
   Drop(execution);
 }
 

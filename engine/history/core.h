@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "history/committer.h"
 #include "history/execution.h"
@@ -27,9 +28,11 @@ namespace perdure::history {
 
 struct CoreOptions {
   // Runs kept in memory at most, idle ones evicted first.
-  int64_t cached_runs_max = 20000;
+  int64_t cached_runs_max = 10000;
   // A run idle for that long leaves memory (and costs a row and nothing else until its time comes).
   absl::Duration idle_max = absl::Minutes(10);
+  // The same for a run that has ended.
+  absl::Duration closed_idle_max = absl::Seconds(3);
   // The journal behind a snapshot may grow to this many bytes, or to that many times the snapshot.
   int64_t journal_bytes_min = 64 << 10;
   int64_t journal_growth_max = 4;
@@ -56,6 +59,7 @@ class Core {
   services::Namespaces& namespaces() { return namespaces_; }
   services::MatchingService& matching() { return *matching_; }
   Committer& committer() { return *committer_; }
+  std::string NewRunId() { return loop_.random().TimeUuid(absl::ToUnixMillis(loop_.Now())); }
 
   // --- Runs
   // -----------------------------------------------------------------------------------------------
@@ -161,6 +165,8 @@ class Core {
   absl::flat_hash_map<RunKey, ExecutionPtr> by_run_;
   absl::flat_hash_map<RunKey, ExecutionPtr> current_;
   std::map<std::tuple<int32_t, std::string, std::string>, std::vector<WithRun>> loading_;
+  // Runs whose rows are going or just went: what a read still finds of them is not taken.
+  absl::flat_hash_set<RunKey> erasing_;
   // Search attribute types of a namespace snapshot, predefined ones included.
   std::map<int32_t, std::pair<services::NamespacePtr, std::map<std::string, int>>> attribute_types_;
 

@@ -21,7 +21,7 @@ void StartChild(Core& core, const services::NamespacePtr& target, machines::Deli
         const ExecutionPtr current = found.ok() ? *found : nullptr;
         auto decision =
             machines::DecideStartChild(current == nullptr ? nullptr : &current->state, delivery,
-                                       core.loop().random().Uuid(), core.ContextFor(target));
+                                       core.NewRunId(), core.ContextFor(target));
         if (!decision.ok()) {
           return Refuse(core, current, decision.status(),
                         [answered = std::move(answered)](absl::Status status) mutable {

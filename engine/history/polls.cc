@@ -121,7 +121,7 @@ void BuildWorkflowPoll(Core& core, const ExecutionPtr& execution, bool is_sticky
   response.set_attempt(task.attempt());
   machines::SetTimestamp(response.mutable_scheduled_time(), task.scheduled_time_ns());
   machines::SetTimestamp(response.mutable_started_time(), task.started_time_ns());
-  for (auto& message : machines::UpdateMessagesFor(run.state, /*include_sent=*/true)) {
+  for (auto& message : machines::UpdateMessagesFor(run.state)) {
     *response.add_messages() = std::move(message);
   }
   for (auto& [id, query] : run.queries) {
@@ -136,8 +136,7 @@ void BuildQueryPoll(Core& core, const ExecutionPtr& execution, bool is_sticky,
                     WorkflowPollResult result) {
   api::PollWorkflowTaskQueueResponse response;
   FillRun(*execution, response);
-  const pb::ExecutionInfo& info = execution->state.info;
-  response.set_started_event_id(info.last_task_started_event_id());
+  // Temporal: no started event id; a worker takes one as the last event it must have seen.
   response.set_attempt(1);
   // A worker that has the run needs no history to answer.
   if (is_sticky) {

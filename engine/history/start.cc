@@ -2,6 +2,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "history/polls.h"
 #include "history/requests.h"
@@ -73,7 +74,7 @@ void Start(Core& core, CallContext context, NamespacePtr name_space,
                const ExecutionPtr current = *found;
                auto decision =
                    machines::DecideStart(current == nullptr ? nullptr : &current->state, request,
-                                         core.loop().random().Uuid(), core.ContextFor(name_space));
+                                         core.NewRunId(), core.ContextFor(name_space));
                if (!decision.ok()) {
                  return Refuse(core, current, decision.status(), std::move(reply));
                }
@@ -117,7 +118,7 @@ void SignalWithStart(Core& core, CallContext context, NamespacePtr name_space,
                const ExecutionPtr current = *found;
                auto decision = machines::DecideSignalWithStart(
                    current == nullptr ? nullptr : &current->state, request,
-                   core.loop().random().Uuid(), core.ContextFor(name_space));
+                   core.NewRunId(), core.ContextFor(name_space));
                if (!decision.ok()) {
                  return Refuse(core, current, decision.status(), std::move(reply));
                }
@@ -156,10 +157,11 @@ absl::Status MultiOperationFailed(const absl::Status& start, const absl::Status&
     }
   }
   const absl::Status& cause = start.ok() ? update : start;
-  return base::WithDetail(cause.code(),
-                          start.ok() ? "Update failed: MultiOperation could not be executed."
-                                     : "Start failed: MultiOperation could not be executed.",
-                          detail);
+  return base::WithDetail(
+      cause.code(),
+      absl::StrCat("MultiOperation could not be executed: ",
+                   start.ok() ? "Update failed: " : "Start failed: ", std::string(cause.message())),
+      detail);
 }
 
 // What an update-with-start is while it is under way.
@@ -198,6 +200,20 @@ void FollowMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& ope
       });
 }
 
+// The run is there and stays: only the update is new to it, if at all.
+void UpdateExisting(Core& core, const std::shared_ptr<MultiOperation>& operation,
+                    const ExecutionPtr& run) {
+  auto update = machines::DecideUpdate(run->state, operation->update.request(),
+                                       core.ContextFor(operation->name_space));
+  if (!update.ok()) {
+    return Refuse(core, run, update.status(), [operation](absl::Status status) {
+      std::move(operation->reply)(MultiOperationFailed(absl::OkStatus(), status));
+    });
+  }
+  core.Apply(run, *std::move(update), [](absl::Status) {});
+  FollowMultiOperation(core, operation, run, false);
+}
+
 void CarryMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& operation,
                          const ExecutionPtr& current) {
   const auto fail = [operation](const absl::Status& start, const absl::Status& update) {
@@ -205,17 +221,20 @@ void CarryMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& oper
   };
   const std::string& update_id = operation->update.request().meta().update_id();
   const machines::Context context = core.ContextFor(operation->name_space);
-  if (current != nullptr && !current->state.IsRunning()) {
-    // The same update-with-start may have come before, and its run may have closed since.
-    const bool is_repeat =
-        current->state.info.create_request_id() == operation->start.request_id() ||
-        current->state.updates.Contains(update_id);
-    if (is_repeat && current->state.updates.Contains(update_id)) {
+  if (current != nullptr) {
+    const State& state = current->state;
+    const pb::UpdateState* known = state.updates.Find(update_id);
+    // An update that has completed is answered, whether its run is open or closed.
+    if (known != nullptr && known->completed_event_id() != 0) {
       return FollowMultiOperation(core, operation, current, false);
     }
+    const bool attaches =
+        state.IsRunning() && (state.info.create_request_id() == operation->start.request_id() ||
+                              known != nullptr || state.admitted_updates.Contains(update_id));
+    if (attaches) return UpdateExisting(core, operation, current);
   }
   auto decision = machines::DecideStart(current == nullptr ? nullptr : &current->state,
-                                        operation->start, core.loop().random().Uuid(), context);
+                                        operation->start, core.NewRunId(), context);
   if (!decision.ok()) {
     return Refuse(core, current, decision.status(),
                   [fail](absl::Status status) { fail(status, absl::OkStatus()); });
@@ -236,13 +255,7 @@ void CarryMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& oper
   if (decision->current.record.changes_size() > 0) {
     core.Apply(current, std::move(decision->current), [](absl::Status) {});
   }
-  auto update = machines::DecideUpdate(current->state, operation->update.request(), context);
-  if (!update.ok()) {
-    return Refuse(core, current, update.status(),
-                  [fail](absl::Status status) { fail(absl::OkStatus(), status); });
-  }
-  core.Apply(current, *std::move(update), [](absl::Status) {});
-  FollowMultiOperation(core, operation, current, false);
+  UpdateExisting(core, operation, current);
 }
 
 }  // namespace

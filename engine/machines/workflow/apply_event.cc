@@ -216,8 +216,11 @@ void State::ApplyStarted(const HistoryEvent& event) {
     info.set_parent_run_id(attributes.parent_workflow_execution().run_id());
     info.set_parent_initiated_event_id(attributes.parent_initiated_event_id());
   }
-  info.set_root_workflow_id(attributes.root_workflow_execution().workflow_id());
-  info.set_root_run_id(attributes.root_workflow_execution().run_id());
+  // Temporal: a run without a parent is its own root, which its event does not say.
+  const auto& root = attributes.root_workflow_execution();
+  const bool has_root = attributes.has_root_workflow_execution();
+  info.set_root_workflow_id(has_root ? root.workflow_id() : info.workflow_id());
+  info.set_root_run_id(has_root ? root.run_id() : info.run_id());
   if (attributes.has_priority()) *info.mutable_priority() = attributes.priority();
   if (attributes.has_versioning_override()) {
     *info.mutable_versioning_override() = attributes.versioning_override();

@@ -183,7 +183,7 @@ void TimeOutRun(Draft& draft, bool is_whole_execution) {
     if (retry.state != enums::RETRY_STATE_IN_PROGRESS) cron_ns = CronBackoffOf(draft);
   }
   const bool retries = retry.state == enums::RETRY_STATE_IN_PROGRESS;
-  const std::string new_run_id = retries || cron_ns > 0 ? draft.NewUuid() : "";
+  const std::string new_run_id = retries || cron_ns > 0 ? draft.NewRunId() : "";
   HistoryEvent event = draft.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT);
   auto* attributes = event.mutable_workflow_execution_timed_out_event_attributes();
   attributes->set_retry_state(retry.state);
@@ -198,7 +198,7 @@ void TimeOutRun(Draft& draft, bool is_whole_execution) {
 
 void CompleteRun(Draft& draft, EventId completed_id, HistoryEvent event, const Payloads* result) {
   const int64_t cron_ns = CronBackoffOf(draft);
-  const std::string new_run_id = cron_ns > 0 ? draft.NewUuid() : "";
+  const std::string new_run_id = cron_ns > 0 ? draft.NewRunId() : "";
   auto* attributes = event.mutable_workflow_execution_completed_event_attributes();
   attributes->set_workflow_task_completed_event_id(completed_id);
   attributes->set_new_execution_run_id(new_run_id);
@@ -213,7 +213,7 @@ void FailRun(Draft& draft, EventId completed_id, HistoryEvent event, const Failu
   const RetryAnswer retry = WorkflowRetry(draft, failure);
   const bool retries = retry.state == enums::RETRY_STATE_IN_PROGRESS;
   const int64_t cron_ns = retries ? 0 : CronBackoffOf(draft);
-  const std::string new_run_id = retries || cron_ns > 0 ? draft.NewUuid() : "";
+  const std::string new_run_id = retries || cron_ns > 0 ? draft.NewRunId() : "";
   auto* attributes = event.mutable_workflow_execution_failed_event_attributes();
   attributes->set_workflow_task_completed_event_id(completed_id);
   attributes->set_retry_state(retry.state);

@@ -36,6 +36,7 @@ class Draft {
   const base::Limits& limits() const { return *context_.limits; }
   int64_t now_ns() const { return context_.now_ns; }
   std::string NewUuid() { return context_.random->Uuid(); }
+  std::string NewRunId() { return context_.random->TimeUuid(now_ns() / kMillisecondNs); }
 
   // --- Changes
   // --------------------------------------------------------------------------------------------

@@ -31,8 +31,10 @@ void BeginRun(Draft& draft, RunStart start) {
   const int64_t execution_timeout_ns = ToNs(attributes.workflow_execution_timeout());
   const int64_t run_timeout_ns =
       EffectiveRunTimeout(ToNs(attributes.workflow_run_timeout()), execution_timeout_ns);
-  SetDuration(attributes.mutable_workflow_execution_timeout(), execution_timeout_ns);
-  SetDuration(attributes.mutable_workflow_run_timeout(), run_timeout_ns);
+  // None is told by absence: the SDKs show a zero as a timeout of zero.
+  attributes.clear_workflow_run_timeout();
+  if (run_timeout_ns > 0) SetDuration(attributes.mutable_workflow_run_timeout(), run_timeout_ns);
+  if (execution_timeout_ns == 0) attributes.clear_workflow_execution_timeout();
   SetDuration(attributes.mutable_workflow_task_timeout(),
               EffectiveTaskTimeout(draft.limits(), ToNs(attributes.workflow_task_timeout()),
                                    run_timeout_ns));
@@ -45,11 +47,6 @@ void BeginRun(Draft& draft, RunStart start) {
   if (attributes.attempt() == 0) attributes.set_attempt(1);
   if (attributes.task_queue().kind() == enums::TASK_QUEUE_KIND_UNSPECIFIED) {
     attributes.mutable_task_queue()->set_kind(enums::TASK_QUEUE_KIND_NORMAL);
-  }
-  // Temporal: a run without a parent is its own root.
-  if (!attributes.has_root_workflow_execution()) {
-    attributes.mutable_root_workflow_execution()->set_workflow_id(start.workflow_id);
-    attributes.mutable_root_workflow_execution()->set_run_id(start.run_id);
   }
   const int64_t begin_ns = now_ns + start.backoff_ns;
   int64_t execution_deadline_ns = start.execution_deadline_ns;

@@ -260,8 +260,7 @@ void State::RemoveTimer(const std::string& timer_id, EventId started_event_id) {
 }
 
 void State::ClearPending() {
-  activities.Clear();
-  activity_ids.Clear();
+  // Activities stay: Temporal still shows them in the description of a closed run.
   timers.Clear();
   timer_ids.Clear();
   children.Clear();

@@ -28,8 +28,10 @@ bool HandleCompleteWorkflow(Completion& completion, const Command& command) {
   }
   const auto& attributes = command.complete_workflow_execution_command_attributes();
   if (IsTooLarge(completion, attributes.result())) {
+    // Temporal names this cause here.
     return completion.Terminate(
-        kBad, "CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.");
+        enums::WORKFLOW_TASK_FAILED_CAUSE_BAD_SCHEDULE_ACTIVITY_ATTRIBUTES,
+        "CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.");
   }
   // Of two completions the first counts.
   if (!completion.draft.state().IsRunning()) return true;
@@ -122,7 +124,7 @@ bool HandleContinueAsNew(Completion& completion, const Command& command) {
   }
   if (!draft.state().IsRunning()) return true;
 
-  const std::string run_id = draft.NewUuid();
+  const std::string run_id = draft.NewRunId();
   const auto initiator = attributes.initiator() == enums::CONTINUE_AS_NEW_INITIATOR_UNSPECIFIED
                              ? enums::CONTINUE_AS_NEW_INITIATOR_WORKFLOW
                              : attributes.initiator();
@@ -171,7 +173,8 @@ bool HandleContinueAsNew(Completion& completion, const Command& command) {
   *out->mutable_workflow_run_timeout() = start.workflow_run_timeout();
   *out->mutable_workflow_task_timeout() = start.workflow_task_timeout();
   out->set_workflow_task_completed_event_id(completion.completed_id);
-  SetDuration(out->mutable_backoff_start_interval(), next.backoff_ns);
+  // What was asked for; the new run waits longer if the chain spins too fast.
+  *out->mutable_backoff_start_interval() = attributes.backoff_start_interval();
   out->set_initiator(initiator);
   if (attributes.has_last_completion_result()) {
     *out->mutable_last_completion_result() = attributes.last_completion_result();

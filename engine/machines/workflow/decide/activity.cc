@@ -71,12 +71,11 @@ enums::RetryState Retry(Draft& draft, const Activity& activity, const Failure& f
   question.expiration_ns = info.schedule_to_close_deadline_ns();
   question.policy = &info.retry_policy();
   question.failure = &failure;
-  // A reset asked for while the attempt ran: the next one is the first again.
-  const bool restarts = info.reset_requested();
-  if (restarts) question.attempt = 0;
+  // Temporal: a reset while an attempt runs makes that one the first, so the next is the second.
+  if (info.reset_requested()) question.attempt = 1;
   const RetryAnswer answer = DecideRetry(question);
   if (answer.state != enums::RETRY_STATE_IN_PROGRESS) return answer.state;
-  info.set_attempt(restarts ? 1 : info.attempt() + 1);
+  info.set_attempt(question.attempt + 1);
   info.set_scheduled_time_ns(draft.now_ns() + answer.interval_ns);
   info.set_current_retry_interval_ns(answer.interval_ns);
   info.set_last_attempt_completed_time_ns(draft.now_ns());

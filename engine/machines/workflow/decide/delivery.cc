@@ -281,7 +281,7 @@ absl::StatusOr<Decision> DecideCancelFrom(const State& state, const Delivery& de
                                           const Context& context) {
   const auto& initiated =
       delivery.initiated.request_cancel_external_workflow_execution_initiated_event_attributes();
-  if (!state.IsRunning()) return Completed();
+  if (!state.IsRunning()) return Decision();
   if (initiated.child_workflow_only() && !IsParent(state, delivery)) {
     return base::NotFound("workflow parent does not match");
   }

@@ -73,7 +73,8 @@ absl::StatusOr<Decision> DecideSignal(const State& state,
 absl::StatusOr<Decision> DecideRequestCancel(
     const State& state, const api::RequestCancelWorkflowExecutionRequest& request,
     const Context& context) {
-  if (!state.IsRunning()) return Completed();
+  // Temporal: asking a run that has ended to end is no error.
+  if (!state.IsRunning()) return Decision();
   if (!request.first_execution_run_id().empty() &&
       request.first_execution_run_id() != state.info.first_run_id()) {
     return base::NotFound("workflow execution not found");

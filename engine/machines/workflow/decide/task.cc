@@ -278,13 +278,12 @@ absl::StatusOr<Decision> DecideTaskStarted(const State& state, EventId scheduled
   return decision;
 }
 
-std::vector<temporal::api::protocol::v1::Message> UpdateMessagesFor(const State& state,
-                                                                    bool include_sent) {
+std::vector<temporal::api::protocol::v1::Message> UpdateMessagesFor(const State& state) {
   std::vector<temporal::api::protocol::v1::Message> messages;
   for (const int64_t key : state.admitted_order.Keys()) {
     const std::string& id = *state.admitted_order.Find(key);
     const pb::AdmittedUpdate& update = *state.admitted_updates.Find(id);
-    if (update.is_sent() && !include_sent) continue;
+    if (!update.is_sent()) continue;
     temporal::api::protocol::v1::Message message;
     message.set_protocol_instance_id(id);
     message.set_id(absl::StrCat(id, "/request"));

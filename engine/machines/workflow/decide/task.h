@@ -20,10 +20,9 @@ absl::StatusOr<Decision> DecideTaskStarted(const State& state, EventId scheduled
                                            int64_t stamp, const TaskStart& start,
                                            const Context& context);
 
-// The messages that go out with the started task: updates not yet sent, or all of them on a new
-// attempt.
-std::vector<temporal::api::protocol::v1::Message> UpdateMessagesFor(const State& state,
-                                                                    bool include_sent);
+// The messages that go out with the started task: the updates marked sent when it started, not
+// those that came after.
+std::vector<temporal::api::protocol::v1::Message> UpdateMessagesFor(const State& state);
 
 // The started task carries every update that waits.
 void MarkUpdatesSent(Draft& draft);

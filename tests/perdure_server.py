@@ -1,0 +1,82 @@
+"""A perdure server of a test's own, on free ports, on the store that PERDURE_TEST_DB names: empty for a new
+SQLite file, else the URL of a PostgreSQL server, where it makes itself a database."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import time
+import uuid
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / os.environ.get("PERDURE_BINARY", "build/release/bin/perdure")
+START_MAX_SECONDS = 30.0
+
+
+class Server:
+    def __init__(self, *flags: str):
+        self.flags = flags
+        self.folder = tempfile.TemporaryDirectory(prefix="perdure-test-")
+        self.log = pathlib.Path(self.folder.name) / "server.log"
+        self.process: subprocess.Popen | None = None
+        self.port = 0
+        base = os.environ.get("PERDURE_TEST_DB", "")
+        self.database = ""
+        if base:
+            self.database = f"perdure_{uuid.uuid4().hex[:12]}"
+            self.admin = base
+            self._sql(f"CREATE DATABASE {self.database}")
+            self.db = base.rsplit("/", 1)[0] + "/" + self.database
+        else:
+            self.db = str(pathlib.Path(self.folder.name) / "perdure.db")
+
+    def _sql(self, statement: str) -> None:
+        subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, self.admin], check=True,
+                       stdin=subprocess.DEVNULL, capture_output=True)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> "Server":
+        """Starts it, or starts it again on the same port and database, and waits until it listens."""
+        with open(self.log, "ab") as log:
+            begin = self.log.stat().st_size
+            self.process = subprocess.Popen(
+                [PROGRAM, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self.port), "--http-port", "0",
+                 "--metrics-port", "0", "--db", self.db, *self.flags],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_MAX_SECONDS
+        while time.monotonic() < deadline:
+            text = self.log.read_bytes()[begin:].decode(errors="replace")
+            for line in text.splitlines(keepends=True):
+                if line.startswith("  gRPC ") and line.endswith("\n"):
+                    self.port = int(line.rsplit(":", 1)[1])
+                    return self
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise RuntimeError(f"the server did not start:\n{self.log_tail()}")
+
+    def kill(self) -> None:
+        """As a crash: no warning, no goodbye."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """As an operator: SIGTERM. Its exit code, then its data is gone."""
+        self.process.terminate()
+        try:
+            code = self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = -9
+        return code
+
+    def remove(self) -> None:
+        if self.database:
+            self._sql(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
+        self.folder.cleanup()
+
+    def log_tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-60:])

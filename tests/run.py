@@ -1,0 +1,375 @@
+"""Runs every test of the project and adds up what passed: `./dev test [filter]` and `./dev check`.
+
+A step is a function that returns the cases it ran; steps without a common need overlap (two cores). What a
+step prints goes to build/log/STEP.log and is shown when it fails. The last line counts all cases.
+"""
+
+import dataclasses
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+LOG = BUILD / "log"
+PYTHON = BUILD / "venv/bin/python"
+SEEDS = 50
+
+
+@dataclasses.dataclass
+class Outcome:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+class StepFailed(Exception):
+    pass
+
+
+class Step:
+    """One step's log and the ways in which it runs things."""
+
+    def __init__(self, name: str, pattern: str):
+        self.name = name
+        self.pattern = pattern  # for test names within the step; empty for all
+        self.path = LOG / f"{name}.log"
+        self.log = open(self.path, "w")
+
+    def run(self, *command, env=None, timeout=1800, may_fail=False, cwd=ROOT, nice=0) -> int:
+        self.log.write("$ " + " ".join(map(str, command)) + "\n")
+        self.log.flush()
+        process = subprocess.Popen(
+            [*(["nice", "-n", str(nice)] if nice else []), *map(str, command)],
+            cwd=cwd, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})}, start_new_session=True,
+        )
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait()
+            raise StepFailed(f"no end after {timeout} s: {command[0]}") from None
+        if code != 0 and not may_fail:
+            raise StepFailed(f"exit {code}: {' '.join(map(str, command))[:200]}")
+        return code
+
+    def output(self, *command, env=None) -> str:
+        return subprocess.run(
+            list(map(str, command)), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=self.log, env={**os.environ, **(env or {})}, check=True, text=True,
+        ).stdout.strip()
+
+    def junit(self, path: pathlib.Path) -> Outcome:
+        """Counts the cases of a JUnit file, as ctest and pytest write it."""
+        outcome = Outcome()
+        if not path.exists():
+            raise StepFailed(f"no results in {path.name}")
+        for case in ElementTree.parse(path).getroot().iter("testcase"):
+            name = f"{case.get('classname')}.{case.get('name')}"
+            if case.find("failure") is not None or case.find("error") is not None:
+                outcome.failed += 1
+                outcome.notes.append(f"FAILED {name}")
+            elif case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
+                outcome.skipped += 1
+                outcome.notes.append(f"skipped {name}")
+            else:
+                outcome.passed += 1
+        return outcome
+
+    def ctest(self, preset: str, *arguments, env=None) -> Outcome:
+        results = BUILD / preset / f"{self.name}.xml"
+        results.unlink(missing_ok=True)
+        select = ["-R", self.pattern] if self.pattern else []
+        code = self.run(
+            "ctest", "--test-dir", BUILD / preset, "-j2", "--timeout", "300", "--output-on-failure",
+            "--no-tests=ignore", "--output-junit", results, *arguments, *select, env=env, may_fail=True,
+        )
+        outcome = self.junit(results)
+        if code != 0 and outcome.failed == 0:
+            raise StepFailed("ctest failed without a failed test")
+        return outcome
+
+    def pytest(self, folder: str, env=None) -> Outcome:
+        results = BUILD / f"{self.name}.xml"
+        results.unlink(missing_ok=True)
+        select = ["-k", self.pattern] if self.pattern else []
+        code = self.run(
+            PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={results}", folder, *select,
+            env=env, timeout=900, may_fail=True,
+        )
+        if code == 5:  # No test has that name.
+            return Outcome()
+        outcome = self.junit(results)
+        if code != 0 and outcome.failed == 0:
+            raise StepFailed("pytest failed without a failed test")
+        return outcome
+
+
+class Postgres:
+    """A PostgreSQL of the run's own, shared by the steps; each uses databases of its own."""
+
+    url = ""
+
+    @classmethod
+    def start(cls, step: Step):
+        cls.url = step.output("tests/postgres.sh", "start", cls.scratch())
+
+    @classmethod
+    def scratch(cls) -> str:
+        # Not below build/: the user postgres may not be able to walk there.
+        return f"/tmp/perdure-postgres-{os.getpid()}"
+
+    @classmethod
+    def stop(cls):
+        subprocess.run(["tests/postgres.sh", "stop", cls.scratch()], cwd=ROOT, check=False,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+# --- Steps: what is built -------------------------------------------------------------------------
+
+
+def python_environment(step: Step) -> Outcome:
+    step.run("./dev", "_python")
+    return Outcome()
+
+
+def protos(step: Step) -> Outcome:
+    step.run("./dev", "_protos", timeout=2400)
+    return Outcome()
+
+
+def release(step: Step) -> Outcome:
+    step.run("./dev", "_preset", "release", "perdure", "perdure-sim", "perdure-bench", timeout=2400)
+    return Outcome()
+
+
+def asan(step: Step) -> Outcome:
+    step.run("./dev", "_preset", "asan", "perdure_tests", timeout=2700, nice=10)
+    return Outcome()
+
+
+def tsan(step: Step) -> Outcome:
+    step.run("./dev", "_preset", "tsan", "perdure_tests", timeout=2700, nice=10)
+    return Outcome()
+
+
+def postgres(step: Step) -> Outcome:
+    Postgres.start(step)
+    return Outcome()
+
+
+# --- Steps: what is tested ------------------------------------------------------------------------
+
+
+def tidy(step: Step) -> Outcome:
+    return Outcome(passed=1) if step.run("python3", "tests/tidy.py", may_fail=True) == 0 else Outcome(failed=1)
+
+
+def protocol(step: Step) -> Outcome:
+    return step.pytest("tests/protocol")
+
+
+def layers(step: Step) -> Outcome:
+    step.run("./dev", "_preset", "release", "perdure_layers", timeout=1200)
+    return step.ctest("release", "-L", "layers")
+
+
+def headers(step: Step) -> Outcome:
+    step.run("ninja", "-C", "build/release", "--quiet", "headers_alone", timeout=2400)
+    return Outcome(passed=1)
+
+
+def unit(step: Step) -> Outcome:
+    return step.ctest("asan", "-LE", "layers", env={"PERDURE_TEST_POSTGRES": Postgres.url})
+
+
+def unit_tsan(step: Step) -> Outcome:
+    return step.ctest("tsan", "-LE", "layers", env={
+        "PERDURE_TEST_POSTGRES": Postgres.url,
+        "TSAN_OPTIONS": f"suppressions={ROOT}/tests/tsan.supp:second_deadlock_stack=1",
+    })
+
+
+def sdk_sqlite(step: Step) -> Outcome:
+    return step.pytest("tests/sdk", env={"PERDURE_TEST_DB": ""})
+
+
+def sdk_postgres(step: Step) -> Outcome:
+    return step.pytest("tests/sdk", env={"PERDURE_TEST_DB": Postgres.url})
+
+
+def crash_sqlite(step: Step) -> Outcome:
+    return step.pytest("tests/crash", env={"PERDURE_TEST_DB": ""})
+
+
+def crash_postgres(step: Step) -> Outcome:
+    return step.pytest("tests/crash", env={"PERDURE_TEST_DB": Postgres.url})
+
+
+def demo(step: Step) -> Outcome:
+    step.run("./dev", "run", "python", "--once", timeout=300)
+    return Outcome(passed=1)
+
+
+def typescript(step: Step) -> Outcome:
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return Outcome(skipped=1, notes=["skipped: no node here"])
+    work = BUILD / "typescript"
+    shutil.copytree(ROOT / "tests/typescript", work, dirs_exist_ok=True)
+    step.run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", cwd=work, timeout=600)
+    step.run(PYTHON, ROOT / "tests/with_server.py", "node", "smoke.mjs", cwd=work, timeout=300)
+    return Outcome(passed=1)
+
+
+def golang(step: Step) -> Outcome:
+    if shutil.which("go") is None:
+        return Outcome(skipped=1, notes=["skipped: no go here"])
+    work = ROOT / "tests/go"
+    step.run("go", "build", "-o", BUILD / "go-smoke", ".", cwd=work, timeout=900)
+    step.run(PYTHON, ROOT / "tests/with_server.py", BUILD / "go-smoke", timeout=300)
+    return Outcome(passed=1)
+
+
+def simulator(step: Step) -> Outcome:
+    program = BUILD / "release/bin/perdure-sim"
+    if not program.exists():
+        return Outcome(skipped=1, notes=["skipped: this tree has no simulator yet"])
+    step.run(program, "--seeds", SEEDS, timeout=900)
+    return Outcome(passed=SEEDS)
+
+
+# Name: (function, what must have ended well before). In this order, two at a time.
+TEST = {
+    "tidy": (tidy, []),
+    "protos": (protos, []),
+    "python": (python_environment, []),
+    "protocol": (protocol, ["python"]),
+    "postgres": (postgres, ["python"]),
+    "release": (release, ["protos"]),
+    "demo": (demo, ["release", "python"]),
+    "asan": (asan, ["release"]),
+    "sdk_sqlite": (sdk_sqlite, ["release", "python"]),
+    "sdk_postgres": (sdk_postgres, ["release", "postgres"]),
+    "typescript": (typescript, ["release", "python"]),
+    "golang": (golang, ["release", "python"]),
+    "crash_sqlite": (crash_sqlite, ["release", "python"]),
+    "crash_postgres": (crash_postgres, ["release", "postgres"]),
+    "simulator": (simulator, ["release"]),
+    "unit": (unit, ["asan", "postgres"]),
+    "layers": (layers, ["release", "asan"]),
+}
+CHECK = {
+    **{name: TEST[name] for name in ("tidy", "protos", "python", "postgres", "release", "asan", "unit", "layers",
+                                     "simulator")},
+    "headers": (headers, ["layers"]),
+    "tsan": (tsan, ["headers"]),
+    "unit_tsan": (unit_tsan, ["tsan", "postgres"]),
+}
+BUILDS = {"protos", "python", "release", "asan", "tsan", "postgres"}
+
+
+def with_needs(plan: dict, names) -> set[str]:
+    wanted = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in wanted:
+            wanted.add(name)
+            todo += plan[name][1]
+    return wanted
+
+
+class Run:
+    def __init__(self, plan: dict, pattern: str):
+        self.plan = plan
+        self.pattern = ""
+        steps = [name for name in plan if pattern in name] if pattern else list(plan)
+        if not steps:
+            # Not a step: the tests of that name.
+            self.pattern = pattern
+            steps = ["unit", "sdk_sqlite", "sdk_postgres"]
+        chosen = with_needs(plan, steps)
+        self.waiting = [name for name in plan if name in chosen]
+        self.ended: dict[str, Outcome | None] = {}
+        self.busy = 0
+        self.change = threading.Condition()
+        self.start = time.monotonic()
+
+    def say(self, text: str):
+        print(f"[{time.monotonic() - self.start:6.0f} s] {text}", flush=True)
+
+    def run_step(self, name: str):
+        begin = time.monotonic()
+        step = Step(name, self.pattern)
+        try:
+            outcome = self.plan[name][0](step)
+            failure = ""
+        except StepFailed as error:
+            outcome, failure = Outcome(failed=1), str(error)
+        except Exception as error:  # A step that broke is a failed one, never an ended run.
+            outcome, failure = Outcome(failed=1), repr(error)
+        step.log.close()
+        with self.change:
+            took = time.monotonic() - begin
+            counts = f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
+            self.say(f"{name}: {'done' if name in BUILDS and not outcome.failed else counts} in {took:.0f} s")
+            for note in outcome.notes[:40]:
+                self.say(f"    {note}")
+            if outcome.failed:
+                self.say(f"    {failure or 'failures'}; the end of {step.path.relative_to(ROOT)}:")
+                tail = step.path.read_text(errors="replace").splitlines()[-200:]
+                print("\n".join("    | " + line for line in tail), flush=True)
+            self.ended[name] = outcome
+            self.busy -= 1
+            self.change.notify_all()
+
+    def next_step(self) -> str | None:
+        for name in self.waiting:
+            needs = self.plan[name][1]
+            if any(self.ended.get(need) is not None and self.ended[need].failed for need in needs):
+                self.waiting.remove(name)
+                self.ended[name] = Outcome(failed=1)
+                self.say(f"{name}: not run, because {', '.join(needs)} must end well first")
+                return self.next_step()
+            if all(need in self.ended for need in needs):
+                return name
+        return None
+
+    def run(self) -> int:
+        with self.change:
+            while self.waiting or self.busy:
+                name = self.next_step() if self.busy < 2 else None
+                if name is None:
+                    if self.busy:
+                        self.change.wait()
+                    continue
+                self.waiting.remove(name)
+                self.busy += 1
+                self.say(f"{name} …")
+                threading.Thread(target=self.run_step, args=(name,)).start()
+        passed = sum(outcome.passed for outcome in self.ended.values())
+        failed = sum(outcome.failed for outcome in self.ended.values())
+        skipped = sum(outcome.skipped for outcome in self.ended.values())
+        self.say("all steps ended")
+        print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+        return 1 if failed or not passed else 0
+
+
+def main() -> int:
+    LOG.mkdir(parents=True, exist_ok=True)
+    plan = CHECK if sys.argv[1] == "check" else TEST
+    try:
+        return Run(plan, sys.argv[2] if len(sys.argv) > 2 else "").run()
+    finally:
+        Postgres.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
