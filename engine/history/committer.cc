@@ -22,23 +22,17 @@ Committer::Entry& Committer::Queue(const ExecutionPtr& execution) {
   Entry& queued = *entry;
   queue_.push_back(std::move(entry));
   queued_[execution.get()] = &queued;
+  newest_[execution.get()] = &queued;
   ++execution->commits_in_flight;
   ScheduleFlush();
   return queued;
 }
 
 void Committer::AfterCommits(const ExecutionPtr& execution, After after) {
-  const auto found = queued_.find(execution.get());
-  if (found != queued_.end()) {
+  const auto found = newest_.find(execution.get());
+  if (found != newest_.end()) {
     found->second->after.push_back(std::move(after));
     return;
-  }
-  for (auto flight = flights_.rbegin(); flight != flights_.rend(); ++flight) {
-    for (const std::unique_ptr<Entry>& entry : **flight) {
-      if (entry->execution != execution) continue;
-      entry->after.push_back(std::move(after));
-      return;
-    }
   }
   loop_.Post([after = std::move(after)]() mutable { std::move(after)(absl::OkStatus()); });
 }
@@ -86,6 +80,7 @@ void Committer::Done(std::shared_ptr<Batch> batch, absl::Status status) {
     for (const std::unique_ptr<Entry>& entry : *batch) {
       Execution& execution = *entry->execution;
       --execution.commits_in_flight;
+      Forget(*entry);
       if (entry->next_event_id > execution.committed_next_event_id) {
         execution.committed_next_event_id = entry->next_event_id;
       }
@@ -102,9 +97,10 @@ void Committer::Fail(const std::shared_ptr<Batch>& batch, const absl::Status& st
       base::Unavailable("the commit failed, nothing was changed for certain; try again");
   std::vector<ExecutionPtr> dropped;
   std::vector<After> waiting;
-  const auto take = [&dropped, &waiting](std::vector<std::unique_ptr<Entry>>& entries) {
+  const auto take = [this, &dropped, &waiting](std::vector<std::unique_ptr<Entry>>& entries) {
     for (std::unique_ptr<Entry>& entry : entries) {
       entry->execution->is_dropped = true;
+      Forget(*entry);
       dropped.push_back(entry->execution);
       for (After& after : entry->after) waiting.push_back(std::move(after));
       entry->after.clear();
@@ -119,6 +115,11 @@ void Committer::Fail(const std::shared_ptr<Batch>& batch, const absl::Status& st
   hooks_.drop(dropped);
   for (After& after : waiting) std::move(after)(answer);
   if (status.code() == absl::StatusCode::kAborted) hooks_.fenced(status);
+}
+
+void Committer::Forget(const Entry& entry) {
+  const auto found = newest_.find(entry.execution.get());
+  if (found != newest_.end() && found->second == &entry) newest_.erase(found);
 }
 
 void Committer::WhenIdle(absl::AnyInvocable<void() &&> callback) {

@@ -68,6 +68,7 @@ class Committer {
   void Done(std::shared_ptr<Batch> batch, absl::Status status);
   void Fail(const std::shared_ptr<Batch>& batch, const absl::Status& status);
   void CheckIdle();
+  void Forget(const Entry& entry);
 
   runtime::Loop& loop_;
   store::Store& store_;
@@ -75,8 +76,9 @@ class Committer {
   base::IncarnationId incarnation_;
   std::vector<std::unique_ptr<Entry>> queue_;
   absl::flat_hash_map<const Execution*, Entry*> queued_;
-  // The newest batch in flight that holds the run, so that followers can wait for it.
   std::deque<std::shared_ptr<Batch>> flights_;
+  // The newest entry of a run, queued or in flight: what followers wait for.
+  absl::flat_hash_map<const Execution*, Entry*> newest_;
   int64_t in_flight_ = 0;
   bool flush_scheduled_ = false;
   std::vector<absl::AnyInvocable<void() &&>> when_idle_;

@@ -28,9 +28,11 @@ namespace perdure::history {
 
 struct CoreOptions {
   // Runs kept in memory at most, idle ones evicted first.
-  int64_t cached_runs_max = 20000;
+  int64_t cached_runs_max = 10000;
   // A run idle for that long leaves memory (and costs a row and nothing else until its time comes).
   absl::Duration idle_max = absl::Minutes(10);
+  // The same for a run that has ended.
+  absl::Duration closed_idle_max = absl::Seconds(3);
   // The journal behind a snapshot may grow to this many bytes, or to that many times the snapshot.
   int64_t journal_bytes_min = 64 << 10;
   int64_t journal_growth_max = 4;

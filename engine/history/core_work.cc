@@ -287,7 +287,7 @@ bool Core::IsEvictable(const Execution& execution) const {
 }
 
 void Core::EvictIdle() {
-  evict_timer_ = loop_.After(absl::Seconds(5), [this] { EvictIdle(); });
+  evict_timer_ = loop_.After(absl::Seconds(2), [this] { EvictIdle(); });
   if (!is_serving_) return;
   const absl::Time now = loop_.Now();
   std::vector<ExecutionPtr> idle;
@@ -301,11 +301,13 @@ void Core::EvictIdle() {
     return std::pair(a->last_used, a->key) < std::pair(b->last_used, b->key);
   });
   int64_t excess = cached_runs() - options_.cached_runs_max;
-  constexpr int64_t kEvictionsMax = 5000;
+  constexpr int64_t kEvictionsMax = 20000;
   int64_t evictions = 0;
   for (const ExecutionPtr& execution : idle) {
-    const bool is_old = execution->last_used + options_.idle_max < now;
-    if ((excess <= 0 && !is_old) || evictions >= kEvictionsMax) break;
+    if (evictions >= kEvictionsMax) break;
+    const bool is_closed = !execution->state.IsRunning();
+    const absl::Duration idle_max = is_closed ? options_.closed_idle_max : options_.idle_max;
+    if (excess <= 0 && execution->last_used + idle_max >= now) continue;
     Evict(execution);
     --excess;
     ++evictions;
