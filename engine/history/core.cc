@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/errors.h"
+#include "history/revive.h"
 #include "machines/workflow/decide/delivery.h"
 #include "machines/workflow/decide/task.h"
 #include "query/attributes.h"
@@ -264,7 +265,7 @@ void Core::Drop(const ExecutionPtr& execution) {
   if (is_serving_ && execution->is_dropped) {
     loop_.Post([this, name_space = execution->name_space, workflow_id = execution->workflow_id,
                 run_id = execution->run_id] {
-      With(name_space, workflow_id, run_id, [](const absl::StatusOr<ExecutionPtr>&) {});
+      if (is_serving_) Revive(*this, name_space, workflow_id, run_id);
     });
   }
 }

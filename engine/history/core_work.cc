@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "history/core.h"
 #include "history/deliveries.h"
+#include "history/revive.h"
 #include "machines/workflow/decide/delivery.h"
 #include "machines/workflow/decide/task.h"
 
@@ -267,8 +268,7 @@ void Core::Due(const store::DueExecution& row) {
   }
   if (name_space == nullptr) return EraseRow(row);
   if (cached != by_run_.end()) return;
-  With(name_space, row.workflow_id.value(), row.run_id.value(),
-       [](const absl::StatusOr<ExecutionPtr>&) {});
+  Revive(*this, name_space, row.workflow_id.value(), row.run_id.value());
 }
 
 bool Core::IsEvictable(const Execution& execution) const {

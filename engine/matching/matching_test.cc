@@ -522,5 +522,29 @@ TEST_F(MatchingTest, DrainEndsEverything) {
   EXPECT_TRUE(IsEmpty(PollWorkflow("q")));
 }
 
+// A standby has no tasks: its workers must look elsewhere.
+TEST_F(MatchingTest, RefusesPollsWhileItsHistoryDoesNotServe) {
+  const auto poll = [this] {
+    api::PollWorkflowTaskQueueRequest request;
+    request.mutable_task_queue()->set_name("q");
+    auto status = std::make_shared<std::optional<absl::Status>>();
+    matching_->PollWorkflowTaskQueue(Context({}), name_space_, request,
+                                     [status](auto response) { *status = response.status(); });
+    loop_.RunReady();
+    return status;
+  };
+  const auto waiting = poll();
+  EXPECT_FALSE(waiting->has_value());
+  matching_->SetServing(false);
+  loop_.RunReady();
+  ASSERT_TRUE(waiting->has_value());
+  EXPECT_TRUE((*waiting)->ok()) << "it ends empty";
+  const auto refused = poll();
+  ASSERT_TRUE(refused->has_value());
+  EXPECT_EQ((*refused)->code(), absl::StatusCode::kUnavailable);
+  matching_->SetServing(true);
+  EXPECT_FALSE(poll()->has_value());
+}
+
 }  // namespace
 }  // namespace perdure::matching

@@ -1,4 +1,5 @@
-// perdure-sim --seed N [--seeds K] [--verbose]: K simulated runs from seed N on. Ends at the first
+// perdure-sim --seed N [--seeds K] [--verbose]: K simulated runs from seed N on (--first N is the
+// same as --seed N). Ends at the first
 // that goes wrong, with the line that repeats it.
 #include <cstdio>
 #include <cstdlib>
@@ -25,8 +26,8 @@ bool Parse(int argc, char** argv, Arguments& arguments) {
       arguments.is_verbose = true;
     } else if (word == "--keep-going") {
       arguments.goes_on = true;
-    } else if ((word == "--seed" || word == "--seeds") && i + 1 < argc) {
-      (word == "--seed" ? arguments.seed : arguments.seeds) =
+    } else if ((word == "--seed" || word == "--first" || word == "--seeds") && i + 1 < argc) {
+      (word == "--seeds" ? arguments.seeds : arguments.seed) =
           std::strtoull(argv[++i], nullptr, 10);
     } else {
       return false;
