@@ -2,6 +2,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "machines/workflow/decide/activity_options.h"
 #include "machines/workflow/rig.h"
 #include "temporal/api/command/v1/message.pb.h"
 
@@ -21,6 +22,15 @@ Command Schedule(const std::string& id, int attempts_max = 0) {
   a->mutable_task_queue()->set_name("q");
   a->mutable_start_to_close_timeout()->set_seconds(10);
   a->mutable_retry_policy()->set_maximum_attempts(attempts_max);
+  return command;
+}
+
+// The first command of a first task is event 5.
+Command Cancel(EventId scheduled_event_id) {
+  Command command;
+  command.set_command_type(enums::COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK);
+  command.mutable_request_cancel_activity_task_command_attributes()->set_scheduled_event_id(
+      scheduled_event_id);
   return command;
 }
 
@@ -134,6 +144,51 @@ TEST_F(ActivityTest, ACancelledOneThatNeverStartedEndsAtOnce) {
   EXPECT_EQ(rig_.Difference(), "");
 }
 
+// Workers number the events of their commands themselves.
+TEST_F(ActivityTest, ItsCancellationFollowsTheEventsOfAllCommands) {
+  Begin({Schedule("a"), Cancel(5), Schedule("b")});
+  EXPECT_THAT(rig_.Types(5),
+              "ACTIVITY_TASK_SCHEDULED ACTIVITY_TASK_CANCEL_REQUESTED ACTIVITY_TASK_SCHEDULED "
+              "ACTIVITY_TASK_CANCELED WORKFLOW_TASK_SCHEDULED");
+  EXPECT_EQ(rig_.Difference(), "");
+}
+
+TEST_F(ActivityTest, ItsCancellationIsDroppedWhereTheRunEnds) {
+  Command complete;
+  complete.set_command_type(enums::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
+  complete.mutable_complete_workflow_execution_command_attributes();
+  Begin({Schedule("a"), Cancel(5), complete});
+  EXPECT_THAT(rig_.Types(),
+              EndsWith("ACTIVITY_TASK_CANCEL_REQUESTED WORKFLOW_EXECUTION_COMPLETED"));
+  EXPECT_EQ(rig_.Difference(), "");
+}
+
+TEST_F(ActivityTest, IsStillThereWhenItsRunHasEnded) {
+  Command complete;
+  complete.set_command_type(enums::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
+  complete.mutable_complete_workflow_execution_command_attributes();
+  Begin({Schedule("a"), complete});
+  EXPECT_EQ(rig_.state().activities.size(), 1);
+  EXPECT_FALSE(rig_.state().NextDeadline().has_value());
+  EXPECT_EQ(rig_.Difference(), "");
+}
+
+TEST_F(ActivityTest, ResetWhileItRunsItGoesOnWithTheSecondAttempt) {
+  Begin({Schedule("a")});
+  for (int i = 0; i < 3; ++i) {
+    if (i > 0) rig_.RunNextDeadline();
+    ASSERT_TRUE(rig_.StartActivity("a").ok());
+    if (i < 2) ASSERT_TRUE(Fail("a").ok());
+  }
+  api::ResetActivityRequest request;
+  request.set_id("a");
+  auto reset = DecideResetActivity(rig_.state(), request, rig_.context());
+  ASSERT_TRUE(reset.ok());
+  rig_.Apply(*reset);
+  ASSERT_TRUE(Fail("a").ok());
+  EXPECT_EQ(rig_.state().activities.Find(5)->info.attempt(), 2);
+}
+
 TEST_F(ActivityTest, LearnsOfItsCancellationByHeartbeat) {
   Begin({Schedule("a")});
   ASSERT_TRUE(rig_.StartActivity("a").ok());
@@ -147,8 +202,7 @@ TEST_F(ActivityTest, LearnsOfItsCancellationByHeartbeat) {
   const auto beat = DecideHeartbeat(rig_.state(), rig_.AnswerOf("a"), nullptr, rig_.context());
   ASSERT_TRUE(beat.ok());
   EXPECT_TRUE(beat->cancel_requested);
-  auto canceled =
-      DecideActivityCanceled(rig_.state(), rig_.AnswerOf("a"), nullptr, rig_.context());
+  auto canceled = DecideActivityCanceled(rig_.state(), rig_.AnswerOf("a"), nullptr, rig_.context());
   ASSERT_TRUE(canceled.ok());
   rig_.Apply(*canceled);
   EXPECT_THAT(rig_.Types(), HasSubstr("ACTIVITY_TASK_STARTED ACTIVITY_TASK_CANCELED"));

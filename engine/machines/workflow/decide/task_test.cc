@@ -56,6 +56,13 @@ TEST_F(TaskTest, ARunBeginsAndEnds) {
   EXPECT_EQ(rig_.Signal("s", "1").code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(TaskTest, ARunWithoutParentIsItsOwnRootWhichItsEventDoesNotSay) {
+  const auto& started = rig_.events().front().workflow_execution_started_event_attributes();
+  EXPECT_FALSE(started.has_root_workflow_execution());
+  EXPECT_EQ(rig_.state().info.root_run_id(), rig_.state().info.run_id());
+  EXPECT_EQ(rig_.state().info.root_workflow_id(), rig_.state().info.workflow_id());
+}
+
 TEST_F(TaskTest, ASignalWhileItIsOutWaitsForItsEndAndASecondTaskFollows) {
   ASSERT_TRUE(rig_.Signal("s", "1").ok());
   ASSERT_TRUE(rig_.Signal("s", "1").ok()) << "a repeat";
