@@ -25,7 +25,7 @@ KILLS = int(os.environ.get("PERDURE_CRASH_KILLS", "20"))
 UPTIME_SECONDS = (0.4, 1.6)
 ACCOUNTS = 16
 QUEUE = "crash"
-END_MAX_SECONDS = 120
+END_MAX_SECONDS = 300
 
 
 class Load:
