@@ -10,6 +10,7 @@ import pathlib
 import random
 import sys
 from collections import Counter
+from datetime import timedelta
 
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
@@ -97,6 +98,9 @@ async def run_load(server: Server) -> None:
             await asyncio.sleep(moments.uniform(*UPTIME_SECONDS))
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
+            # On PostgreSQL it takes over only when its predecessor has been silent for some seconds.
+            while not await with_retries(lambda: client.service_client.check_health(timeout=timedelta(seconds=2))):
+                await asyncio.sleep(0.1)
         load.stopped = True
         await asyncio.gather(*tasks)
         await check(client, load)
