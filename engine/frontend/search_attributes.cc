@@ -39,7 +39,8 @@ absl::Status CheckValue(absl::string_view name, Payload* payload,
   PERDURE_RETURN_IF_ERROR(CheckName(name));
   Type type = Type::kKeyword;
   if (!TypeOfAttribute(name, name_space, &type)) {
-    return InvalidArgument(absl::StrCat("search attribute ", name, " is not defined"));
+    return InvalidArgument(absl::StrCat("Namespace ", name_space.name,
+                                        " has no mapping defined for search attribute ", name));
   }
   PERDURE_RETURN_IF_ERROR(query::DecodeAttribute(name, *payload, type).status());
   const auto size = static_cast<int64_t>(payload->data().size());

@@ -89,7 +89,7 @@ void Beat(Core& core, const NamespacePtr& name_space, const ActivityAnswer& answ
               auto beat = machines::DecideHeartbeat(
                   run->state, answer, request.has_details() ? &request.details() : nullptr,
                   core.ContextFor(name_space));
-              if (!beat.ok()) return std::move(reply)(beat.status());
+              if (!beat.ok()) return Refuse(core, run, beat.status(), std::move(reply));
               Response response;
               response.set_cancel_requested(beat->cancel_requested);
               response.set_activity_paused(beat->is_paused);

@@ -333,7 +333,8 @@ void Core::FillSnapshot(const ExecutionPtr& execution, store::ExecutionCommit& c
   Execution& run = *execution;
   const int64_t bound =
       std::max(options_.journal_bytes_min, run.snapshot_bytes * options_.journal_growth_max);
-  if (run.journal_bytes_since_snapshot <= bound) return;
+  // A snapshot that waits in the queue is taken anew: its record has just grown.
+  if (run.journal_bytes_since_snapshot <= bound && !commit.snapshot.has_value()) return;
   store::ExecutionCommit::Snapshot snapshot;
   snapshot.sequence = run.last_sequence;
   snapshot.bytes = run.state.ToSnapshot().SerializeAsString();
@@ -533,6 +534,8 @@ void Core::WakeAllWaiters() {
       all.push_back(execution);
     }
   }
+  std::sort(all.begin(), all.end(),
+            [](const ExecutionPtr& a, const ExecutionPtr& b) { return a->key < b->key; });
   for (const ExecutionPtr& execution : all) {
     auto waiters = std::move(execution->history_waiters);
     execution->history_waiters.clear();

@@ -24,6 +24,10 @@ using DoneWith = absl::AnyInvocable<void(absl::Status, const ExecutionPtr&) &&>;
 void UpdateRun(Core& core, const NamespacePtr& name_space, const std::string& workflow_id,
                const std::string& run_id, DecideOn decide, DoneWith done);
 
+// A refusal says what the run is, so it too waits until that is durable: `done` gets `refusal`, or
+// UNAVAILABLE if what it rests on was not committed. `run` may be null (nothing it rests on).
+void Refuse(Core& core, const ExecutionPtr& run, absl::Status refusal, Core::After done);
+
 // start.cc
 void Start(Core&, CallContext, NamespacePtr, api::StartWorkflowExecutionRequest,
            Reply<api::StartWorkflowExecutionResponse>);

@@ -55,6 +55,14 @@ ExecutionPtr Carry(Core& core, const NamespacePtr& name_space, const std::string
 
 }  // namespace
 
+void Refuse(Core& core, const ExecutionPtr& run, absl::Status refusal, Core::After done) {
+  if (run == nullptr) return std::move(done)(std::move(refusal));
+  core.committer().AfterCommits(
+      run, [refusal = std::move(refusal), done = std::move(done)](absl::Status status) mutable {
+        std::move(done)(status.ok() ? std::move(refusal) : std::move(status));
+      });
+}
+
 void Start(Core& core, CallContext context, NamespacePtr name_space,
            api::StartWorkflowExecutionRequest request,
            Reply<api::StartWorkflowExecutionResponse> reply) {
@@ -67,7 +75,9 @@ void Start(Core& core, CallContext context, NamespacePtr name_space,
                auto decision =
                    machines::DecideStart(current == nullptr ? nullptr : &current->state, request,
                                          core.NewRunId(), core.ContextFor(name_space));
-               if (!decision.ok()) return std::move(reply)(decision.status());
+               if (!decision.ok()) {
+                 return Refuse(core, current, decision.status(), std::move(reply));
+               }
                api::StartWorkflowExecutionResponse response;
                response.set_run_id(decision->run_id);
                response.set_started(decision->started);
@@ -107,9 +117,11 @@ void SignalWithStart(Core& core, CallContext context, NamespacePtr name_space,
                if (!found.ok()) return std::move(reply)(found.status());
                const ExecutionPtr current = *found;
                auto decision = machines::DecideSignalWithStart(
-                   current == nullptr ? nullptr : &current->state, request, core.NewRunId(),
-                   core.ContextFor(name_space));
-               if (!decision.ok()) return std::move(reply)(decision.status());
+                   current == nullptr ? nullptr : &current->state, request,
+                   core.NewRunId(), core.ContextFor(name_space));
+               if (!decision.ok()) {
+                 return Refuse(core, current, decision.status(), std::move(reply));
+               }
                api::SignalWithStartWorkflowExecutionResponse response;
                response.set_run_id(decision->run_id);
                response.set_started(decision->started);
@@ -194,7 +206,9 @@ void UpdateExisting(Core& core, const std::shared_ptr<MultiOperation>& operation
   auto update = machines::DecideUpdate(run->state, operation->update.request(),
                                        core.ContextFor(operation->name_space));
   if (!update.ok()) {
-    return std::move(operation->reply)(MultiOperationFailed(absl::OkStatus(), update.status()));
+    return Refuse(core, run, update.status(), [operation](absl::Status status) {
+      std::move(operation->reply)(MultiOperationFailed(absl::OkStatus(), status));
+    });
   }
   core.Apply(run, *std::move(update), [](absl::Status) {});
   FollowMultiOperation(core, operation, run, false);
@@ -221,7 +235,10 @@ void CarryMultiOperation(Core& core, const std::shared_ptr<MultiOperation>& oper
   }
   auto decision = machines::DecideStart(current == nullptr ? nullptr : &current->state,
                                         operation->start, core.NewRunId(), context);
-  if (!decision.ok()) return fail(decision.status(), absl::OkStatus());
+  if (!decision.ok()) {
+    return Refuse(core, current, decision.status(),
+                  [fail](absl::Status status) { fail(status, absl::OkStatus()); });
+  }
   if (decision->created.has_value()) {
     pb::Change admitted;
     *admitted.mutable_update_admitted()->mutable_request() = operation->update.request();
@@ -277,7 +294,12 @@ void UpdateRun(Core& core, const NamespacePtr& name_space, const std::string& wo
               if (!found.ok()) return std::move(done)(found.status(), nullptr);
               const ExecutionPtr run = *found;
               auto decision = decide(run->state, core.ContextFor(name_space));
-              if (!decision.ok()) return std::move(done)(decision.status(), run);
+              if (!decision.ok()) {
+                return Refuse(core, run, decision.status(),
+                              [run, done = std::move(done)](absl::Status status) mutable {
+                                std::move(done)(std::move(status), run);
+                              });
+              }
               core.Apply(run, *std::move(decision),
                          [run, done = std::move(done)](absl::Status status) mutable {
                            std::move(done)(std::move(status), run);

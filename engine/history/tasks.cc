@@ -36,9 +36,12 @@ void TaskStarted(Core& core, services::TaskKey task, services::Poller poller,
               if (!decision.ok()) return std::move(reply)(decision.status());
               core.Apply(
                   run, *std::move(decision),
-                  [&core, run, is_sticky, reply = std::move(reply)](absl::Status status) mutable {
+                  [&core, run, is_sticky, request_id = poller.request_id,
+                   reply = std::move(reply)](absl::Status status) mutable {
                     if (!status.ok()) return std::move(reply)(std::move(status));
-                    if (!run->state.HasStartedTask()) {
+                    // While the commit was under way it may have been lost to somebody else.
+                    if (!run->state.HasStartedTask() ||
+                        run->state.info.workflow_task().request_id() != request_id) {
                       return std::move(reply)(base::NotFound("Workflow task not found."));
                     }
                     BuildWorkflowPoll(core, run, is_sticky, std::move(reply));
@@ -48,16 +51,19 @@ void TaskStarted(Core& core, services::TaskKey task, services::Poller poller,
 
 void ActivityStarted(Core& core, services::TaskKey task, services::Poller poller,
                      Reply<api::PollActivityTaskQueueResponse> reply) {
+  const machines::TaskStart start = StartOf(poller);
   UpdateRun(
       core, task.name_space, task.workflow_id, task.run_id,
-      [task, start = StartOf(poller)](const State& state, const machines::Context& context) {
+      [task, start](const State& state, const machines::Context& context) {
         return machines::DecideActivityStarted(state, task.scheduled_event_id, task.attempt,
                                                task.stamp, start, context);
       },
-      [task, reply = std::move(reply)](absl::Status status, const ExecutionPtr& run) mutable {
+      [task, request_id = start.request_id, reply = std::move(reply)](
+          absl::Status status, const ExecutionPtr& run) mutable {
         if (!status.ok()) return std::move(reply)(std::move(status));
         const machines::Activity* activity = run->state.activities.Find(task.scheduled_event_id);
-        if (activity == nullptr || activity->info.started_time_ns() == 0) {
+        // Or timed out, and started again by somebody else, while the commit was under way.
+        if (activity == nullptr || activity->info.request_id() != request_id) {
           return std::move(reply)(base::NotFound("the activity closed before it was handed out"));
         }
         std::move(reply)(BuildActivityPoll(*run, *activity));
@@ -106,7 +112,7 @@ void CompleteOn(Core& core, const ExecutionPtr& run, const NamespacePtr& name_sp
                 Reply<api::RespondWorkflowTaskCompletedResponse> reply) {
   auto completion =
       machines::DecideTaskCompleted(run->state, token, request, core.ContextFor(name_space));
-  if (!completion.ok()) return std::move(reply)(completion.status());
+  if (!completion.ok()) return Refuse(core, run, completion.status(), std::move(reply));
   const absl::Status answer = completion->answer;
   const bool returns_task = completion->decision.returns_workflow_task;
   const EventId reset_id = completion->reset_history_event_id;

@@ -70,7 +70,11 @@ void FollowUpdate(Core& core, const ExecutionPtr& execution, const std::string& 
     return std::move(done)(base::NotFound(absl::StrCat("update ", update_id, " not found")));
   }
   if (known != nullptr && !state.IsRunning()) {
-    return std::move(done)(UpdateFate{kCompleted, ClosedBeforeCompletion()});
+    return core.committer().AfterCommits(
+        execution, [done = std::move(done)](absl::Status status) mutable {
+          if (!status.ok()) return std::move(done)(std::move(status));
+          std::move(done)(UpdateFate{kCompleted, ClosedBeforeCompletion()});
+        });
   }
   if (known != nullptr && stage <= kAccepted) {
     return core.committer().AfterCommits(execution,
@@ -87,15 +91,20 @@ void FollowUpdate(Core& core, const ExecutionPtr& execution, const std::string& 
   auto is_over = std::make_shared<bool>(false);
   const uint64_t id = core.NextWaiterId();
   const runtime::TimerId timer =
-      core.loop().At(until, [execution, id, update_id, waiting, is_over] {
+      core.loop().At(until, [&core, execution, id, update_id, waiting, is_over] {
         if (*is_over) return;
         *is_over = true;
         auto& waiters = execution->update_waiters;
         waiters.erase(std::remove_if(waiters.begin(), waiters.end(),
                                      [id](const auto& waiter) { return waiter.id == id; }),
                       waiters.end());
-        // Time is over: the caller learns how far it is and asks again.
-        std::move (*waiting)(UpdateFate{StageNow(execution->state, update_id), std::nullopt});
+        // Time is over: the caller learns how far it is, once that is durable, and asks again.
+        const int reached = StageNow(execution->state, update_id);
+        core.committer().AfterCommits(execution, [waiting, reached](absl::Status status) {
+          if (!status.ok()) return std::move (*waiting)(std::move(status));
+          // A completed one has an outcome, which was sent; without it, it counts as accepted.
+          std::move (*waiting)(UpdateFate{std::min(reached, kAccepted), std::nullopt});
+        });
       });
   Execution::UpdateWaiter waiter;
   waiter.id = id;
@@ -158,7 +167,7 @@ void UpdateRunWith(Core& core, const UpdatingPtr& updating, const ExecutionPtr& 
   }
   auto decision =
       machines::DecideUpdate(run->state, request.request(), core.ContextFor(updating->name_space));
-  if (!decision.ok()) return std::move(updating->reply)(decision.status());
+  if (!decision.ok()) return Refuse(core, run, decision.status(), std::move(updating->reply));
   core.Apply(run, *std::move(decision), [](absl::Status) {});
   FollowUpdate(core, run, request.request().meta().update_id(),
                request.wait_policy().lifecycle_stage(), updating->deadline,

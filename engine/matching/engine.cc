@@ -135,6 +135,10 @@ void Engine::AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll,
   poll->since = loop_.Now();
   poll->until =
       std::min(poll->since + options_.long_poll_max, deadline - options_.long_poll_margin);
+  if (!is_serving_ && !is_draining_) {
+    return poll->Refuse(
+        base::Unavailable("this server does not serve now: it is starting or on standby"));
+  }
   if (!MayWait(*poll)) return poll->AnswerEmpty();
   if (poll->cancellation != nullptr) {
     poll->cancellation->OnCancel(
@@ -150,7 +154,7 @@ void Engine::AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll,
 }
 
 bool Engine::MayWait(const Poll& poll) const {
-  if (is_draining_ || poll.IsCancelled() || loop_.Now() >= poll.until) return false;
+  if (is_draining_ || !is_serving_ || poll.IsCancelled() || loop_.Now() >= poll.until) return false;
   return poll.worker_instance_key.empty() || !shut_down_workers_.contains(poll.worker_instance_key);
 }
 
@@ -249,6 +253,14 @@ void Engine::ShutdownWorker(const services::NamespacePtr& name_space,
     sticky->EndPollsIf([](const Poll&) { return true; });
     sticky->ForgetPoller(request.identity());
     sticky->AbandonSticky();
+  }
+}
+
+void Engine::SetServing(bool is_serving) {
+  is_serving_ = is_serving;
+  if (is_serving_) return;
+  for (auto& [key, queue] : queues_) {
+    queue->EndPollsIf([](const Poll&) { return true; });
   }
 }
 

@@ -39,6 +39,7 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
       const services::NamespacePtr& name_space, const api::UpdateTaskQueueConfigRequest& request);
   void ShutdownWorker(const services::NamespacePtr& name_space,
                       const api::ShutdownWorkerRequest& request);
+  void SetServing(bool is_serving);
   // Ends all polls and queries, and takes no more.
   void Drain();
   // Drains and forgets everything: before the end.
@@ -97,6 +98,7 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   const Options options_;
   services::HistoryService* history_ = nullptr;
   uint64_t last_sequence_ = 0;
+  bool is_serving_ = true;
   bool is_draining_ = false;
   runtime::TimerId sweep_timer_ = 0;
   std::map<Key, std::unique_ptr<TaskQueue>> queues_;

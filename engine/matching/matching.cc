@@ -131,6 +131,10 @@ class LoopMatching final : public Matching {
     });
   }
 
+  void SetServing(bool is_serving) override {
+    Post([is_serving](Engine& engine) { engine.SetServing(is_serving); });
+  }
+
   void Drain() override {
     Post([](Engine& engine) { engine.Drain(); });
   }

@@ -25,6 +25,9 @@ class Matching : public services::MatchingService {
  public:
   // Before any other call: history and matching need each other.
   virtual void SetHistory(services::HistoryService* history) = 0;
+  // Whether this process's history serves (so from the first). While it does not, no task can come:
+  // polls are answered UNAVAILABLE, so that their workers go where tasks are.
+  virtual void SetServing(bool is_serving) = 0;
 };
 
 // `loop` must outlive it and run on until it has been destroyed; polls still open then are answered

@@ -43,6 +43,13 @@ struct Poll {
       std::move (*std::get_if<1>(&reply))(api::PollActivityTaskQueueResponse());
     }
   }
+  void Refuse(const absl::Status& status) {
+    if (auto* workflow = std::get_if<0>(&reply)) {
+      std::move (*workflow)(status);
+    } else {
+      std::move (*std::get_if<1>(&reply))(status);
+    }
+  }
 };
 
 // A query waits at most until its caller's deadline, and is answered through the table of queries

@@ -117,7 +117,9 @@ class RealCore final : public Core {
         frontend::Dependencies{*namespaces_, *history_, *matching_, *store_, *frontend_loop_,
                                uuids_, cluster_, settings_},
         &metrics);
-    history_->Begin([&health](history::ServingState state) {
+    matching_->SetServing(false);
+    history_->Begin([this, &health](history::ServingState state) {
+      matching_->SetServing(state == history::ServingState::kServing);
       health.Set(HealthOf(state));
       base::LogInfo("server state", {{"state", rpc::NameOf(HealthOf(state))}});
     });

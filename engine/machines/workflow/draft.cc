@@ -97,12 +97,16 @@ EventId Draft::Add(HistoryEvent event) {
     MaterializeTask();
   }
   if (state_.HasStartedTask() && IsBufferable(event.event_type())) {
-    pb::Change change;
-    *change.mutable_buffered_event() = std::move(event);
-    Emit(std::move(change));
+    Buffer(std::move(event));
     return 0;
   }
   return AddWithId(std::move(event), /*was_buffered=*/false);
+}
+
+void Draft::Buffer(HistoryEvent event) {
+  pb::Change change;
+  *change.mutable_buffered_event() = std::move(event);
+  Emit(std::move(change));
 }
 
 void Draft::FlushEvent(HistoryEvent event, std::vector<std::pair<EventId, EventId>>& started) {
@@ -173,6 +177,7 @@ void Draft::FlushBuffer() {
   pb::Change change;
   change.mutable_buffer_flushed();
   Emit(std::move(change));
+  if (!state_.IsRunning()) return;
   std::vector<std::pair<EventId, EventId>> started;
   for (HistoryEvent& event : first) FlushEvent(std::move(event), started);
   for (HistoryEvent& event : last) FlushEvent(std::move(event), started);

@@ -46,8 +46,10 @@ class Draft {
   // Gives the event its id, or buffers it while a workflow task is started (then returns 0). A
   // pending speculative task becomes a normal one first: events follow it.
   EventId Add(HistoryEvent event);
+  // Buffers the event even though no task is started. It gets its id with the next flush.
+  void Buffer(HistoryEvent event);
   // Gives the buffered events their ids. Completions go after the rest, so that a Started precedes
-  // them.
+  // them. A closed run's are dropped: nothing follows its last event.
   void FlushBuffer();
   void EmitActivity(pb::PendingActivity info);
   void EmitSticky(const std::string& task_queue, int64_t schedule_to_start_ns);

@@ -168,7 +168,8 @@ bool HandleCancelActivity(Completion& completion, const Command& command) {
   out->set_latest_cancel_requested_event_id(requested_id);
   out->set_scheduled_event_id(scheduled_id);
   out->set_identity(completion.request.identity());
-  draft.Add(std::move(canceled));
+  // Temporal: it follows the events of all commands; workers count on that.
+  draft.Buffer(std::move(canceled));
   completion.cancelled_unstarted_activity = true;
   return true;
 }

@@ -283,14 +283,13 @@ std::vector<temporal::api::protocol::v1::Message> UpdateMessagesFor(const State&
   for (const int64_t key : state.admitted_order.Keys()) {
     const std::string& id = *state.admitted_order.Find(key);
     const pb::AdmittedUpdate& update = *state.admitted_updates.Find(id);
-    if (!update.is_sent()) continue;
+    // The worker finds the request of one that has an event in there.
+    if (!update.is_sent() || update.admitted_event_id() != 0) continue;
     temporal::api::protocol::v1::Message message;
     message.set_protocol_instance_id(id);
     message.set_id(absl::StrCat(id, "/request"));
-    // Temporal: sequenced before the task's Started event, or by its own admitted event.
-    message.set_event_id(update.admitted_event_id() != 0
-                             ? update.admitted_event_id()
-                             : state.info.workflow_task().started_event_id() - 1);
+    // Temporal: sequenced before the task's Started event.
+    message.set_event_id(state.info.workflow_task().started_event_id() - 1);
     message.mutable_body()->PackFrom(update.request());
     messages.push_back(std::move(message));
   }

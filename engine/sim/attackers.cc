@@ -1,0 +1,137 @@
+#include "sim/attackers.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace perdure::sim {
+
+War DrawWar(uint64_t seed) {
+  base::Random random(seed ^ 0xa77ac);
+  War war;
+  if (random.Chance(0.1)) return war;  // Now and then all is well.
+  war.crashes = random.Chance(0.6);
+  war.drains = random.Chance(0.3);
+  war.pauses = random.Chance(0.3);
+  war.clock_jumps = random.Chance(0.3);
+  war.worker_restarts = random.Chance(0.5);
+  war.mean_gap = absl::Milliseconds(2000 + static_cast<int64_t>(random.Below(15'000)));
+  if (random.Chance(0.8)) {
+    war.store.commit_latency_min = absl::Microseconds(200);
+    war.store.commit_latency_max =
+        random.Chance(0.3) ? absl::Milliseconds(300) : absl::Milliseconds(5);
+    war.store.read_latency_min = absl::Microseconds(100);
+    war.store.read_latency_max =
+        random.Chance(0.3) ? absl::Milliseconds(100) : absl::Milliseconds(2);
+  }
+  if (random.Chance(0.4)) war.store.commit_unavailable_chance = random.Unit() * 0.1;
+  if (random.Chance(0.4)) war.store.unknown_chance = random.Unit() * 0.1;
+  if (random.Chance(0.4)) war.store.call_unavailable_chance = random.Unit() * 0.1;
+  if (random.Chance(0.5)) war.network.request_lost_chance = random.Unit() * 0.1;
+  if (random.Chance(0.5)) war.network.reply_lost_chance = random.Unit() * 0.1;
+  if (random.Chance(0.5)) war.network.request_doubled_chance = random.Unit() * 0.2;
+  if (random.Chance(0.3)) war.network.latency_max = absl::Milliseconds(200);
+  if (random.Chance(0.5)) war.workers.task_dropped_chance = random.Unit() * 0.1;
+  if (random.Chance(0.5)) war.workers.task_failed_chance = random.Unit() * 0.2;
+  if (random.Chance(0.5)) war.workers.activity_dropped_chance = random.Unit() * 0.3;
+  if (random.Chance(0.5)) war.workers.activity_late_chance = random.Unit() * 0.2;
+  return war;
+}
+
+std::string Describe(const War& war) {
+  return absl::StrCat(
+      "crashes=", war.crashes, " drains=", war.drains, " pauses=", war.pauses,
+      " clocks=", war.clock_jumps, " workers=", war.worker_restarts,
+      " commit_unavailable=", war.store.commit_unavailable_chance,
+      " unknown=", war.store.unknown_chance, " call_unavailable=",
+      war.store.call_unavailable_chance, " lost=", war.network.request_lost_chance, "/",
+      war.network.reply_lost_chance, " doubled=", war.network.request_doubled_chance,
+      " commit_latency=", absl::FormatDuration(war.store.commit_latency_max));
+}
+
+Attackers::Attackers(Scheduler& scheduler, SimLoop& world, Cluster& cluster, Network& network,
+                     Ledger& ledger, std::vector<std::shared_ptr<Worker>>& workers, War war)
+    : scheduler_(scheduler),
+      world_(world),
+      cluster_(cluster),
+      network_(network),
+      ledger_(ledger),
+      workers_(workers),
+      war_(war),
+      random_(scheduler.random().Next()) {}
+
+void Attackers::Begin() {
+  network_.SetFaults(war_.network);
+  cluster_.SetStoreFaults(war_.store);
+  if (war_.crashes || war_.drains || war_.pauses) Again(&Attackers::AttackServer);
+  if (war_.clock_jumps) Again(&Attackers::AttackClock);
+  if (war_.worker_restarts) Again(&Attackers::AttackWorker);
+}
+
+void Attackers::StartWorker(size_t index) {
+  if (workers_.size() <= index) workers_.resize(index + 1);
+  if (workers_[index] != nullptr) workers_[index]->Kill();
+  workers_[index] =
+      std::make_shared<Worker>(scheduler_, world_, network_, ledger_,
+                               absl::StrCat("worker", index, ".", ++worker_lives_));
+  if (!is_peace_) workers_[index]->SetFaults(war_.workers);
+  workers_[index]->Begin();
+}
+
+void Attackers::Again(void (Attackers::*attack)()) {
+  const int64_t mean_ms = absl::ToInt64Milliseconds(war_.mean_gap);
+  world_.After(absl::Milliseconds(static_cast<int64_t>(
+                   random_.Below(static_cast<uint64_t>(2 * mean_ms)))),
+               [this, attack] {
+                 if (is_peace_) return;
+                 (this->*attack)();
+                 Again(attack);
+               });
+}
+
+void Attackers::AttackServer() {
+  const int server =
+      static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
+  if (!cluster_.is_up(server)) return cluster_.Start(server);
+  const uint64_t choice = random_.Below(3);
+  if (choice == 0 && war_.crashes) {
+    ledger_.Count("crash");
+    cluster_.Crash(server);
+    // The other half stays down until it is drawn again.
+    if (random_.Chance(0.5)) cluster_.Start(server);
+  } else if (choice == 1 && war_.drains) {
+    ledger_.Count("drain");
+    cluster_.DrainThenCrash(server);
+  } else if (choice == 2 && war_.pauses) {
+    ledger_.Count("server pause");
+    const auto pause = absl::Milliseconds(static_cast<int64_t>(random_.Below(15'000)));
+    cluster_.server(server)->PauseUntil(scheduler_.Now() + pause);
+  }
+}
+
+void Attackers::AttackClock() {
+  const int server =
+      static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
+  if (!cluster_.is_up(server)) return;
+  ledger_.Count("clock jump");
+  cluster_.server(server)->JumpClock(
+      absl::Milliseconds(static_cast<int64_t>(random_.Below(4000)) - 2000));
+}
+
+void Attackers::AttackWorker() {
+  if (workers_.empty()) return;
+  ledger_.Count("worker restart");
+  StartWorker(random_.Below(workers_.size()));
+}
+
+void Attackers::MakePeace() {
+  is_peace_ = true;
+  network_.SetFaults({});
+  cluster_.SetStoreFaults({});
+  for (const auto& worker : workers_) worker->SetFaults({});
+  for (int server = 0; server < cluster_.size(); ++server) {
+    if (!cluster_.is_up(server)) cluster_.Start(server);
+  }
+}
+
+}  // namespace perdure::sim

@@ -1,0 +1,57 @@
+// What goes wrong in a simulated cluster while it works: crashes, restarts, clocks, stores,
+// networks, workers. Each attacker acts at random times until the peace.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/cluster.h"
+#include "sim/worker.h"
+
+namespace perdure::sim {
+
+// Which attackers are about, and how strong. Drawn from the seed.
+struct War {
+  bool crashes = false;
+  bool drains = false;
+  bool pauses = false;
+  bool clock_jumps = false;
+  bool worker_restarts = false;
+  store::simulated::SimulatedFaults store;
+  NetworkFaults network;
+  WorkerFaults workers;
+  absl::Duration mean_gap = absl::Seconds(8);
+};
+War DrawWar(uint64_t seed);
+std::string Describe(const War& war);
+
+class Attackers {
+ public:
+  Attackers(Scheduler& scheduler, SimLoop& world, Cluster& cluster, Network& network,
+            Ledger& ledger, std::vector<std::shared_ptr<Worker>>& workers, War war);
+
+  void Begin();
+  // No more faults: everything is up and stays up.
+  void MakePeace();
+  void StartWorker(size_t index);
+
+ private:
+  void Again(void (Attackers::*attack)());
+  void AttackServer();
+  void AttackClock();
+  void AttackWorker();
+
+  Scheduler& scheduler_;
+  SimLoop& world_;
+  Cluster& cluster_;
+  Network& network_;
+  Ledger& ledger_;
+  std::vector<std::shared_ptr<Worker>>& workers_;
+  const War war_;
+  base::Random random_;
+  int64_t worker_lives_ = 0;
+  bool is_peace_ = false;
+};
+
+}  // namespace perdure::sim

@@ -1,0 +1,158 @@
+#include "sim/cluster.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+
+namespace perdure::sim {
+
+Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& database,
+               const base::Settings& settings, const history::CoreOptions& core_options,
+               std::string name, absl::Duration clock_offset,
+               store::simulated::SimulatedFaults faults)
+    : settings_(settings),
+      uuids_(scheduler.random().Next()),
+      cluster_{.cluster_id = "simulated"},
+      engine_loop_(scheduler.MakeLoop(name + " engine")),
+      frontend_loop_(scheduler.MakeLoop(name + " frontend")),
+      store_loop_(scheduler.MakeLoop(name + " store")) {
+  JumpClock(clock_offset);
+  store_ = store::simulated::MakeSimulatedStore(database, *store_loop_, faults);
+  namespaces_ = std::make_unique<frontend::NamespaceRegistry>(*store_, *frontend_loop_, settings_,
+                                                              uuids_);
+  matching::Options matching_options;
+  matching_options.host_name = name;
+  matching_ = matching::MakeMatching(*engine_loop_, matching_options);
+  history::HistoryOptions history_options;
+  history_options.core = core_options;
+  history_options.node_name = std::move(name);
+  history_ = history::MakeHistory(*engine_loop_, *store_, *namespaces_, history_options);
+  history_->set_matching(matching_.get());
+  matching_->SetHistory(history_.get());
+  frontend_ = std::make_unique<frontend::Frontend>(
+      frontend::Dependencies{*namespaces_, *history_, *matching_, *store_, *frontend_loop_, uuids_,
+                             cluster_, settings_},
+      nullptr);
+}
+
+Server::~Server() {
+  engine_loop_->Kill();
+  frontend_loop_->Kill();
+  // Commits in flight are there or not; then nothing of it runs any more.
+  store_.reset();
+  store_loop_->Kill();
+  matching_.reset();
+  frontend_.reset();
+  history_.reset();
+  namespaces_.reset();
+}
+
+void Server::Start(absl::AnyInvocable<void()> ready) {
+  ready_ = std::move(ready);
+  frontend_loop_->Post([this] { TryStart(); });
+}
+
+void Server::TryStart() {
+  namespaces_->Start({.names = {"default"}}, [this](absl::Status status) {
+    frontend_loop_->Post([this, status = std::move(status)] {
+      if (!status.ok()) {
+        frontend_loop_->After(absl::Milliseconds(500), [this] { TryStart(); });
+        return;
+      }
+      matching_->SetServing(false);
+      history_->Begin([this](history::ServingState state) {
+        matching_->SetServing(state == history::ServingState::kServing);
+      });
+      ready_();
+    });
+  });
+}
+
+void Server::JumpClock(absl::Duration by) {
+  engine_loop_->JumpClock(by);
+  frontend_loop_->JumpClock(by);
+}
+
+void Server::PauseUntil(absl::Time global) {
+  engine_loop_->PauseUntil(global);
+  frontend_loop_->PauseUntil(global);
+}
+
+void Server::Drain(absl::AnyInvocable<void() &&> done) {
+  matching_->Drain();
+  history_->Drain(std::move(done));
+}
+
+Cluster::Cluster(Scheduler& scheduler, SimLoop& world, Network& network, int servers,
+                 uint64_t seed)
+    : scheduler_(scheduler), world_(world), network_(network) {
+  base::Random random(seed);
+  reader_ = store::simulated::MakeSimulatedStore(database_, world_, {});
+  servers_.resize(static_cast<size_t>(servers));
+  lives_.resize(static_cast<size_t>(servers));
+  for (int i = 0; i < servers; ++i) {
+    offsets_.push_back(absl::Milliseconds(static_cast<int64_t>(random.Below(2000)) - 1000));
+    network_.SetServer(i, nullptr, nullptr);
+  }
+  // Small caches and snapshots make the rare paths common.
+  if (random.Chance(0.5)) core_options_.cached_runs_max = static_cast<int64_t>(random.Below(8));
+  if (random.Chance(0.5)) core_options_.idle_max = absl::Seconds(10);
+  if (random.Chance(0.5)) {
+    core_options_.journal_bytes_min = static_cast<int64_t>(random.Below(8000));
+    core_options_.journal_growth_max = 1;
+  }
+  if (random.Chance(0.5)) core_options_.recent_bytes_max = static_cast<int64_t>(random.Below(4000));
+}
+
+Cluster::~Cluster() {
+  for (int i = 0; i < size(); ++i) {
+    if (is_up(i)) Crash(i);
+  }
+}
+
+void Cluster::Start(int server) {
+  const auto index = static_cast<size_t>(server);
+  PERDURE_CHECK(servers_[index] == nullptr);
+  const int64_t life = ++lives_[index];
+  servers_[index] =
+      std::make_unique<Server>(scheduler_, database_, settings_, core_options_,
+                               absl::StrCat("server", server, ".", life), offsets_[index], faults_);
+  servers_[index]->Start([this, server, life] {
+    world_.Post([this, server, life] {
+      const auto index = static_cast<size_t>(server);
+      if (lives_[index] != life || servers_[index] == nullptr) return;
+      network_.SetServer(server, &servers_[index]->handler(), &servers_[index]->clock());
+    });
+  });
+}
+
+void Cluster::Crash(int server) {
+  const auto index = static_cast<size_t>(server);
+  network_.SetServer(server, nullptr, nullptr);
+  ++lives_[index];
+  servers_[index].reset();
+}
+
+void Cluster::DrainThenCrash(int server) {
+  const auto index = static_cast<size_t>(server);
+  if (servers_[index] == nullptr) return;
+  const int64_t life = lives_[index];
+  const auto end = [this, server, life] {
+    world_.Post([this, server, life] {
+      if (lives_[static_cast<size_t>(server)] == life && is_up(server)) Crash(server);
+    });
+  };
+  servers_[index]->Drain(end);
+  // A server that does not come to rest is killed in the end, as an operator would.
+  world_.After(absl::Seconds(10), end);
+}
+
+void Cluster::SetStoreFaults(store::simulated::SimulatedFaults faults) {
+  faults_ = faults;
+  for (auto& server : servers_) {
+    if (server != nullptr) server->SetFaults(faults);
+  }
+}
+
+}  // namespace perdure::sim

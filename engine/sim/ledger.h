@@ -1,0 +1,55 @@
+// What the world has seen and was promised: the checker holds the engine to it. Value; ordered
+// containers throughout, for it is walked.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace perdure::sim {
+
+struct Promise {
+  bool is_acknowledged = false;
+};
+
+struct WorkflowRecord {
+  uint64_t seed = 0;
+  bool is_started = false;     // acknowledged
+  std::string first_run_id;    // as acknowledged
+  bool may_be_cancelled = false;
+  bool may_be_terminated = false;
+  std::map<std::string, Promise> signals;  // by unique input
+  // Outcome text by update id, as acknowledged; "" if only accepted.
+  std::map<std::string, std::string> updates;
+  std::set<std::string> rejected_updates;
+  bool is_closed = false;  // seen by its client
+};
+
+struct Ledger {
+  std::map<std::string, WorkflowRecord> workflows;
+  // How often an attempt of an activity that may run once reached a worker: by run id and activity.
+  std::map<std::pair<std::string, std::string>, int> single_starts;
+  // Serialized events that somebody has seen, by run id and event id.
+  std::map<std::pair<std::string, int64_t>, std::string> events_seen;
+  std::map<std::string, std::string> workflow_of_run;
+  // What went wrong while running.
+  std::vector<std::string> wrongs;
+  std::map<std::string, int64_t> counts;
+
+  void Count(const std::string& what) { ++counts[what]; }
+  void Wrong(std::string what) { wrongs.push_back(std::move(what)); }
+  // An event is the same whenever and by whomever it is seen.
+  void SeeEvent(const std::string& run_id, int64_t event_id, const std::string& bytes) {
+    const auto [entry, is_new] = events_seen.emplace(std::pair(run_id, event_id), bytes);
+    if (!is_new && entry->second != bytes) {
+      Wrong(absl::StrCat("event ", event_id, " of run ", run_id, " was seen in two forms"));
+    }
+  }
+};
+
+}  // namespace perdure::sim

@@ -1,0 +1,402 @@
+#include "sim/replay.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "temporal/api/update/v1/message.pb.h"
+
+namespace perdure::sim {
+namespace {
+
+namespace enums = temporal::api::enums::v1;
+namespace update = temporal::api::update::v1;
+
+void SetMilliseconds(google::protobuf::Duration* duration, int64_t ms) {
+  duration->set_seconds(ms / 1000);
+  duration->set_nanos(static_cast<int32_t>(ms % 1000) * 1'000'000);
+}
+
+Command CommandOf(enums::CommandType type) {
+  Command command;
+  command.set_command_type(type);
+  return command;
+}
+
+Command TimerCommand(const std::string& id, int64_t ms) {
+  Command command = CommandOf(enums::COMMAND_TYPE_START_TIMER);
+  auto* a = command.mutable_start_timer_command_attributes();
+  a->set_timer_id(id);
+  SetMilliseconds(a->mutable_start_to_fire_timeout(), ms);
+  return command;
+}
+
+Command ActivityCommand(const Operation& op) {
+  Command command = CommandOf(enums::COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK);
+  auto* a = command.mutable_schedule_activity_task_command_attributes();
+  a->set_activity_id(op.id);
+  a->mutable_activity_type()->set_name("work");
+  a->mutable_task_queue()->set_name(kTaskQueue);
+  SetMilliseconds(a->mutable_start_to_close_timeout(), op.start_to_close_ms);
+  if (op.heartbeat_ms > 0) SetMilliseconds(a->mutable_heartbeat_timeout(), op.heartbeat_ms);
+  SetMilliseconds(a->mutable_retry_policy()->mutable_initial_interval(),
+                  100 + static_cast<int64_t>(op.seed % 900));
+  a->mutable_retry_policy()->set_backoff_coefficient(1.5);
+  SetMilliseconds(a->mutable_retry_policy()->mutable_maximum_interval(), 5000);
+  a->mutable_retry_policy()->set_maximum_attempts(op.attempts_max);
+  a->set_request_eager_execution(op.seed % 3 == 0);
+  ActivityInput input{.seed = op.seed,
+                      .fails = op.fails,
+                      .attempts_max = op.attempts_max,
+                      .waits_for_cancel = op.kind == OperationKind::kCancelledActivity,
+                      .has_heartbeat = op.heartbeat_ms > 0};
+  *a->mutable_input() = PayloadsOf(Encode(input));
+  return command;
+}
+
+}  // namespace
+
+// --- Folding
+
+void Replay::Begin(const std::string& id, int64_t event_id) {
+  progress_[id].first_event = event_id;
+  ids_[event_id] = id;
+}
+
+void Replay::End(int64_t first_event, const std::string& outcome) {
+  const auto id = ids_.find(first_event);
+  if (id == ids_.end()) return;
+  Progress& progress = progress_[id->second];
+  progress.is_done = true;
+  progress.outcome = outcome;
+}
+
+void Replay::See(const HistoryEvent& event) {
+  const int64_t id = event.event_id();
+  switch (event.event_type()) {
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: {
+      const auto& a = event.workflow_execution_started_event_attributes();
+      input_ = DecodeProgramInput(TextOf(a.input()));
+      program_ = MakeProgram(input_);
+      attempt_ = a.attempt();
+      return;
+    }
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+      ++signals_;
+      return;
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+      is_cancel_requested_ = true;
+      return;
+    case enums::EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+      return Begin(event.activity_task_scheduled_event_attributes().activity_id(), id);
+    case enums::EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED: {
+      const auto found = ids_.find(
+          event.activity_task_cancel_requested_event_attributes().scheduled_event_id());
+      if (found != ids_.end()) progress_[found->second].is_cancel_requested = true;
+      return;
+    }
+    case enums::EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+      return End(event.activity_task_completed_event_attributes().scheduled_event_id(), "ok");
+    case enums::EVENT_TYPE_ACTIVITY_TASK_FAILED:
+      return End(event.activity_task_failed_event_attributes().scheduled_event_id(), "failed");
+    case enums::EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+      return End(event.activity_task_timed_out_event_attributes().scheduled_event_id(), "timeout");
+    case enums::EVENT_TYPE_ACTIVITY_TASK_CANCELED:
+      return End(event.activity_task_canceled_event_attributes().scheduled_event_id(), "canceled");
+    case enums::EVENT_TYPE_TIMER_STARTED:
+      return Begin(event.timer_started_event_attributes().timer_id(), id);
+    case enums::EVENT_TYPE_TIMER_FIRED:
+      return End(event.timer_fired_event_attributes().started_event_id(), "ok");
+    case enums::EVENT_TYPE_TIMER_CANCELED:
+      return End(event.timer_canceled_event_attributes().started_event_id(), "canceled");
+    case enums::EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+      return Begin(event.start_child_workflow_execution_initiated_event_attributes().control(), id);
+    case enums::EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED:
+      return End(event.start_child_workflow_execution_failed_event_attributes()
+                     .initiated_event_id(),
+                 "refused");
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED: {
+      const int64_t first =
+          event.child_workflow_execution_started_event_attributes().initiated_event_id();
+      const auto found = ids_.find(first);
+      for (const auto& step : program_.steps) {
+        for (const Operation& op : step) {
+          if (found != ids_.end() && op.id == found->second &&
+              op.kind == OperationKind::kAbandonedChild) {
+            End(first, "ok");
+          }
+        }
+      }
+      return;
+    }
+    default:
+      break;
+  }
+  const auto end_child = [this](const auto& a, const std::string& outcome) {
+    const auto found = ids_.find(a.initiated_event_id());
+    // One that is not waited for ended when it started.
+    if (found != ids_.end() && !progress_[found->second].is_done) {
+      End(a.initiated_event_id(), outcome);
+    }
+  };
+  switch (event.event_type()) {
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+      return end_child(event.child_workflow_execution_completed_event_attributes(), "ok");
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED:
+      return end_child(event.child_workflow_execution_failed_event_attributes(), "failed");
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED:
+      return end_child(event.child_workflow_execution_canceled_event_attributes(), "canceled");
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED:
+      return end_child(event.child_workflow_execution_terminated_event_attributes(), "terminated");
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+      return end_child(event.child_workflow_execution_timed_out_event_attributes(), "timeout");
+    case enums::EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+      return Begin(event.signal_external_workflow_execution_initiated_event_attributes().control(),
+                   id);
+    case enums::EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:
+      return End(event.external_workflow_execution_signaled_event_attributes().initiated_event_id(),
+                 "ok");
+    case enums::EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
+      return End(event.signal_external_workflow_execution_failed_event_attributes()
+                     .initiated_event_id(),
+                 "refused");
+    case enums::EVENT_TYPE_MARKER_RECORDED:
+      Begin(event.marker_recorded_event_attributes().marker_name(), id);
+      return End(id, "ok");
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+      accepted_.insert(
+          event.workflow_execution_update_accepted_event_attributes().protocol_instance_id());
+      return;
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+      completed_.insert(
+          event.workflow_execution_update_completed_event_attributes().meta().update_id());
+      return;
+    default:
+      return;
+  }
+}
+
+// --- Deciding
+
+const Replay::Progress* Replay::Find(const std::string& id) const {
+  const auto found = progress_.find(id);
+  return found == progress_.end() ? nullptr : &found->second;
+}
+
+bool Replay::HasFired(const std::string& timer_id) const {
+  const Progress* timer = Find(timer_id);
+  return timer != nullptr && timer->is_done;
+}
+
+bool Replay::IsDone(const Operation& op) const {
+  if (op.kind == OperationKind::kWaitForSignals) return signals() >= op.signals;
+  const Progress* progress = Find(op.id);
+  return progress != nullptr && progress->is_done;
+}
+
+void Replay::Work(const Operation& op, const std::string& workflow_id, Next& next) const {
+  const Progress* progress = Find(op.id);
+  const bool is_new = progress == nullptr;
+  switch (op.kind) {
+    case OperationKind::kActivity:
+      if (is_new) next.commands.push_back(ActivityCommand(op));
+      return;
+    case OperationKind::kCancelledActivity:
+      if (is_new) {
+        next.commands.push_back(ActivityCommand(op));
+        next.commands.push_back(TimerCommand(absl::StrCat(op.id, "/stop"), op.delay_ms));
+      } else if (HasFired(absl::StrCat(op.id, "/stop")) && !progress->is_cancel_requested &&
+                 !progress->is_done) {
+        Command command = CommandOf(enums::COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK);
+        command.mutable_request_cancel_activity_task_command_attributes()->set_scheduled_event_id(
+            progress->first_event);
+        next.commands.push_back(std::move(command));
+      }
+      return;
+    case OperationKind::kTimer:
+      if (is_new) next.commands.push_back(TimerCommand(op.id, op.delay_ms));
+      return;
+    case OperationKind::kCancelledTimer:
+      if (is_new) {
+        next.commands.push_back(TimerCommand(op.id, 24 * 3600 * 1000));
+        next.commands.push_back(TimerCommand(absl::StrCat(op.id, "/stop"), op.delay_ms));
+      } else if (HasFired(absl::StrCat(op.id, "/stop")) && !progress->is_done) {
+        Command command = CommandOf(enums::COMMAND_TYPE_CANCEL_TIMER);
+        command.mutable_cancel_timer_command_attributes()->set_timer_id(op.id);
+        next.commands.push_back(std::move(command));
+      }
+      return;
+    case OperationKind::kChild:
+    case OperationKind::kAbandonedChild: {
+      if (!is_new) return;
+      Command command = CommandOf(enums::COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION);
+      auto* a = command.mutable_start_child_workflow_execution_command_attributes();
+      a->set_workflow_id(
+          absl::StrCat(workflow_id, "/", input_.generation, ".", attempt_, ".", op.id));
+      a->mutable_workflow_type()->set_name(kWorkflowType);
+      a->mutable_task_queue()->set_name(kTaskQueue);
+      a->set_control(op.id);
+      a->set_parent_close_policy(static_cast<enums::ParentClosePolicy>(op.close_policy));
+      *a->mutable_input() =
+          PayloadsOf(Encode(ProgramInput{.seed = op.seed, .depth = input_.depth + 1}));
+      next.commands.push_back(std::move(command));
+      return;
+    }
+    case OperationKind::kWaitForSignals:
+      return;
+    case OperationKind::kSignalPeer: {
+      if (!is_new) return;
+      Command command = CommandOf(enums::COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION);
+      auto* a = command.mutable_signal_external_workflow_execution_command_attributes();
+      a->mutable_execution()->set_workflow_id(absl::StrCat("w", op.seed % 4));
+      a->set_signal_name("peer");
+      a->set_control(op.id);
+      *a->mutable_input() = PayloadsOf(
+          absl::StrCat("peer:", workflow_id, "/", input_.generation, ".", attempt_, ".", op.id));
+      next.commands.push_back(std::move(command));
+      return;
+    }
+    case OperationKind::kMarker: {
+      if (!is_new) return;
+      Command command = CommandOf(enums::COMMAND_TYPE_RECORD_MARKER);
+      command.mutable_record_marker_command_attributes()->set_marker_name(op.id);
+      next.commands.push_back(std::move(command));
+      return;
+    }
+  }
+}
+
+void Replay::AnswerUpdates(const std::vector<Message>& requests, Next& next,
+                           std::set<std::string>& open) const {
+  const auto say = [&next](const std::string& update_id, const std::string& what,
+                           const google::protobuf::Message& body) {
+    Message message;
+    message.set_id(absl::StrCat(update_id, "/", what));
+    message.set_protocol_instance_id(update_id);
+    message.mutable_body()->PackFrom(body);
+    Command command = CommandOf(enums::COMMAND_TYPE_PROTOCOL_MESSAGE);
+    command.mutable_protocol_message_command_attributes()->set_message_id(message.id());
+    next.messages.push_back(std::move(message));
+    // Temporal's SDKs name rejections in no command.
+    if (what != "reject") next.commands.push_back(std::move(command));
+  };
+  const auto respond = [&say](const std::string& update_id) {
+    update::Response response;
+    response.mutable_meta()->set_update_id(update_id);
+    *response.mutable_outcome()->mutable_success() = PayloadsOf("done:" + update_id);
+    say(update_id, "complete", response);
+  };
+  for (const Message& message : requests) {
+    update::Request request;
+    if (!message.body().UnpackTo(&request)) continue;
+    const std::string& id = message.protocol_instance_id();
+    if (accepted_.contains(id)) continue;
+    const UpdateManner manner = MannerOf(id);
+    if (manner == UpdateManner::kReject) {
+      update::Rejection rejection;
+      rejection.set_rejected_request_message_id(message.id());
+      *rejection.mutable_rejected_request() = request;
+      rejection.mutable_failure()->set_message("rejected");
+      rejection.mutable_failure()->mutable_application_failure_info()->set_type("rejected");
+      say(id, "reject", rejection);
+      continue;
+    }
+    update::Acceptance acceptance;
+    acceptance.set_accepted_request_message_id(message.id());
+    acceptance.set_accepted_request_sequencing_event_id(message.event_id());
+    *acceptance.mutable_accepted_request() = request;
+    say(id, "accept", acceptance);
+    if (manner == UpdateManner::kAnswerAtOnce) {
+      respond(id);
+    } else {
+      next.commands.push_back(
+          TimerCommand("update/" + id, 1 + static_cast<int64_t>(HashOf(id) % 3000)));
+      open.insert(id);
+    }
+  }
+  for (const std::string& id : accepted_) {
+    if (completed_.contains(id)) continue;
+    if (HasFired("update/" + id)) {
+      respond(id);
+    } else {
+      open.insert(id);
+    }
+  }
+}
+
+Command Replay::Finish() const {
+  if (is_cancel_requested_) return CommandOf(enums::COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION);
+  if (input_.generation < program_.generations) {
+    Command command = CommandOf(enums::COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION);
+    auto* a = command.mutable_continue_as_new_workflow_execution_command_attributes();
+    a->mutable_workflow_type()->set_name(kWorkflowType);
+    a->mutable_task_queue()->set_name(kTaskQueue);
+    ProgramInput input = input_;
+    input.signals = signals();
+    ++input.generation;
+    *a->mutable_input() = PayloadsOf(Encode(input));
+    return command;
+  }
+  if (attempt_ <= program_.failing_attempts) {
+    Command command = CommandOf(enums::COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION);
+    auto* failure =
+        command.mutable_fail_workflow_execution_command_attributes()->mutable_failure();
+    failure->set_message(Result());
+    failure->mutable_application_failure_info()->set_type("program");
+    return command;
+  }
+  Command command = CommandOf(enums::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
+  *command.mutable_complete_workflow_execution_command_attributes()->mutable_result() =
+      PayloadsOf(Result());
+  return command;
+}
+
+Replay::Next Replay::Decide(const std::string& workflow_id,
+                            const std::vector<Message>& requests) const {
+  Next next;
+  std::set<std::string> open_updates;
+  AnswerUpdates(requests, next, open_updates);
+  bool is_over = true;
+  if (!is_cancel_requested_) {
+    for (const auto& step : program_.steps) {
+      for (const Operation& op : step) {
+        Work(op, workflow_id, next);
+        if (!IsDone(op)) is_over = false;
+      }
+      if (!is_over) break;
+    }
+  }
+  if (is_over && open_updates.empty()) next.commands.push_back(Finish());
+  return next;
+}
+
+// --- Judging
+
+std::string Replay::Result() const {
+  std::string result;
+  for (const auto& step : program_.steps) {
+    for (const Operation& op : step) {
+      const Progress* progress = Find(op.id);
+      if (op.kind == OperationKind::kWaitForSignals) continue;
+      absl::StrAppend(&result, op.id, "=", progress == nullptr ? "?" : progress->outcome, ";");
+    }
+  }
+  absl::StrAppend(&result, "signals=", signals());
+  return result;
+}
+
+std::vector<std::string> Replay::Wrongs() const {
+  std::vector<std::string> wrongs;
+  for (const auto& step : program_.steps) {
+    for (const Operation& op : step) {
+      const Progress* progress = Find(op.id);
+      if (progress == nullptr || !progress->is_done) continue;
+      if (!MayEndAs(op, progress->outcome)) {
+        wrongs.push_back(absl::StrCat("operation ", op.id, " must not end as ", progress->outcome));
+      }
+    }
+  }
+  return wrongs;
+}
+
+}  // namespace perdure::sim

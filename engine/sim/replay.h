@@ -1,0 +1,78 @@
+// From a history to what its program does next, and to its result: the workflow code of the
+// simulated workers, and the oracle of the checker.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/program.h"
+#include "temporal/api/command/v1/message.pb.h"
+#include "temporal/api/history/v1/message.pb.h"
+#include "temporal/api/protocol/v1/message.pb.h"
+
+namespace perdure::sim {
+
+using temporal::api::command::v1::Command;
+using temporal::api::history::v1::HistoryEvent;
+using temporal::api::protocol::v1::Message;
+
+inline constexpr char kTaskQueue[] = "work";
+inline constexpr char kWorkflowType[] = "program";
+
+// What a run's events say, folded. Value.
+class Replay {
+ public:
+  // Events in order, from the first on.
+  void See(const HistoryEvent& event);
+
+  const ProgramInput& input() const { return input_; }
+  const Program& program() const { return program_; }
+  bool is_cancel_requested() const { return is_cancel_requested_; }
+  // Of the whole chain.
+  int64_t signals() const { return input_.signals + signals_; }
+  const std::set<std::string>& accepted_updates() const { return accepted_; }
+
+  struct Next {
+    std::vector<Command> commands;
+    std::vector<Message> messages;
+  };
+  // What the worker answers to a workflow task with these events and messages.
+  Next Decide(const std::string& workflow_id, const std::vector<Message>& requests) const;
+
+  // The result of the program as far as it went, if all its operations have ended.
+  std::string Result() const;
+  // Operations that ended as they must not; empty if all is well.
+  std::vector<std::string> Wrongs() const;
+
+ private:
+  struct Progress {
+    int64_t first_event = 0;
+    bool is_done = false;
+    std::string outcome;
+    bool is_cancel_requested = false;
+  };
+  void Begin(const std::string& id, int64_t event_id);
+  void End(int64_t first_event, const std::string& outcome);
+  const Progress* Find(const std::string& id) const;
+  bool HasFired(const std::string& timer_id) const;
+  bool IsDone(const Operation& operation) const;
+  void Work(const Operation& operation, const std::string& workflow_id, Next& next) const;
+  void AnswerUpdates(const std::vector<Message>& requests, Next& next,
+                     std::set<std::string>& open) const;
+  Command Finish() const;
+
+  ProgramInput input_;
+  Program program_;
+  int attempt_ = 1;
+  bool is_cancel_requested_ = false;
+  int64_t signals_ = 0;
+  std::map<std::string, Progress> progress_;
+  std::map<int64_t, std::string> ids_;  // by first event
+  std::set<std::string> accepted_;
+  std::set<std::string> completed_;
+};
+
+}  // namespace perdure::sim

@@ -1,0 +1,89 @@
+#include "sim/simulation.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "sim/attackers.h"
+#include "sim/checkers.h"
+#include "sim/client.h"
+
+namespace perdure::sim {
+namespace {
+
+constexpr absl::Duration kPeaceMax = absl::Hours(3);
+constexpr int64_t kStepsMax = 20'000'000;
+
+}  // namespace
+
+Verdict Simulate(uint64_t seed, bool verbose) {
+  Scheduler scheduler(seed);
+  const std::unique_ptr<SimLoop> world = scheduler.MakeLoop("world");
+  Network network(scheduler, *world);
+  Ledger ledger;
+  base::Random random(seed ^ 0x5eed);
+  Verdict verdict;
+  {
+    Cluster cluster(scheduler, *world, network, 1 + static_cast<int>(random.Below(3)),
+                    random.Next());
+    std::vector<std::shared_ptr<Worker>> workers;
+    const War war = DrawWar(seed);
+    if (verbose) std::printf("war: %s\n", Describe(war).c_str());
+    Attackers attackers(scheduler, *world, cluster, network, ledger, workers, war);
+    for (int server = 0; server < cluster.size(); ++server) cluster.Start(server);
+    const size_t worker_count = 1 + random.Below(3);
+    for (size_t i = 0; i < worker_count; ++i) attackers.StartWorker(i);
+    std::vector<std::shared_ptr<Client>> clients;
+    const uint64_t client_count = 4 + random.Below(12);
+    for (uint64_t i = 0; i < client_count; ++i) {
+      clients.push_back(std::make_shared<Client>(scheduler, *world, network, ledger,
+                                                 absl::StrCat("w", i), random.Next()));
+      world->After(absl::Milliseconds(static_cast<int64_t>(random.Below(20'000))),
+                   [client = clients.back()] { client->Begin(); });
+    }
+    attackers.Begin();
+    scheduler.RunUntil(scheduler.Now() + absl::Seconds(20 + random.Below(60)));
+    attackers.MakePeace();
+
+    Checkers checkers(scheduler, cluster, network, ledger);
+    const absl::Time limit = scheduler.Now() + kPeaceMax;
+    bool is_over = false;
+    while (!is_over && scheduler.Now() < limit && scheduler.steps() < kStepsMax) {
+      scheduler.RunUntil(scheduler.Now() + absl::Seconds(5));
+      // A drain that was under way may still have taken one down.
+      for (int server = 0; server < cluster.size(); ++server) {
+        if (!cluster.is_up(server)) cluster.Start(server);
+      }
+      is_over = true;
+      for (const auto& client : clients) is_over &= client->is_done();
+      if (is_over) is_over = checkers.OpenRuns() == 0;
+    }
+    if (!is_over) {
+      for (const auto& client : clients) {
+        if (!client->is_done()) ledger.Wrong("it does not end: " + client->Describe());
+      }
+    }
+    // What is still on its way between runs arrives.
+    scheduler.RunUntil(scheduler.Now() + absl::Seconds(10));
+    verdict.wrongs = ledger.wrongs;
+    for (std::string& wrong : checkers.Check()) verdict.wrongs.push_back(std::move(wrong));
+    if (verbose) {
+      std::string last;
+      for (const std::string& wrong : verdict.wrongs) {
+        const std::string workflow_id = wrong.substr(0, wrong.find_first_of(" :"));
+        if (workflow_id != last) std::printf("%s", checkers.Explain(workflow_id).c_str());
+        last = workflow_id;
+      }
+    }
+    verdict.fingerprint = scheduler.fingerprint() ^ cluster.database().Fingerprint();
+    verdict.steps = scheduler.steps();
+    verdict.virtual_seconds = absl::ToDoubleSeconds(scheduler.elapsed());
+    for (const auto& worker : workers) worker->Kill();
+  }
+  verdict.counts = ledger.counts;
+  // Clients and workers that wait hold each other through the loop.
+  world->Kill();
+  return verdict;
+}
+
+}  // namespace perdure::sim
