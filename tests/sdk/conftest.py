@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from perdure_server import Server  # noqa: E402
 
-TEST_MAX_SECONDS = 90
+TEST_MAX_SECONDS = 180
 
 
 @pytest.fixture(scope="session")

