@@ -180,10 +180,9 @@ void Worker::OnHistory(std::shared_ptr<Task> task) {
   Replay replay;
   for (const HistoryEvent& event : task->events) {
     replay.See(event);
-    // The task's own events may be made anew; all others are as they are for ever.
-    if (event.event_id() + 2 <= static_cast<int64_t>(task->events.size()) ||
-        (event.event_type() != enums::EVENT_TYPE_WORKFLOW_TASK_SCHEDULED &&
-         event.event_type() != enums::EVENT_TYPE_WORKFLOW_TASK_STARTED)) {
+    // A task's own events may be made anew while nothing followed it; all others are for ever.
+    if (event.event_type() != enums::EVENT_TYPE_WORKFLOW_TASK_SCHEDULED &&
+        event.event_type() != enums::EVENT_TYPE_WORKFLOW_TASK_STARTED) {
       ledger_.SeeEvent(run_id, event.event_id(), BytesOf(event));
     }
   }
