@@ -124,7 +124,14 @@ std::string Rig::Difference() {
           state_.info.workflow_task().type() == pb::WorkflowTask::SPECULATIVE) {
         return "";
       }
-      return absl::StrCat("live and ", name, " have different deadlines");
+      const auto text = [](const std::optional<Deadline>& deadline) {
+        return deadline.has_value() ? absl::StrCat(deadline->time_ns, " of kind ",
+                                                   static_cast<int>(deadline->kind), " id ",
+                                                   deadline->id)
+                                    : std::string("none");
+      };
+      return absl::StrCat("live and ", name, " have different deadlines: ",
+                          text(state_.NextDeadline()), ", ", text(other.NextDeadline()));
     }
     std::string text;
     google::protobuf::util::MessageDifferencer differencer;
