@@ -19,6 +19,8 @@ BUILD = ROOT / "build"
 LOG = BUILD / "log"
 PYTHON = BUILD / "venv/bin/python"
 SEEDS = 50
+# Set once its checks are trusted; until then its findings are told and counted as skipped (./dev check fails on them).
+SIMULATOR_GATES = False
 
 
 @dataclasses.dataclass
@@ -146,7 +148,7 @@ def protos(step: Step) -> Outcome:
 
 
 def release(step: Step) -> Outcome:
-    step.run("./dev", "_preset", "release", "perdure", "perdure-sim", "perdure-bench", timeout=2400)
+    step.run("./dev", "_preset", "release", "perdure", "perdure-sim", "perdure-bench", timeout=3000)
     return Outcome()
 
 
@@ -250,7 +252,17 @@ def simulator(step: Step) -> Outcome:
     program = BUILD / "release/bin/perdure-sim"
     if not program.exists():
         return Outcome(skipped=1, notes=["skipped: this tree has no simulator yet"])
-    step.run(program, "--seeds", SEEDS, timeout=900)
+    code = step.run(program, "--seeds", SEEDS, "--keep-going", timeout=900, may_fail=True)
+    if code == 0:
+        return Outcome(passed=SEEDS)
+    last = step.path.read_text(errors="replace").splitlines()[-1]
+    if SIMULATOR_GATES:
+        raise StepFailed(last)
+    return Outcome(skipped=1, notes=[f"the simulator finds faults, in itself or in the engine: {last}"])
+
+
+def simulator_strict(step: Step) -> Outcome:
+    step.run(BUILD / "release/bin/perdure-sim", "--seeds", SEEDS, timeout=900)
     return Outcome(passed=SEEDS)
 
 
@@ -276,8 +288,8 @@ TEST = {
 }
 CHECK = {
     "tidy": (tidy_strict, []),
-    **{name: TEST[name] for name in ("protos", "python", "postgres", "release", "asan", "unit", "layers",
-                                     "simulator")},
+    **{name: TEST[name] for name in ("protos", "python", "postgres", "release", "asan", "unit", "layers")},
+    "simulator": (simulator_strict, ["release"]),
     "headers": (headers, ["layers"]),
     "tsan": (tsan, ["headers"]),
     "unit_tsan": (unit_tsan, ["tsan", "postgres"]),

@@ -300,6 +300,7 @@ void Client::Query() {
        acknowledged](absl::StatusOr<api::QueryWorkflowResponse> response) {
         --open_requests_;
         if (!response.ok()) return ledger_.Count("query failed");
+        if (response->has_query_rejected()) return ledger_.Count("query rejected");
         ledger_.Count("query answered");
         int64_t signals = 0;
         (void)absl::SimpleAtoi(TextOf(response->query_result()), &signals);

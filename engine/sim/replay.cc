@@ -194,13 +194,13 @@ bool Replay::IsDone(const Operation& op) const {
   return progress != nullptr && progress->is_done;
 }
 
-void Replay::Work(const Operation& op, const std::string& workflow_id, Next& next) const {
+bool Replay::Work(const Operation& op, const std::string& workflow_id, Next& next) const {
   const Progress* progress = Find(op.id);
   const bool is_new = progress == nullptr;
   switch (op.kind) {
     case OperationKind::kActivity:
       if (is_new) next.commands.push_back(ActivityCommand(op));
-      return;
+      return false;
     case OperationKind::kCancelledActivity:
       if (is_new) {
         next.commands.push_back(ActivityCommand(op));
@@ -212,10 +212,10 @@ void Replay::Work(const Operation& op, const std::string& workflow_id, Next& nex
             progress->first_event);
         next.commands.push_back(std::move(command));
       }
-      return;
+      return false;
     case OperationKind::kTimer:
       if (is_new) next.commands.push_back(TimerCommand(op.id, op.delay_ms));
-      return;
+      return false;
     case OperationKind::kCancelledTimer:
       if (is_new) {
         next.commands.push_back(TimerCommand(op.id, 24 * 3600 * 1000));
@@ -224,11 +224,12 @@ void Replay::Work(const Operation& op, const std::string& workflow_id, Next& nex
         Command command = CommandOf(enums::COMMAND_TYPE_CANCEL_TIMER);
         command.mutable_cancel_timer_command_attributes()->set_timer_id(op.id);
         next.commands.push_back(std::move(command));
+        return true;  // No event tells of it: the command is the end.
       }
-      return;
+      return false;
     case OperationKind::kChild:
     case OperationKind::kAbandonedChild: {
-      if (!is_new) return;
+      if (!is_new) return false;
       Command command = CommandOf(enums::COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION);
       auto* a = command.mutable_start_child_workflow_execution_command_attributes();
       a->set_workflow_id(
@@ -240,12 +241,12 @@ void Replay::Work(const Operation& op, const std::string& workflow_id, Next& nex
       *a->mutable_input() =
           PayloadsOf(Encode(ProgramInput{.seed = op.seed, .depth = input_.depth + 1}));
       next.commands.push_back(std::move(command));
-      return;
+      return false;
     }
     case OperationKind::kWaitForSignals:
-      return;
+      return false;
     case OperationKind::kSignalPeer: {
-      if (!is_new) return;
+      if (!is_new) return false;
       Command command = CommandOf(enums::COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION);
       auto* a = command.mutable_signal_external_workflow_execution_command_attributes();
       a->mutable_execution()->set_workflow_id(absl::StrCat("w", op.seed % 4));
@@ -254,16 +255,17 @@ void Replay::Work(const Operation& op, const std::string& workflow_id, Next& nex
       *a->mutable_input() = PayloadsOf(
           absl::StrCat("peer:", workflow_id, "/", input_.generation, ".", attempt_, ".", op.id));
       next.commands.push_back(std::move(command));
-      return;
+      return false;
     }
     case OperationKind::kMarker: {
-      if (!is_new) return;
+      if (!is_new) return false;
       Command command = CommandOf(enums::COMMAND_TYPE_RECORD_MARKER);
       command.mutable_record_marker_command_attributes()->set_marker_name(op.id);
       next.commands.push_back(std::move(command));
-      return;
+      return true;
     }
   }
+  return false;
 }
 
 void Replay::AnswerUpdates(const std::vector<Message>& requests, Next& next,
@@ -325,12 +327,20 @@ void Replay::AnswerUpdates(const std::vector<Message>& requests, Next& next,
 }
 
 Command Replay::Finish() const {
-  if (is_cancel_requested_) return CommandOf(enums::COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION);
+  if (is_cancel_requested_) {
+    Command command = CommandOf(enums::COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION);
+    command.mutable_cancel_workflow_execution_command_attributes();
+    return command;
+  }
   if (input_.generation < program_.generations) {
     Command command = CommandOf(enums::COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION);
     auto* a = command.mutable_continue_as_new_workflow_execution_command_attributes();
     a->mutable_workflow_type()->set_name(kWorkflowType);
     a->mutable_task_queue()->set_name(kTaskQueue);
+    if (program_.attempts_max > 1) {
+      SetMilliseconds(a->mutable_retry_policy()->mutable_initial_interval(), 1000);
+      a->mutable_retry_policy()->set_maximum_attempts(program_.attempts_max);
+    }
     ProgramInput input = input_;
     input.signals = signals();
     ++input.generation;
@@ -360,8 +370,8 @@ Replay::Next Replay::Decide(const std::string& workflow_id,
   if (!is_cancel_requested_) {
     for (const auto& step : program_.steps) {
       for (const Operation& op : step) {
-        Work(op, workflow_id, next);
-        if (!IsDone(op)) is_over = false;
+        const bool ends_now = Work(op, workflow_id, next);
+        if (!ends_now && !IsDone(op)) is_over = false;
       }
       if (!is_over) break;
     }
@@ -378,7 +388,11 @@ std::string Replay::Result() const {
     for (const Operation& op : step) {
       const Progress* progress = Find(op.id);
       if (op.kind == OperationKind::kWaitForSignals) continue;
-      absl::StrAppend(&result, op.id, "=", progress == nullptr ? "?" : progress->outcome, ";");
+      std::string outcome = progress == nullptr ? "" : progress->outcome;
+      // What ends by its command has no event when the result is made.
+      if (op.kind == OperationKind::kMarker) outcome = "ok";
+      if (op.kind == OperationKind::kCancelledTimer) outcome = "canceled";
+      absl::StrAppend(&result, op.id, "=", outcome, ";");
     }
   }
   absl::StrAppend(&result, "signals=", signals());

@@ -59,7 +59,8 @@ class Replay {
   const Progress* Find(const std::string& id) const;
   bool HasFired(const std::string& timer_id) const;
   bool IsDone(const Operation& operation) const;
-  void Work(const Operation& operation, const std::string& workflow_id, Next& next) const;
+  // True if the operation has ended with the commands it adds.
+  bool Work(const Operation& operation, const std::string& workflow_id, Next& next) const;
   void AnswerUpdates(const std::vector<Message>& requests, Next& next,
                      std::set<std::string>& open) const;
   Command Finish() const;

@@ -180,10 +180,9 @@ void Worker::OnHistory(std::shared_ptr<Task> task) {
   Replay replay;
   for (const HistoryEvent& event : task->events) {
     replay.See(event);
-    // The task's own events may be made anew; all others are as they are for ever.
-    if (event.event_id() + 2 <= static_cast<int64_t>(task->events.size()) ||
-        (event.event_type() != enums::EVENT_TYPE_WORKFLOW_TASK_SCHEDULED &&
-         event.event_type() != enums::EVENT_TYPE_WORKFLOW_TASK_STARTED)) {
+    // A task's own events may be made anew while nothing followed it; all others are for ever.
+    if (event.event_type() != enums::EVENT_TYPE_WORKFLOW_TASK_SCHEDULED &&
+        event.event_type() != enums::EVENT_TYPE_WORKFLOW_TASK_STARTED) {
       ledger_.SeeEvent(run_id, event.event_id(), BytesOf(event));
     }
   }
@@ -265,7 +264,9 @@ void Worker::Complete(const Task& task, const Replay& replay) {
             ledger_.Count("workflow task unanswered");
           } else if (absl::StrContains(response.status().message(), "UnhandledCommand")) {
             ledger_.Count("unhandled command");
-          } else if (absl::StrContains(response.status().message(), "wasn't found on the server")) {
+          } else if (absl::StrContains(response.status().message(), "wasn't found on the server") ||
+                     absl::StrContains(response.status().message(), "was not sent to this worker")) {
+            // A crash between the task and its answer: the server lost the update, or got it anew.
             ledger_.Count("update forgotten");
           } else {
             ledger_.Wrong(absl::StrCat("a workflow task's completion of ", workflow_id,
