@@ -134,7 +134,10 @@ void FillExtended(const Execution& run, workflow::WorkflowExecutionExtendedInfo&
     SetTimestamp(out.mutable_run_expiration_time(), info.run_deadline_ns());
   }
   out.set_cancel_requested(info.cancel_requested());
-  SetTimestamp(out.mutable_original_start_time(), info.start_time_ns());
+  *out.mutable_original_start_time() = run.state.started_event->event_time();
+  if (!info.reset_of_run_id().empty()) {
+    SetTimestamp(out.mutable_last_reset_time(), info.start_time_ns());
+  }
   out.set_reset_run_id(info.reset_run_id());
   auto& ids = *out.mutable_request_id_infos();
   if (!info.create_request_id().empty()) {

@@ -201,9 +201,8 @@ void State::ApplyStarted(const HistoryEvent& event) {
   info.set_execution_timeout_ns(ToNs(attributes.workflow_execution_timeout()));
   info.set_run_timeout_ns(ToNs(attributes.workflow_run_timeout()));
   info.set_task_timeout_ns(ToNs(attributes.workflow_task_timeout()));
-  info.set_start_time_ns(ToNs(event.event_time()));
-  info.set_execution_time_ns(ToNs(event.event_time()) +
-                             ToNs(attributes.first_workflow_task_backoff()));
+  // Temporal: a run that a reset made starts with the reset, whatever its first event says.
+  info.set_execution_time_ns(info.start_time_ns() + ToNs(attributes.first_workflow_task_backoff()));
   info.set_first_run_id(attributes.first_execution_run_id());
   info.set_original_run_id(attributes.original_execution_run_id());
   info.set_attempt(attributes.attempt());

@@ -2,6 +2,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "machines/workflow/decide/reset.h"
 #include "machines/workflow/rig.h"
 #include "temporal/api/command/v1/message.pb.h"
 #include "temporal/api/update/v1/message.pb.h"
@@ -187,6 +188,41 @@ TEST_F(TaskTest, AnUpdateIsAcceptedAndAnsweredByMessages) {
             "WORKFLOW_EXECUTION_UPDATE_ACCEPTED WORKFLOW_EXECUTION_UPDATE_COMPLETED");
   ASSERT_EQ(rig_.notices().size(), 2u);
   EXPECT_TRUE(rig_.notices()[1].outcome.has_value());
+}
+
+// A reset puts an update that came after it into the new run's history: there, and in no message,
+// the worker finds the request.
+TEST_F(TaskTest, AResetRunStartsWithTheResetAndShowsUpdatesInItsHistory) {
+  ASSERT_TRUE(rig_.CompleteTask({StartTimer("t", 60)}).ok());
+  ResetInput input;
+  for (const HistoryEvent& event : rig_.events()) input.base_events.push_back(event);
+  HistoryEvent& admitted = input.base_events.emplace_back();
+  admitted.set_event_id(static_cast<EventId>(input.base_events.size()));
+  admitted.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED);
+  admitted.mutable_workflow_execution_update_admitted_event_attributes()
+      ->mutable_request()
+      ->mutable_meta()
+      ->set_update_id("u");
+  api::ResetWorkflowExecutionRequest request;
+  request.set_workflow_task_finish_event_id(4);
+  input.request = &request;
+  input.base = &rig_.state();
+  input.new_run_id = "next";
+  rig_.Advance(kSecondNs);
+  auto reset = DecideReset(input, rig_.context());
+  ASSERT_TRUE(reset.ok()) << reset.status();
+  State next;
+  next.ApplyRecord(reset->created.record);
+  EXPECT_EQ(next.info.start_time_ns(), rig_.now_ns());
+  EXPECT_LT(ToNs(next.started_event->event_time()), rig_.now_ns());
+
+  const pb::WorkflowTask& task = next.info.workflow_task();
+  auto started = DecideTaskStarted(next, task.scheduled_event_id(), task.stamp(),
+                                   {"worker", "poll", "q"}, rig_.context());
+  ASSERT_TRUE(started.ok()) << started.status();
+  next.ApplyRecord(started->record);
+  EXPECT_TRUE(next.admitted_updates.Contains("u"));
+  EXPECT_TRUE(UpdateMessagesFor(next).empty());
 }
 
 TEST_F(TaskTest, ARejectedUpdateLeavesNoTrace) {
