@@ -252,6 +252,9 @@ void State::ApplyWorkflowTaskEvent(const HistoryEvent& event) {
       task.set_stamp(stamp);
       task.set_has_events(true);
       task.set_is_on_sticky_queue(attributes.task_queue().kind() == enums::TASK_QUEUE_KIND_STICKY);
+      if (task.is_on_sticky_queue()) {
+        task.set_schedule_to_start_timeout_ns(info.sticky().schedule_to_start_timeout_ns());
+      }
       *info.mutable_workflow_task() = std::move(task);
       info.set_workflow_task_stamp(stamp);
       info.set_workflow_task_attempt(attributes.attempt());

@@ -282,6 +282,9 @@ void Draft::ScheduleTask(pb::WorkflowTask::Type type, int64_t original_scheduled
   task.set_timeout_ns(timeout_ns);
   task.set_stamp(info().workflow_task_stamp() + 1);
   task.set_is_on_sticky_queue(state_.IsSticky());
+  if (state_.IsSticky()) {
+    task.set_schedule_to_start_timeout_ns(info().sticky().schedule_to_start_timeout_ns());
+  }
   Emit(std::move(change));
 }
 
@@ -358,6 +361,7 @@ void Draft::MaterializeTask(const std::string& identity) {
   task.set_stamp(before.stamp());
   task.set_original_scheduled_time_ns(before.original_scheduled_time_ns());
   task.set_is_on_sticky_queue(before.is_on_sticky_queue());
+  task.set_schedule_to_start_timeout_ns(before.schedule_to_start_timeout_ns());
   Emit(std::move(change));
 }
 

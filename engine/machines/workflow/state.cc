@@ -340,7 +340,7 @@ int64_t State::DeadlineOf(DeadlineKind kind, EventId id) const {
       // Only a task on a sticky queue can wait too long. Temporal: a speculative one waits 5 s
       // anywhere.
       if (task.is_on_sticky_queue()) {
-        return task.scheduled_time_ns() + info.sticky().schedule_to_start_timeout_ns();
+        return task.scheduled_time_ns() + task.schedule_to_start_timeout_ns();
       }
       if (task.type() == pb::WorkflowTask::SPECULATIVE) {
         return task.scheduled_time_ns() + 5 * kSecondNs;
