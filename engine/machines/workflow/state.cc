@@ -126,7 +126,6 @@ void State::Apply(const pb::Change& change) {
     }
     case pb::Change::kSticky:
       *info.mutable_sticky() = change.sticky();
-      Reindex(DeadlineKind::kWorkflowTask, 0);
       return;
     case pb::Change::kOutboxAdded:
       outbox.Put(change.outbox_added().id(), change.outbox_added());
