@@ -12,34 +12,34 @@ namespace {
 void StartChild(Core& core, const services::NamespacePtr& target, machines::Delivery delivery,
                 Answered answered) {
   const std::string workflow_id = delivery.message.target_workflow_id();
-  core.With(
-      target, workflow_id, "",
-      [&core, target, workflow_id, delivery = std::move(delivery),
-       answered = std::move(answered)](absl::StatusOr<ExecutionPtr> found) mutable {
-        const bool is_absent = found.status().code() == absl::StatusCode::kNotFound;
-        if (!found.ok() && !is_absent) return std::move(answered)(found.status(), "");
-        const ExecutionPtr current = found.ok() ? *found : nullptr;
-        auto decision =
-            machines::DecideStartChild(current == nullptr ? nullptr : &current->state, delivery,
-                                       core.NewRunId(), core.ContextFor(target));
-        if (!decision.ok()) {
-          return Refuse(core, current, decision.status(),
-                        [answered = std::move(answered)](absl::Status status) mutable {
-                          std::move(answered)(std::move(status), "");
-                        });
-        }
-        const std::string run_id = decision->run_id;
-        auto done = [answered = std::move(answered), run_id](absl::Status status) mutable {
-          std::move(answered)(std::move(status), run_id);
-        };
-        if (!decision->created.has_value()) {
-          return core.Apply(current, std::move(decision->current), std::move(done));
-        }
-        if (current != nullptr && decision->current.record.changes_size() > 0) {
-          core.Apply(current, std::move(decision->current), [](absl::Status) {});
-        }
-        core.Create(target, workflow_id, *std::move(decision->created), current, std::move(done));
-      });
+  core.With(target, workflow_id, "",
+            [&core, target, workflow_id, delivery = std::move(delivery),
+             answered = std::move(answered)](absl::StatusOr<ExecutionPtr> found) mutable {
+              const bool is_absent = found.status().code() == absl::StatusCode::kNotFound;
+              if (!found.ok() && !is_absent) return std::move(answered)(found.status(), "");
+              const ExecutionPtr current = found.ok() ? *found : nullptr;
+              auto decision =
+                  machines::DecideStartChild(current == nullptr ? nullptr : &current->state,
+                                             delivery, core.NewRunId(), core.ContextFor(target));
+              if (!decision.ok()) {
+                return Refuse(core, current, decision.status(),
+                              [answered = std::move(answered)](absl::Status status) mutable {
+                                std::move(answered)(std::move(status), "");
+                              });
+              }
+              const std::string run_id = decision->run_id;
+              auto done = [answered = std::move(answered), run_id](absl::Status status) mutable {
+                std::move(answered)(std::move(status), run_id);
+              };
+              if (!decision->created.has_value()) {
+                return core.Apply(current, std::move(decision->current), std::move(done));
+              }
+              if (current != nullptr && decision->current.record.changes_size() > 0) {
+                core.Apply(current, std::move(decision->current), [](absl::Status) {});
+              }
+              core.Create(target, workflow_id, *std::move(decision->created), current,
+                          std::move(done));
+            });
 }
 
 absl::StatusOr<machines::Decision> Decide(const State& state, const machines::Delivery& delivery,

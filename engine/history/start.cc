@@ -117,8 +117,8 @@ void SignalWithStart(Core& core, CallContext context, NamespacePtr name_space,
                if (!found.ok()) return std::move(reply)(found.status());
                const ExecutionPtr current = *found;
                auto decision = machines::DecideSignalWithStart(
-                   current == nullptr ? nullptr : &current->state, request,
-                   core.NewRunId(), core.ContextFor(name_space));
+                   current == nullptr ? nullptr : &current->state, request, core.NewRunId(),
+                   core.ContextFor(name_space));
                if (!decision.ok()) {
                  return Refuse(core, current, decision.status(), std::move(reply));
                }

@@ -34,18 +34,17 @@ void TaskStarted(Core& core, services::TaskKey task, services::Poller poller,
                   machines::DecideTaskStarted(run->state, task.scheduled_event_id, task.stamp,
                                               StartOf(poller), core.ContextFor(task.name_space));
               if (!decision.ok()) return std::move(reply)(decision.status());
-              core.Apply(
-                  run, *std::move(decision),
-                  [&core, run, is_sticky, request_id = poller.request_id,
-                   reply = std::move(reply)](absl::Status status) mutable {
-                    if (!status.ok()) return std::move(reply)(std::move(status));
-                    // While the commit was under way it may have been lost to somebody else.
-                    if (!run->state.HasStartedTask() ||
-                        run->state.info.workflow_task().request_id() != request_id) {
-                      return std::move(reply)(base::NotFound("Workflow task not found."));
-                    }
-                    BuildWorkflowPoll(core, run, is_sticky, std::move(reply));
-                  });
+              core.Apply(run, *std::move(decision),
+                         [&core, run, is_sticky, request_id = poller.request_id,
+                          reply = std::move(reply)](absl::Status status) mutable {
+                           if (!status.ok()) return std::move(reply)(std::move(status));
+                           // While the commit was under way it may have been lost to somebody else.
+                           if (!run->state.HasStartedTask() ||
+                               run->state.info.workflow_task().request_id() != request_id) {
+                             return std::move(reply)(base::NotFound("Workflow task not found."));
+                           }
+                           BuildWorkflowPoll(core, run, is_sticky, std::move(reply));
+                         });
             });
 }
 

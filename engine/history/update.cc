@@ -101,7 +101,7 @@ void FollowUpdate(Core& core, const ExecutionPtr& execution, const std::string& 
         // Time is over: the caller learns how far it is, once that is durable, and asks again.
         const int reached = StageNow(execution->state, update_id);
         core.committer().AfterCommits(execution, [waiting, reached](absl::Status status) {
-          if (!status.ok()) return std::move (*waiting)(std::move(status));
+          if (!status.ok()) return std::move(*waiting)(std::move(status));
           // A completed one has an outcome, which was sent; without it, it counts as accepted.
           std::move (*waiting)(UpdateFate{std::min(reached, kAccepted), std::nullopt});
         });

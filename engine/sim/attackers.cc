@@ -39,14 +39,14 @@ War DrawWar(uint64_t seed) {
 }
 
 std::string Describe(const War& war) {
-  return absl::StrCat(
-      "crashes=", war.crashes, " drains=", war.drains, " pauses=", war.pauses,
-      " clocks=", war.clock_jumps, " workers=", war.worker_restarts,
-      " commit_unavailable=", war.store.commit_unavailable_chance,
-      " unknown=", war.store.unknown_chance, " call_unavailable=",
-      war.store.call_unavailable_chance, " lost=", war.network.request_lost_chance, "/",
-      war.network.reply_lost_chance, " doubled=", war.network.request_doubled_chance,
-      " commit_latency=", absl::FormatDuration(war.store.commit_latency_max));
+  return absl::StrCat("crashes=", war.crashes, " drains=", war.drains, " pauses=", war.pauses,
+                      " clocks=", war.clock_jumps, " workers=", war.worker_restarts,
+                      " commit_unavailable=", war.store.commit_unavailable_chance,
+                      " unknown=", war.store.unknown_chance,
+                      " call_unavailable=", war.store.call_unavailable_chance,
+                      " lost=", war.network.request_lost_chance, "/", war.network.reply_lost_chance,
+                      " doubled=", war.network.request_doubled_chance,
+                      " commit_latency=", absl::FormatDuration(war.store.commit_latency_max));
 }
 
 Attackers::Attackers(Scheduler& scheduler, SimLoop& world, Cluster& cluster, Network& network,
@@ -71,27 +71,25 @@ void Attackers::Begin() {
 void Attackers::StartWorker(size_t index) {
   if (workers_.size() <= index) workers_.resize(index + 1);
   if (workers_[index] != nullptr) workers_[index]->Kill();
-  workers_[index] =
-      std::make_shared<Worker>(scheduler_, world_, network_, ledger_,
-                               absl::StrCat("worker", index, ".", ++worker_lives_));
+  workers_[index] = std::make_shared<Worker>(scheduler_, world_, network_, ledger_,
+                                             absl::StrCat("worker", index, ".", ++worker_lives_));
   if (!is_peace_) workers_[index]->SetFaults(war_.workers);
   workers_[index]->Begin();
 }
 
 void Attackers::Again(void (Attackers::*attack)()) {
   const int64_t mean_ms = absl::ToInt64Milliseconds(war_.mean_gap);
-  world_.After(absl::Milliseconds(static_cast<int64_t>(
-                   random_.Below(static_cast<uint64_t>(2 * mean_ms)))),
-               [this, attack] {
-                 if (is_peace_) return;
-                 (this->*attack)();
-                 Again(attack);
-               });
+  world_.After(
+      absl::Milliseconds(static_cast<int64_t>(random_.Below(static_cast<uint64_t>(2 * mean_ms)))),
+      [this, attack] {
+        if (is_peace_) return;
+        (this->*attack)();
+        Again(attack);
+      });
 }
 
 void Attackers::AttackServer() {
-  const int server =
-      static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
+  const int server = static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
   if (!cluster_.is_up(server)) return cluster_.Start(server);
   const uint64_t choice = random_.Below(3);
   if (choice == 0 && war_.crashes) {
@@ -110,8 +108,7 @@ void Attackers::AttackServer() {
 }
 
 void Attackers::AttackClock() {
-  const int server =
-      static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
+  const int server = static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
   if (!cluster_.is_up(server)) return;
   ledger_.Count("clock jump");
   cluster_.server(server)->JumpClock(

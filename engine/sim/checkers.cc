@@ -147,9 +147,9 @@ void Checkers::CheckApi(const Run& run) {
     request.mutable_execution()->set_workflow_id(run.workflow_id);
     request.mutable_execution()->set_run_id(run.run_id);
     request.set_next_page_token(token);
-    auto page = Ask<api::GetWorkflowExecutionHistoryRequest,
-                    api::GetWorkflowExecutionHistoryResponse>("GetWorkflowExecutionHistory",
-                                                              request);
+    auto page =
+        Ask<api::GetWorkflowExecutionHistoryRequest, api::GetWorkflowExecutionHistoryResponse>(
+            "GetWorkflowExecutionHistory", request);
     if (!page.ok()) return Wrong(run, "its history cannot be read: " + page.status().ToString());
     for (const auto& event : page->history().events()) events.push_back(event);
     token = page->next_page_token();
@@ -180,8 +180,8 @@ void Checkers::CheckApi(const Run& run) {
     Wrong(run, "Describe shows another history length");
   }
   if (!run.state.IsRunning() && described->has_pending_workflow_task()) {
-    Wrong(run, "it is closed and Describe shows something pending: " +
-                   described->ShortDebugString());
+    Wrong(run,
+          "it is closed and Describe shows something pending: " + described->ShortDebugString());
   }
 }
 
@@ -246,9 +246,8 @@ void Checkers::CheckSeen(const Run& run) {
     HistoryEvent event;
     (void)event.ParseFromString(seen->second);
     if (BytesOf(event) != BytesOf(run.events[static_cast<size_t>(id) - 1])) {
-      Wrong(run, absl::StrCat("event ", id, " was seen in another form: ",
-                              event.ShortDebugString(), " is ",
-                              run.events[static_cast<size_t>(id) - 1].ShortDebugString()));
+      Wrong(run, absl::StrCat("event ", id, " was seen in another form: ", event.ShortDebugString(),
+                              " is ", run.events[static_cast<size_t>(id) - 1].ShortDebugString()));
     }
   }
 }
@@ -272,7 +271,8 @@ void Checkers::CheckChains() {
       if (run.workflow_id != workflow_id) continue;
       if (run_id == record.first_run_id) ++firsts;
     }
-    if (firsts != 1) wrongs_.push_back(workflow_id + ": the run that was acknowledged is not there");
+    if (firsts != 1)
+      wrongs_.push_back(workflow_id + ": the run that was acknowledged is not there");
   }
   for (const auto& [run_id, workflow_id] : ledger_.workflow_of_run) {
     if (!runs_.contains(run_id)) {
@@ -283,8 +283,9 @@ void Checkers::CheckChains() {
 }
 
 void Checkers::CheckSignals() {
-  // By workflow and input: the most often in one run. A repeat that comes after the chain went on to
-  // its next run is a new signal there, in Temporal too: request ids are known to their run alone.
+  // By workflow and input: the most often in one run. A repeat that comes after the chain went on
+  // to its next run is a new signal there, in Temporal too: request ids are known to their run
+  // alone.
   std::map<std::pair<std::string, std::string>, int64_t> got;
   for (const auto& [run_id, run] : runs_) {
     std::map<std::string, int64_t> here;
@@ -407,7 +408,8 @@ void Checkers::CheckList() {
                                 run.events.size()));
       }
       if (!run.state.IsRunning() && !row.has_close_time()) Wrong(run, "the list has no close time");
-      if (row.root_execution().run_id() != info.root_run_id()) Wrong(run, "listed with another root");
+      if (row.root_execution().run_id() != info.root_run_id())
+        Wrong(run, "listed with another root");
     }
     token = page->next_page_token();
   } while (!token.empty());

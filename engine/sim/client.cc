@@ -52,8 +52,8 @@ void Client::CallUntilAnswered(const char* method, const Request& request, absl:
         if (response.ok() || !IsPassing(response.status())) {
           return std::move(done)(std::move(response));
         }
-        ledger_.Count(absl::StrCat("client retry ", absl::StatusCodeToString(
-                                                        response.status().code())));
+        ledger_.Count(
+            absl::StrCat("client retry ", absl::StatusCodeToString(response.status().code())));
         server_ = (server_ + 1) % network_.server_count();
         world_.After(absl::Milliseconds(20 + static_cast<int64_t>(random_.Below(700))),
                      [self, this, method, request, timeout, done = std::move(done)]() mutable {
@@ -91,8 +91,7 @@ api::StartWorkflowExecutionRequest Client::StartRequest() {
   // A late double must not begin a second chain.
   request.set_workflow_id_reuse_policy(enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE);
   if (seed_ % 7 == 0) request.mutable_workflow_start_delay()->set_seconds(2);
-  (*request.mutable_memo()->mutable_fields())["seed"] =
-      PayloadsOf(absl::StrCat(seed_)).payloads(0);
+  (*request.mutable_memo()->mutable_fields())["seed"] = PayloadsOf(absl::StrCat(seed_)).payloads(0);
   return request;
 }
 
@@ -178,11 +177,9 @@ void Client::OnStarted(const absl::Status& status, const std::string& run_id) {
 void Client::PlanActions() {
   const auto after = [this](int64_t within_ms, runtime::Task task) {
     ++open_requests_;
-    world_.After(absl::Milliseconds(static_cast<int64_t>(random_.Below(
-                     static_cast<uint64_t>(within_ms)))),
-                 [self = shared_from_this(), task = std::move(task)]() mutable {
-                   std::move(task)();
-                 });
+    world_.After(
+        absl::Milliseconds(static_cast<int64_t>(random_.Below(static_cast<uint64_t>(within_ms)))),
+        [self = shared_from_this(), task = std::move(task)]() mutable { std::move(task)(); });
   };
   const int64_t signals =
       SignalGoal(seed_) + (random_.Chance(0.3) ? static_cast<int64_t>(random_.Below(4)) : 0);
@@ -278,8 +275,7 @@ void Client::OnUpdateOutcome(const std::string& update_id,
     return;
   }
   // The run closed under an accepted update.
-  if (outcome.failure().application_failure_info().type() ==
-      "AcceptedUpdateCompletedWorkflow") {
+  if (outcome.failure().application_failure_info().type() == "AcceptedUpdateCompletedWorkflow") {
     return;
   }
   ledger_.Wrong(absl::StrCat("update ", update_id, " failed: ", outcome.failure().message()));
@@ -322,8 +318,8 @@ void Client::DescribeRun() {
       [this](absl::StatusOr<api::DescribeWorkflowExecutionResponse> response) {
         --open_requests_;
         if (!response.ok()) {
-          ledger_.Wrong(absl::StrCat("describe ", workflow_id_, ": ",
-                                     response.status().ToString()));
+          ledger_.Wrong(
+              absl::StrCat("describe ", workflow_id_, ": ", response.status().ToString()));
         }
       });
 }
@@ -407,9 +403,7 @@ void Client::PauseAndUnpause() {
           CallUntilAnswered<api::UnpauseWorkflowExecutionRequest,
                             api::UnpauseWorkflowExecutionResponse>(
               "UnpauseWorkflowExecution", unpause, absl::Seconds(5),
-              [this](absl::StatusOr<api::UnpauseWorkflowExecutionResponse>) {
-                --open_requests_;
-              });
+              [this](absl::StatusOr<api::UnpauseWorkflowExecutionResponse>) { --open_requests_; });
         });
       });
 }
@@ -427,8 +421,8 @@ void Client::WaitForClose(const std::string& run_id, const std::string& page_tok
       "GetWorkflowExecutionHistory", request, absl::Seconds(30),
       [this, run_id](absl::StatusOr<api::GetWorkflowExecutionHistoryResponse> response) {
         if (!response.ok()) {
-          ledger_.Wrong(absl::StrCat("waiting for ", workflow_id_, ": ",
-                                     response.status().ToString()));
+          ledger_.Wrong(
+              absl::StrCat("waiting for ", workflow_id_, ": ", response.status().ToString()));
           is_closed_ = true;
           return;
         }
@@ -438,14 +432,13 @@ void Client::WaitForClose(const std::string& run_id, const std::string& page_tok
         const auto& event = response->history().events(response->history().events_size() - 1);
         ledger_.SeeEvent(run_id, event.event_id(), BytesOf(event));
         std::string next;
-        next = event.workflow_execution_continued_as_new_event_attributes()
-                   .new_execution_run_id();
-        if (next.empty()) next = event.workflow_execution_failed_event_attributes()
-                                     .new_execution_run_id();
-        if (next.empty()) next = event.workflow_execution_completed_event_attributes()
-                                     .new_execution_run_id();
-        if (next.empty()) next = event.workflow_execution_timed_out_event_attributes()
-                                     .new_execution_run_id();
+        next = event.workflow_execution_continued_as_new_event_attributes().new_execution_run_id();
+        if (next.empty())
+          next = event.workflow_execution_failed_event_attributes().new_execution_run_id();
+        if (next.empty())
+          next = event.workflow_execution_completed_event_attributes().new_execution_run_id();
+        if (next.empty())
+          next = event.workflow_execution_timed_out_event_attributes().new_execution_run_id();
         if (!next.empty()) return WaitForClose(next, "");
         record().is_closed = true;
         is_closed_ = true;

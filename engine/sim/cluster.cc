@@ -19,8 +19,8 @@ Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& databa
       store_loop_(scheduler.MakeLoop(name + " store")) {
   JumpClock(clock_offset);
   store_ = store::simulated::MakeSimulatedStore(database, *store_loop_, faults);
-  namespaces_ = std::make_unique<frontend::NamespaceRegistry>(*store_, *frontend_loop_, settings_,
-                                                              uuids_);
+  namespaces_ =
+      std::make_unique<frontend::NamespaceRegistry>(*store_, *frontend_loop_, settings_, uuids_);
   matching::Options matching_options;
   matching_options.host_name = name;
   matching_ = matching::MakeMatching(*engine_loop_, matching_options);
@@ -84,8 +84,7 @@ void Server::Drain(absl::AnyInvocable<void() &&> done) {
   history_->Drain(std::move(done));
 }
 
-Cluster::Cluster(Scheduler& scheduler, SimLoop& world, Network& network, int servers,
-                 uint64_t seed)
+Cluster::Cluster(Scheduler& scheduler, SimLoop& world, Network& network, int servers, uint64_t seed)
     : scheduler_(scheduler), world_(world), network_(network) {
   base::Random random(seed);
   reader_ = store::simulated::MakeSimulatedStore(database_, world_, {});

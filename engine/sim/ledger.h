@@ -19,8 +19,8 @@ struct Promise {
 
 struct WorkflowRecord {
   uint64_t seed = 0;
-  bool is_started = false;     // acknowledged
-  std::string first_run_id;    // as acknowledged
+  bool is_started = false;   // acknowledged
+  std::string first_run_id;  // as acknowledged
   bool may_be_cancelled = false;
   bool may_be_terminated = false;
   std::map<std::string, Promise> signals;  // by unique input

@@ -41,8 +41,7 @@ bool Parse(int argc, char** argv, Arguments& arguments) {
 int main(int argc, char** argv) {
   Arguments arguments;
   if (!Parse(argc, argv, arguments)) {
-    std::fprintf(stderr,
-                 "usage: perdure-sim [--seed N] [--seeds K] [--verbose] [--keep-going]\n");
+    std::fprintf(stderr, "usage: perdure-sim [--seed N] [--seeds K] [--verbose] [--keep-going]\n");
     return 2;
   }
   perdure::base::SetLogLevel(perdure::base::LogLevel::kError);

@@ -51,9 +51,8 @@ uint64_t Network::Send(int server, const char* method,
   open.server = server;
   open.done = std::move(done);
   open.cancellation = std::make_shared<services::Cancellation>();
-  open.timer = world_.After(timeout, [this, id] {
-    Finish(id, absl::DeadlineExceededError("no answer in time"));
-  });
+  open.timer = world_.After(
+      timeout, [this, id] { Finish(id, absl::DeadlineExceededError("no answer in time")); });
   if (scheduler_.random().Chance(faults_.request_lost_chance)) return id;
   const int64_t life = servers_[static_cast<size_t>(server)].life;
   const MethodDescriptor& descriptor = Method(method);

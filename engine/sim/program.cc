@@ -51,8 +51,8 @@ Operation MakeOperation(base::Random& random, int step, int index, const Program
   } else if (kind < 18 && input.depth == 0 && SignalGoal(input.seed) > 0) {
     op.kind = OperationKind::kWaitForSignals;
     letter = "w";
-    op.signals = 1 + static_cast<int64_t>(
-                         random.Below(static_cast<uint64_t>(SignalGoal(input.seed))));
+    op.signals =
+        1 + static_cast<int64_t>(random.Below(static_cast<uint64_t>(SignalGoal(input.seed))));
   } else if (kind < 19) {
     op.kind = OperationKind::kSignalPeer;
     letter = "s";

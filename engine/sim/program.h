@@ -30,9 +30,9 @@ struct Operation {
   OperationKind kind = OperationKind::kTimer;
   std::string id;
   uint64_t seed = 0;
-  int64_t delay_ms = 0;      // timers
-  int fails = 0;             // activities: attempts that fail
-  int attempts_max = 0;      // 0: no bound
+  int64_t delay_ms = 0;  // timers
+  int fails = 0;         // activities: attempts that fail
+  int attempts_max = 0;  // 0: no bound
   int64_t start_to_close_ms = 10'000;
   int64_t heartbeat_ms = 0;  // 0: none
   int64_t signals = 0;       // to wait for, of the whole chain
@@ -41,7 +41,7 @@ struct Operation {
 
 struct Program {
   std::vector<std::vector<Operation>> steps;
-  int generations = 1;    // runs of the chain, by continue-as-new
+  int generations = 1;       // runs of the chain, by continue-as-new
   int failing_attempts = 0;  // of the last generation
   int attempts_max = 1;
 };

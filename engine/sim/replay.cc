@@ -90,8 +90,8 @@ void Replay::See(const HistoryEvent& event) {
     case enums::EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
       return Begin(event.activity_task_scheduled_event_attributes().activity_id(), id);
     case enums::EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED: {
-      const auto found = ids_.find(
-          event.activity_task_cancel_requested_event_attributes().scheduled_event_id());
+      const auto found =
+          ids_.find(event.activity_task_cancel_requested_event_attributes().scheduled_event_id());
       if (found != ids_.end()) progress_[found->second].is_cancel_requested = true;
       return;
     }
@@ -112,9 +112,9 @@ void Replay::See(const HistoryEvent& event) {
     case enums::EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
       return Begin(event.start_child_workflow_execution_initiated_event_attributes().control(), id);
     case enums::EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED:
-      return End(event.start_child_workflow_execution_failed_event_attributes()
-                     .initiated_event_id(),
-                 "refused");
+      return End(
+          event.start_child_workflow_execution_failed_event_attributes().initiated_event_id(),
+          "refused");
     case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED: {
       const int64_t first =
           event.child_workflow_execution_started_event_attributes().initiated_event_id();
@@ -157,9 +157,9 @@ void Replay::See(const HistoryEvent& event) {
       return End(event.external_workflow_execution_signaled_event_attributes().initiated_event_id(),
                  "ok");
     case enums::EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
-      return End(event.signal_external_workflow_execution_failed_event_attributes()
-                     .initiated_event_id(),
-                 "refused");
+      return End(
+          event.signal_external_workflow_execution_failed_event_attributes().initiated_event_id(),
+          "refused");
     case enums::EVENT_TYPE_MARKER_RECORDED:
       Begin(event.marker_recorded_event_attributes().marker_name(), id);
       return End(id, "ok");
@@ -349,8 +349,7 @@ Command Replay::Finish() const {
   }
   if (attempt_ <= program_.failing_attempts) {
     Command command = CommandOf(enums::COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION);
-    auto* failure =
-        command.mutable_fail_workflow_execution_command_attributes()->mutable_failure();
+    auto* failure = command.mutable_fail_workflow_execution_command_attributes()->mutable_failure();
     failure->set_message(Result());
     failure->mutable_application_failure_info()->set_type("program");
     return command;

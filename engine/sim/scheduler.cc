@@ -69,9 +69,7 @@ SimLoop::~SimLoop() {
   std::erase(scheduler_.loops_, this);
 }
 
-int64_t SimLoop::ToNs(absl::Time global) {
-  return absl::ToInt64Nanoseconds(global - Epoch());
-}
+int64_t SimLoop::ToNs(absl::Time global) { return absl::ToInt64Nanoseconds(global - Epoch()); }
 
 void SimLoop::Post(runtime::Task task) {
   if (is_dead_) return;

@@ -18,8 +18,7 @@ bool IsPassing(const absl::Status& status) {
          status.code() == absl::StatusCode::kDeadlineExceeded ||
          status.code() == absl::StatusCode::kCancelled ||
          status.code() == absl::StatusCode::kResourceExhausted ||
-         status.code() == absl::StatusCode::kAborted ||
-         status.code() == absl::StatusCode::kUnknown;
+         status.code() == absl::StatusCode::kAborted || status.code() == absl::StatusCode::kUnknown;
 }
 
 }  // namespace
@@ -76,18 +75,18 @@ void Worker::Call(const char* method, const Request& request, absl::Duration tim
 template <class Request, class Response>
 void Worker::CallUntilAnswered(const char* method, const Request& request, int tries,
                                absl::AnyInvocable<void(absl::StatusOr<Response>) &&> done) {
-  Call<Request, Response>(
-      method, request, kCallTimeout,
-      [this, method, request, tries,
-       done = std::move(done)](absl::StatusOr<Response> response) mutable {
-        if (response.ok() || !IsPassing(response.status()) || tries <= 1) {
-          return std::move(done)(std::move(response));
-        }
-        Later(absl::Milliseconds(50 + static_cast<int64_t>(random_.Below(500))),
-              [this, method, request, tries, done = std::move(done)]() mutable {
-                CallUntilAnswered<Request, Response>(method, request, tries - 1, std::move(done));
-              });
-      });
+  Call<Request, Response>(method, request, kCallTimeout,
+                          [this, method, request, tries,
+                           done = std::move(done)](absl::StatusOr<Response> response) mutable {
+                            if (response.ok() || !IsPassing(response.status()) || tries <= 1) {
+                              return std::move(done)(std::move(response));
+                            }
+                            Later(absl::Milliseconds(50 + static_cast<int64_t>(random_.Below(500))),
+                                  [this, method, request, tries, done = std::move(done)]() mutable {
+                                    CallUntilAnswered<Request, Response>(method, request, tries - 1,
+                                                                         std::move(done));
+                                  });
+                          });
 }
 
 // --- Workflow tasks
@@ -165,8 +164,8 @@ void Worker::OnHistory(std::shared_ptr<Task> task) {
   const int64_t last = static_cast<int64_t>(task->events.size());
   for (int64_t i = 0; i < last; ++i) {
     if (task->events[static_cast<size_t>(i)].event_id() != i + 1) {
-      ledger_.Wrong(absl::StrCat("a worker got a history with a gap: run ", run_id, " event ",
-                                 i + 1));
+      ledger_.Wrong(
+          absl::StrCat("a worker got a history with a gap: run ", run_id, " event ", i + 1));
       return;
     }
   }
@@ -265,7 +264,8 @@ void Worker::Complete(const Task& task, const Replay& replay) {
           } else if (absl::StrContains(response.status().message(), "UnhandledCommand")) {
             ledger_.Count("unhandled command");
           } else if (absl::StrContains(response.status().message(), "wasn't found on the server") ||
-                     absl::StrContains(response.status().message(), "was not sent to this worker")) {
+                     absl::StrContains(response.status().message(),
+                                       "was not sent to this worker")) {
             // A crash between the task and its answer: the server lost the update, or got it anew.
             ledger_.Count("update forgotten");
           } else {

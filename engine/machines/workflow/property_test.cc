@@ -330,8 +330,7 @@ class Storm {
     closed->set_child_first_run_id(delivery.sender_run_id);
     closed->set_child_workflow_type("C");
     if (random_.Chance(0.5)) {
-      closed->mutable_close_event()->set_event_type(
-          enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED);
+      closed->mutable_close_event()->set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED);
       closed->mutable_close_event()->mutable_workflow_execution_completed_event_attributes();
     } else {
       closed->mutable_close_event()->set_event_type(
@@ -403,13 +402,12 @@ TEST(WorkflowMachine, LivesAsItIsRebuiltWhateverComes) {
     for (int step = 0; step < 250; ++step) {
       storm.Step();
       const auto wrongs = CheckHistory(storm.rig().events());
-      ASSERT_TRUE(wrongs.empty()) << "seed " << seed << " step " << step << " "
-                                  << storm.last_step() << ": " << absl::StrJoin(wrongs, "; ")
-                                  << "\n" << storm.rig().Types();
+      ASSERT_TRUE(wrongs.empty()) << "seed " << seed << " step " << step << " " << storm.last_step()
+                                  << ": " << absl::StrJoin(wrongs, "; ") << "\n"
+                                  << storm.rig().Types();
       if (step % 3 != 0) continue;  // Lazy changes pile up in between.
       const std::string difference = storm.rig().Difference();
-      ASSERT_EQ(difference, "") << "seed " << seed << " step " << step << " "
-                                << storm.last_step();
+      ASSERT_EQ(difference, "") << "seed " << seed << " step " << step << " " << storm.last_step();
     }
   }
 }

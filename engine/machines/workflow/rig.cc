@@ -10,8 +10,8 @@ namespace perdure::machines {
 
 namespace {
 
-// Without what only memory knows: stamps count speculative tasks too, and one that is dropped leaves
-// an empty shell behind.
+// Without what only memory knows: stamps count speculative tasks too, and one that is dropped
+// leaves an empty shell behind.
 pb::Snapshot Durable(const State& state) {
   pb::Snapshot snapshot = state.ToSnapshot();
   snapshot.mutable_info()->clear_workflow_task_stamp();
@@ -125,13 +125,14 @@ std::string Rig::Difference() {
         return "";
       }
       const auto text = [](const std::optional<Deadline>& deadline) {
-        return deadline.has_value() ? absl::StrCat(deadline->time_ns, " of kind ",
-                                                   static_cast<int>(deadline->kind), " id ",
-                                                   deadline->id)
-                                    : std::string("none");
+        return deadline.has_value()
+                   ? absl::StrCat(deadline->time_ns, " of kind ", static_cast<int>(deadline->kind),
+                                  " id ", deadline->id)
+                   : std::string("none");
       };
-      return absl::StrCat("live and ", name, " have different deadlines: ",
-                          text(state_.NextDeadline()), ", ", text(other.NextDeadline()));
+      return absl::StrCat("live and ", name,
+                          " have different deadlines: ", text(state_.NextDeadline()), ", ",
+                          text(other.NextDeadline()));
     }
     std::string text;
     google::protobuf::util::MessageDifferencer differencer;
@@ -145,8 +146,8 @@ std::string Rig::Difference() {
 }
 
 void Rig::Crash() {
-  const EventId kept = unflushed_.changes_size() > 0 ? unflushed_first_event_id_
-                                                     : state_.info.next_event_id();
+  const EventId kept =
+      unflushed_.changes_size() > 0 ? unflushed_first_event_id_ : state_.info.next_event_id();
   unflushed_.Clear();
   while (!events_.empty() && events_.back().event_id() >= kept) events_.pop_back();
   State rebuilt;

@@ -56,8 +56,8 @@ TEST(Cron, RefusesWhatItCannotRead) {
                                "CRON_TZ=Nowhere/Land * * * * *", "a * * * *"}) {
     EXPECT_FALSE(CheckCron(schedule).ok()) << schedule;
   }
-  for (const char* schedule : {"", "* * * * *", "0-59/5 1,2,3 * JAN-MAR ?", "@yearly",
-                               "@every 1m30s"}) {
+  for (const char* schedule :
+       {"", "* * * * *", "0-59/5 1,2,3 * JAN-MAR ?", "@yearly", "@every 1m30s"}) {
     EXPECT_TRUE(CheckCron(schedule).ok()) << schedule;
   }
 }
