@@ -98,8 +98,8 @@ TEST_F(PostgresStore, FindsHotRowsByIndex) {
       {kLoadRun, "(1, 1, 'a', '44444444-4444-4444-8444-444444444444')",
        "Index Scan using executions_workflow"},
       {kJournalForward, "(1, 1, 1, 1, 1)", "Index Scan using journal_pkey"},
-      {kDueExecutions, "('{1}', 1, 1)", "Index Scan using executions_wake"},
-      {kEarliestWake, "('{1}')", "using executions_wake"},
+      {kDueExecutions, "('{1}', 1, 1, 0, 1, 1)", "Index Scan using executions_wake"},
+      {kEarliestWake, "('{1}', 0)", "using executions_wake"},
       {kUpdateExecutions, "('{1}', '{1}', '{t}', '{1}', '{t}', '{t}')",
        "Index Scan using executions_pkey"},
   };
