@@ -39,9 +39,10 @@ void AddClientCommands(CLI::App& app) {
 }
 
 int RunCommandLine(int argc, const char* const* argv) {
-  CLI::App app("Perdure");
+  CLI::App app("Perdure: durable execution that speaks Temporal's API", "perdure");
   app.require_subcommand(1);
-  app.footer("The server itself: perdure server --help");
+  // Shown only: main hands a command line that begins with it to the server.
+  app.add_subcommand("server", "Run a server (perdure server --help)");
   AddClientCommands(app);
   CLI11_PARSE(app, argc, argv);
   return 0;

@@ -37,7 +37,7 @@ case $action in
       >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; fail "initdb failed"; }
     port=$(free_port)
     as_postgres "$bin/pg_ctl" -D "$dir/data" -l "$dir/data/server.log" -w \
-      -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200" \
+      -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200 ${PERDURE_POSTGRES_OPTIONS:-}" \
       start >/dev/null || { cat "$dir/data/server.log" >&2; fail "start failed"; }
     echo "postgresql://postgres@127.0.0.1:$port/postgres"
     ;;

@@ -36,7 +36,8 @@ std::string SessionSettings(const PostgresOptions& options, Connection::Use use)
                    absl::ToInt64Milliseconds(timeout), ";");
   if (use == Connection::Use::kCommits || use == Connection::Use::kRuns) {
     settings.append(
-        "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
+        "SET enable_seqscan = off; SET enable_bitmapscan = off;"
+        "SET enable_hashjoin = off; SET enable_mergejoin = off;"
         "SET plan_cache_mode = force_generic_plan;");
   }
   return settings;
