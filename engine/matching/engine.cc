@@ -169,7 +169,7 @@ void Engine::Dispatch(TaskQueue& queue, std::unique_ptr<Poll> poll, Task task,
   hand_out->poll->poller.request_id = loop_.random().Uuid();
   hand_out->task = std::move(task);
   hand_out->scaling_hint = scaling_hint;
-  hand_out->backlog_count = queue.backlog_count();
+  hand_out->backlog_count = queue.BacklogHint();
   HandOutTask(std::move(hand_out));
 }
 
@@ -342,7 +342,7 @@ void Engine::DispatchQuery(TaskQueue& queue, std::unique_ptr<Poll> poll, const s
   api::PollWorkflowTaskQueueResponse response = std::move(task.response);
   response.set_task_token(token.SerializeAsString());
   *response.mutable_query() = task.query;
-  response.set_backlog_count_hint(queue.backlog_count());
+  response.set_backlog_count_hint(queue.BacklogHint());
   if (scaling_hint != 0) {
     response.mutable_poller_scaling_decision()->set_poll_request_delta_suggestion(scaling_hint);
   }

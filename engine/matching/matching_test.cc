@@ -459,6 +459,16 @@ TEST_F(MatchingTest, TellsTheWorkerToScale) {
   EXPECT_EQ((*busy)->backlog_count_hint(), 4);
 }
 
+TEST_F(MatchingTest, ASmallStickyBacklogIsNotTold) {
+  PollOptions sticky;
+  sticky.sticky_normal_name = "normal";
+  PollWorkflow("sticky", sticky);
+  for (int i = 0; i < 103; ++i) AddSticky(absl::StrCat("w", i), "sticky", "normal");
+  // The first met the poll; after the next, 101 are left.
+  EXPECT_EQ((*PollWorkflow("sticky", sticky))->backlog_count_hint(), 1);
+  EXPECT_EQ((*PollWorkflow("sticky", sticky))->backlog_count_hint(), 0);
+}
+
 TEST_F(MatchingTest, AQueryGoesToAWorkerAndItsAnswerBack) {
   const auto poll = PollWorkflow("q");
   const auto answer = Query("q");

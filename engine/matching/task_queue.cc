@@ -17,6 +17,7 @@ constexpr absl::Duration kIdlePollScalesDown = absl::Seconds(1);
 constexpr absl::Duration kBacklogAgeScalesUp = absl::Milliseconds(200);
 constexpr double kAddToDispatchScalesUp = 1.2;
 constexpr double kHintsPerSecond = 10;  // per poller
+constexpr int64_t kStickyBacklogUntold = 100;
 constexpr int kDefaultPriority = 3;
 constexpr absl::Duration kRateLimitShown = absl::Seconds(30);
 
@@ -186,6 +187,11 @@ void TaskQueue::ArmStickyTimer() {
 
 bool TaskQueue::HasRecentPoll(absl::Duration window) const {
   return !polls_.empty() || loop_.Now() - last_poll_ < window;
+}
+
+int64_t TaskQueue::BacklogHint() const {
+  return identity_.is_sticky ? std::max<int64_t>(0, backlog_count() - kStickyBacklogUntold)
+                             : backlog_count();
 }
 
 bool TaskQueue::IsIdle() const {

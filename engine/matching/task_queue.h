@@ -86,6 +86,10 @@ class TaskQueue {
   int64_t held_count() const { return held_count_; }
   // With those that were dropped.
   int64_t backlog_count() const { return held_count_ + dropped_count_; }
+  // The backlog as a poll's answer tells it. Of a sticky queue only what goes beyond a hundred: for
+  // as long as a worker remembers that there is some it polls nothing else, and it may read this
+  // answer after one that was given later, when the other poll has taken what was left.
+  int64_t BacklogHint() const;
   const RateLimiter& rate_limiter() const { return rate_limiter_; }
   PollerHistory& poller_history() { return history_; }
 

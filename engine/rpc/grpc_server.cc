@@ -1,5 +1,6 @@
 #include "rpc/grpc_server.h"
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "rpc/queue_pump.h"
 #include "rpc/stream_service.h"
 #include "rpc/tag.h"
 #include "rpc/unary_service.h"
@@ -82,12 +84,28 @@ class RealGrpcServer final : public GrpcServer {
     for (auto& queue : queues_) {
       unary_.Listen(*queue);
       streams_.Listen(*queue);
-      threads_.emplace_back([&queue = *queue] { Serve(queue); });
+    }
+    first_ = std::make_unique<QueuePump>(*queues_[0]);
+    first_thread_ = std::thread([this] { ServeFirst(); });
+    for (size_t i = 1; i < queues_.size(); ++i) {
+      threads_.emplace_back([&queue = *queues_[i]] { Serve(queue); });
     }
     return absl::OkStatus();
   }
 
   int port() const override { return port_; }
+
+  runtime::Pump& BeginPump() override {
+    first_is_pumped_ = true;
+    first_->Wake();
+    first_thread_.join();
+    return *first_;
+  }
+
+  void EndPump() override {
+    first_is_pumped_ = false;
+    first_thread_ = std::thread([this] { ServeFirst(); });
+  }
 
   void Shutdown(absl::Duration grace) override {
     if (is_shut_down_) return;
@@ -100,7 +118,10 @@ class RealGrpcServer final : public GrpcServer {
     // A call that was cancelled still gets its answer, which must not meet a queue that is gone.
     open_calls_.AwaitNone(absl::InfiniteDuration());
     for (auto& queue : queues_) queue->Shutdown();
-    if (threads_.empty()) {
+    if (first_thread_.joinable()) {
+      first_thread_.join();
+    } else {
+      // It never listened.
       for (auto& queue : queues_) Serve(*queue);
     }
     for (auto& thread : threads_) thread.join();
@@ -111,6 +132,10 @@ class RealGrpcServer final : public GrpcServer {
     void* tag = nullptr;
     bool ok = false;
     while (queue.Next(&tag, &ok)) static_cast<Tag*>(tag)->Complete(ok);
+  }
+
+  void ServeFirst() {
+    while (!first_is_pumped_ && !first_->is_shut_down()) first_->Run(absl::InfiniteFuture());
   }
 
   const MethodTable methods_;
@@ -124,6 +149,9 @@ class RealGrpcServer final : public GrpcServer {
   // Queues must outlive the server, and threads end before either goes.
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<QueuePump> first_;
+  std::atomic<bool> first_is_pumped_{false};
+  std::thread first_thread_;
   std::vector<std::thread> threads_;
 };
 

@@ -3,7 +3,7 @@
 //
 // A call: one of the few threads takes it from its completion queue, parses it and calls the
 // handler on that thread; the reply is serialized and sent on whatever thread the handler answers
-// on.
+// on. Where cores are few, an event loop can take the place of the first thread (pump).
 #pragma once
 
 #include <memory>
@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "rpc/health.h"
 #include "rpc/observer.h"
+#include "runtime/runtime.h"
 #include "services/rpc_handler.h"
 
 namespace perdure::rpc {
@@ -20,7 +21,7 @@ namespace perdure::rpc {
 struct GrpcOptions {
   std::string ip = "127.0.0.1";
   int port = 7233;  // 0: any free one
-  int threads = 2;  // a completion queue each
+  int threads = 1;  // a completion queue each; at least one
   int64_t receive_size_max = 128 << 20;
 };
 
@@ -36,6 +37,10 @@ class GrpcServer {
   virtual ~GrpcServer() = default;
 
   virtual int port() const = 0;
+  // The calls of the first completion queue, to be taken by a loop instead of the server's thread
+  // from BeginPump until EndPump. Neither is called from that loop.
+  virtual runtime::Pump& BeginPump() = 0;
+  virtual void EndPump() = 0;
   // Takes no more calls and waits for open ones to end, those still open after `grace` being
   // cancelled. Long polls end when their handler answers them, so drain it first. Once.
   virtual void Shutdown(absl::Duration grace) = 0;

@@ -37,7 +37,25 @@ class Loop {
   TimerId After(absl::Duration delay, Task task) { return At(Now() + delay, std::move(task)); }
 };
 
+// Another source of work for a loop's thread, such as a queue of network events: where two threads
+// would hand every call to and fro, one does both.
+class Pump {
+ public:
+  virtual ~Pump() = default;
+  // On the loop's thread. Handles what has come, and waits for it until `until` if nothing has.
+  virtual void Run(absl::Time until) = 0;
+  // Thread-safe. Ends the Run that waits, or the next one.
+  virtual void Wake() = 0;
+};
+
 // A real loop: one thread. Stops and joins when destroyed; tasks not yet run are dropped.
-std::unique_ptr<Loop> MakeThreadLoop(uint64_t seed);
+class ThreadLoop : public Loop {
+ public:
+  // From now on the loop waits in the pump (borrowed); null: by itself again. Returns when the pump
+  // before it is no longer used. Not from the loop's own thread.
+  virtual void SetPump(Pump* pump) = 0;
+};
+
+std::unique_ptr<ThreadLoop> MakeThreadLoop(uint64_t seed);
 
 }  // namespace perdure::runtime

@@ -127,6 +127,7 @@ class RealCore final : public Core {
   }
 
   services::RpcHandler& handler() override { return *frontend_; }
+  runtime::ThreadLoop& engine_loop() override { return *engine_loop_; }
 
   void Drain(absl::AnyInvocable<void() &&> done) override {
     matching_->Drain();
@@ -142,7 +143,7 @@ class RealCore final : public Core {
   std::unique_ptr<history::History> history_;
   std::unique_ptr<store::Store> store_;
   // History and matching hand every task to and fro: on one loop that wakes no other thread.
-  std::unique_ptr<runtime::Loop> engine_loop_;
+  std::unique_ptr<runtime::ThreadLoop> engine_loop_;
   std::unique_ptr<runtime::Loop> frontend_loop_;
   std::unique_ptr<matching::Matching> matching_;
 };

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "base/metrics.h"
 #include "rpc/health.h"
+#include "runtime/runtime.h"
 #include "server/options.h"
 #include "services/rpc_handler.h"
 
@@ -19,6 +20,8 @@ class Core {
   // Not before Drain's callback ran, if Drain was called.
   virtual ~Core() = default;
   virtual services::RpcHandler& handler() = 0;
+  // The loop on which nearly all happens.
+  virtual runtime::ThreadLoop& engine_loop() = 0;
   // Ends long polls with what they have and finishes the commits under way; `done` runs, on any
   // thread, when all is quiet. Calls that come later are answered UNAVAILABLE or empty.
   virtual void Drain(absl::AnyInvocable<void() &&> done) = 0;

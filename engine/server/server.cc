@@ -1,5 +1,7 @@
 #include "server/server.h"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +15,11 @@ constexpr int kHttpPort = 7243;
 constexpr int kMetricsPort = 9090;
 constexpr absl::Duration kDrainMax = absl::Seconds(5);
 constexpr absl::Duration kCallGrace = absl::Seconds(2);
+// With fewer cores than these the engine's loop takes calls from the network itself: a thread for
+// each would wake the other for every call, twice. With more, gRPC gets a thread for every so many.
+constexpr int kCoresPerGrpcThread = 4;
+
+int CoreCount() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
 
 // On the port asked for, or on the usual one if that is free and else on any.
 absl::StatusOr<std::unique_ptr<rpc::HttpServer>> ListenHttp(const std::string& ip,
@@ -58,6 +65,7 @@ absl::Status Server::ListenAll(const ServerOptions& options) {
   rpc::GrpcOptions grpc;
   grpc.ip = options.ip;
   grpc.port = options.port;
+  grpc.threads = std::max(1, CoreCount() / kCoresPerGrpcThread);
   auto listening = rpc::GrpcServer::Start(grpc, gate_, health_, nullptr);
   if (!listening.ok()) return listening.status();
   grpc_ = *std::move(listening);
@@ -94,6 +102,8 @@ rpc::HttpResponse Server::AnswerProbe(const rpc::HttpRequest& request) {
 void Server::Serve(std::unique_ptr<Core> core) {
   core_ = std::move(core);
   gate_.Open(&core_->handler());
+  is_pumped_ = CoreCount() < kCoresPerGrpcThread;
+  if (is_pumped_) core_->engine_loop().SetPump(&grpc_->BeginPump());
 }
 
 void Server::Stop() {
@@ -107,6 +117,10 @@ void Server::Stop() {
     drained->WaitForNotificationWithTimeout(kDrainMax);
   }
   http_.reset();
+  if (is_pumped_) {
+    core_->engine_loop().SetPump(nullptr);
+    grpc_->EndPump();
+  }
   grpc_->Shutdown(kCallGrace);
   grpc_.reset();
   metrics_http_.reset();

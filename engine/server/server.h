@@ -67,6 +67,7 @@ class Server {
   rpc::JsonGateway gateway_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<rpc::GrpcServer> grpc_;
+  bool is_pumped_ = false;  // the core's loop takes the calls
   std::unique_ptr<rpc::HttpServer> http_;
   std::unique_ptr<rpc::HttpServer> metrics_http_;
 };

@@ -17,6 +17,7 @@ class StubCore final : public Core, public services::RpcHandler {
  public:
   explicit StubCore(bool& drained) : drained_(drained) {}
   services::RpcHandler& handler() override { return *this; }
+  runtime::ThreadLoop& engine_loop() override { return *loop_; }
   void Drain(absl::AnyInvocable<void() &&> done) override {
     drained_ = true;
     std::move(done)();
@@ -31,6 +32,7 @@ class StubCore final : public Core, public services::RpcHandler {
 
  private:
   bool& drained_;
+  const std::unique_ptr<runtime::ThreadLoop> loop_ = runtime::MakeThreadLoop(/*seed=*/1);
 };
 
 ServerOptions AnyPorts() {
