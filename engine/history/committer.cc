@@ -11,6 +11,10 @@ namespace {
 // Two: one on its way while the next gathers and leaves; more only makes batches smaller.
 constexpr int64_t kBatchesInFlightMax = 2;
 
+absl::Status CommitFailed() {
+  return base::Unavailable("the commit failed, nothing was changed for certain; try again");
+}
+
 }  // namespace
 
 Committer::Entry& Committer::Queue(const ExecutionPtr& execution) {
@@ -34,7 +38,12 @@ void Committer::AfterCommits(const ExecutionPtr& execution, After after) {
     found->second->after.push_back(std::move(after));
     return;
   }
-  loop_.Post([after = std::move(after)]() mutable { std::move(after)(absl::OkStatus()); });
+  // Of a run that a failed commit took along nothing is known for certain.
+  absl::Status status;
+  if (execution->is_dropped) status = CommitFailed();
+  loop_.Post([after = std::move(after), status = std::move(status)]() mutable {
+    std::move(after)(std::move(status));
+  });
 }
 
 void Committer::ScheduleFlush() {
@@ -93,8 +102,7 @@ void Committer::Done(std::shared_ptr<Batch> batch, absl::Status status) {
 }
 
 void Committer::Fail(const std::shared_ptr<Batch>& batch, const absl::Status& status) {
-  const absl::Status answer =
-      base::Unavailable("the commit failed, nothing was changed for certain; try again");
+  const absl::Status answer = CommitFailed();
   std::vector<ExecutionPtr> dropped;
   std::vector<After> waiting;
   const auto take = [this, &dropped, &waiting](std::vector<std::unique_ptr<Entry>>& entries) {

@@ -18,8 +18,6 @@
 
 namespace perdure::history {
 
-using ExecutionPtr = std::shared_ptr<Execution>;  // shared by the cache and the commits in flight
-
 class Committer {
  public:
   using After = absl::AnyInvocable<void(absl::Status) &&>;

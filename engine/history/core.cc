@@ -122,8 +122,8 @@ void Core::With(const services::NamespacePtr& name_space, const std::string& wor
     if (execution->workflow_id != workflow_id) {
       return std::move(callback)(RunNotFound(workflow_id, run_id));
     }
-    execution->last_used = loop_.Now();
     execution->name_space = name_space;
+    Touch(execution);
     return std::move(callback)(execution);
   }
   auto& waiting = loading_[std::tuple(number, workflow_id, run_id)];
@@ -235,6 +235,18 @@ void Core::Adopt(const ExecutionPtr& execution) {
   const int32_t number = execution->name_space->number.value();
   by_run_[RunKey(number, execution->run_id)] = execution;
   if (execution->is_current) current_[RunKey(number, execution->workflow_id)] = execution;
+  Touch(execution);
+}
+
+void Core::Touch(const ExecutionPtr& execution) {
+  execution->last_used = loop_.Now();
+  std::list<ExecutionPtr>& line = execution->state.IsRunning() ? running_line_ : closed_line_;
+  if (execution->line != nullptr) {
+    line.splice(line.end(), *execution->line, execution->place);
+  } else {
+    execution->place = line.insert(line.end(), execution);
+  }
+  execution->line = &line;
 }
 
 void Core::Drop(const ExecutionPtr& execution) {
@@ -243,6 +255,8 @@ void Core::Drop(const ExecutionPtr& execution) {
   if (by_run != by_run_.end() && by_run->second == execution) by_run_.erase(by_run);
   const auto current = current_.find(RunKey(number, execution->workflow_id));
   if (current != current_.end() && current->second == execution) current_.erase(current);
+  if (execution->line != nullptr) execution->line->erase(execution->place);
+  execution->line = nullptr;
   if (execution->timer != 0) loop_.Cancel(execution->timer);
   execution->timer = 0;
   auto history_waiters = std::move(execution->history_waiters);
@@ -328,6 +342,7 @@ void Core::QueueCommit(const ExecutionPtr& execution) {
   if (is_closed) entry.commit.is_closed = true;
   FillSnapshot(execution, entry.commit);
   if (is_closed && wake_at.has_value() && *wake_at > absl::UnixEpoch()) ScheduleDueCheck(*wake_at);
+  if (is_closed && run.line == &running_line_) Touch(execution);
 }
 
 void Core::FillSnapshot(const ExecutionPtr& execution, store::ExecutionCommit& commit) {

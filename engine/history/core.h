@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -116,6 +117,8 @@ class Core {
   absl::StatusOr<ExecutionPtr> Rebuild(const services::NamespacePtr& name_space,
                                        store::LoadedExecution loaded);
   void Adopt(const ExecutionPtr& execution);
+  // It was used: last in its line to be evicted.
+  void Touch(const ExecutionPtr& execution);
   void Drop(const ExecutionPtr& execution);
 
   void ApplyChanges(const ExecutionPtr& execution, const pb::JournalRecord& record);
@@ -144,6 +147,7 @@ class Core {
   void ScheduleDueCheck(absl::Time when);
   void Due(const store::DueExecution& row);
   void EvictIdle();
+  void EvictIdle(std::list<ExecutionPtr>& line, absl::Duration idle_max);
   void Evict(const ExecutionPtr& execution);
   bool IsEvictable(const Execution& execution) const;
 
@@ -164,6 +168,9 @@ class Core {
   // Looked up only, never iterated where order shows.
   absl::flat_hash_map<RunKey, ExecutionPtr> by_run_;
   absl::flat_hash_map<RunKey, ExecutionPtr> current_;
+  // All of by_run_, the longest unused first: running ones, and those that have ended.
+  std::list<ExecutionPtr> running_line_;
+  std::list<ExecutionPtr> closed_line_;
   std::map<std::tuple<int32_t, std::string, std::string>, std::vector<WithRun>> loading_;
   // Runs whose rows are going or just went: what a read still finds of them is not taken.
   absl::flat_hash_set<RunKey> erasing_;

@@ -289,28 +289,25 @@ bool Core::IsEvictable(const Execution& execution) const {
 void Core::EvictIdle() {
   evict_timer_ = loop_.After(absl::Seconds(2), [this] { EvictIdle(); });
   if (!is_serving_) return;
+  EvictIdle(closed_line_, options_.closed_idle_max);
+  EvictIdle(running_line_, options_.idle_max);
+}
+
+void Core::EvictIdle(std::list<ExecutionPtr>& line, absl::Duration idle_max) {
   const absl::Time now = loop_.Now();
-  std::vector<ExecutionPtr> idle;
-  for (const auto& [key, execution] : by_run_) {
-    // What was just used is not looked at closely: that walks its activities.
-    if (execution->last_used + absl::Seconds(1) < now && IsEvictable(*execution)) {
-      idle.push_back(execution);
-    }
-  }
-  std::sort(idle.begin(), idle.end(), [](const ExecutionPtr& a, const ExecutionPtr& b) {
-    return std::pair(a->last_used, a->key) < std::pair(b->last_used, b->key);
-  });
+  // A bound on one round, so that the loop is not held up.
+  constexpr int64_t kRunsMax = 20000;
   int64_t excess = cached_runs() - options_.cached_runs_max;
-  constexpr int64_t kEvictionsMax = 20000;
-  int64_t evictions = 0;
-  for (const ExecutionPtr& execution : idle) {
-    if (evictions >= kEvictionsMax) break;
-    const bool is_closed = !execution->state.IsRunning();
-    const absl::Duration idle_max = is_closed ? options_.closed_idle_max : options_.idle_max;
-    if (excess <= 0 && execution->last_used + idle_max >= now) continue;
+  for (int64_t looked = 0; looked < kRunsMax && !line.empty(); ++looked) {
+    const ExecutionPtr execution = line.front();
+    const bool is_idle = execution->last_used + idle_max < now;
+    const bool is_in_excess = excess > 0 && execution->last_used + absl::Seconds(1) < now;
+    if (!is_idle && !is_in_excess) return;
+    // Evicting a run may take a commit first; and one that must stay is asked again in its turn.
+    Touch(execution);
+    if (!IsEvictable(*execution)) continue;
     Evict(execution);
     --excess;
-    ++evictions;
   }
 }
 

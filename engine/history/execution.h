@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,6 +39,9 @@ struct BufferedQuery {
   services::CallContext context;
   bool is_sent = false;
 };
+
+struct Execution;
+using ExecutionPtr = std::shared_ptr<Execution>;  // shared by the cache and the commits in flight
 
 struct Execution {
   base::ExecutionKey key;
@@ -94,6 +98,9 @@ struct Execution {
   runtime::TimerId timer = 0;
   absl::Time timer_time = absl::InfiniteFuture();
   absl::Time last_used;
+  // Its place in the core's line of runs to evict, and in which.
+  std::list<ExecutionPtr>::iterator place;
+  std::list<ExecutionPtr>* line = nullptr;
 };
 
 }  // namespace perdure::history

@@ -228,11 +228,8 @@ void State::ApplyStarted(const HistoryEvent& event) {
   for (const auto& [name, payload] : attributes.search_attributes().indexed_fields()) {
     search_attributes.Put(name, payload);
   }
+  for (const auto& point : attributes.prev_auto_reset_points().points()) AddResetPoint(point);
   int64_t key = 0;
-  for (const auto& point : attributes.prev_auto_reset_points().points()) {
-    reset_points.Put(++key, point);
-  }
-  key = 0;
   for (const auto& callback : attributes.completion_callbacks()) callbacks.Put(++key, callback);
   info.set_status(enums::WORKFLOW_EXECUTION_STATUS_RUNNING);
 }
@@ -431,6 +428,7 @@ void State::ApplyUpdateEvent(const HistoryEvent& event) {
       update.set_protocol_instance_id(attributes.protocol_instance_id());
       update.set_accepted_event_id(event.event_id());
       update.set_name(attributes.accepted_request().input().name());
+      if (!updates.Contains(update.update_id())) ++open_update_count;
       updates.Put(update.update_id(), update);
       RemoveAdmitted(update.update_id());
       info.set_update_count(info.update_count() + 1);
@@ -441,6 +439,7 @@ void State::ApplyUpdateEvent(const HistoryEvent& event) {
       const pb::UpdateState* found = updates.Find(attributes.meta().update_id());
       if (found == nullptr) return;
       pb::UpdateState update = *found;
+      if (update.completed_event_id() == 0) --open_update_count;
       update.set_completed_event_id(event.event_id());
       updates.Put(update.update_id(), update);
       return;

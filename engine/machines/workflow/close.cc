@@ -121,9 +121,7 @@ void AbortUpdates(Draft& draft, bool continues) {
     notice.aborted = continues ? base::Unavailable("workflow is continuing as a new run, try again")
                                : base::NotFound("workflow execution already completed");
     draft.Notify(std::move(notice));
-    pb::Change change;
-    change.set_update_removed(id);
-    draft.Emit(std::move(change));
+    draft.RemoveUpdate(id);
   }
   for (const std::string& id : draft.state().updates.Keys()) {
     if (draft.state().updates.Find(id)->completed_event_id() != 0) continue;

@@ -189,6 +189,17 @@ void Draft::EmitActivity(pb::PendingActivity info) {
   Emit(std::move(change));
 }
 
+void Draft::RemoveUpdate(const std::string& update_id) {
+  const pb::AdmittedUpdate* update = state_.admitted_updates.Find(update_id);
+  pb::Change change;
+  if (update != nullptr && update->admitted_event_id() != 0) {
+    change.set_recorded_update_removed(update_id);
+  } else {
+    change.set_update_removed(update_id);
+  }
+  Emit(std::move(change));
+}
+
 void Draft::EmitSticky(const std::string& task_queue, int64_t schedule_to_start_ns) {
   const pb::Sticky& now = info().sticky();
   if (now.task_queue() == task_queue &&

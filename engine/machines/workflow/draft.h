@@ -52,6 +52,8 @@ class Draft {
   // them. A closed run's are dropped: nothing follows its last event.
   void FlushBuffer();
   void EmitActivity(pb::PendingActivity info);
+  // Takes back an admitted update: for good if its admission is an event.
+  void RemoveUpdate(const std::string& update_id);
   void EmitSticky(const std::string& task_queue, int64_t schedule_to_start_ns);
   void AddOutbox(pb::OutboxMessage message);
   void Notify(UpdateNotice notice) { decision_.update_notices.push_back(std::move(notice)); }

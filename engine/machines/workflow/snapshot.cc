@@ -91,6 +91,7 @@ State State::FromSnapshot(const pb::Snapshot& snapshot) {
   }
   for (const pb::UpdateState& update : snapshot.updates()) {
     state.updates.Put(update.update_id(), update);
+    if (update.completed_event_id() == 0) ++state.open_update_count;
   }
   for (const pb::AdmittedUpdate& update : snapshot.admitted_updates()) state.AddAdmitted(update);
   for (const std::string& id : snapshot.signal_request_ids()) {

@@ -21,6 +21,7 @@ State State::Over(const State& base) {
   over.pending_signals = EntityMap<EventId, EventPtr>::Over(base.pending_signals);
   over.pending_cancels = EntityMap<EventId, EventPtr>::Over(base.pending_cancels);
   over.updates = EntityMap<std::string, pb::UpdateState>::Over(base.updates);
+  over.open_update_count = base.open_update_count;
   over.admitted_updates = EntityMap<std::string, pb::AdmittedUpdate>::Over(base.admitted_updates);
   over.admitted_order = EntityMap<int64_t, std::string>::Over(base.admitted_order);
   over.signal_request_ids = EntityMap<std::string, bool>::Over(base.signal_request_ids);
@@ -149,6 +150,9 @@ void State::Apply(const pb::Change& change) {
     case pb::Change::kUpdateRemoved:
       RemoveAdmitted(change.update_removed());
       return;
+    case pb::Change::kRecordedUpdateRemoved:
+      RemoveAdmitted(change.recorded_update_removed());
+      return;
     case pb::Change::kUpdateSent: {
       const pb::AdmittedUpdate* found = admitted_updates.Find(change.update_sent());
       if (found == nullptr) return;
@@ -158,8 +162,7 @@ void State::Apply(const pb::Change& change) {
       return;
     }
     case pb::Change::kResetPoint:
-      reset_points.Put(reset_points.size() == 0 ? 1 : reset_points.Keys().back() + 1,
-                       change.reset_point().info());
+      AddResetPoint(change.reset_point().info());
       return;
     case pb::Change::kNewRunId:
       info.set_new_run_id(change.new_run_id());
@@ -206,6 +209,12 @@ void State::Apply(const pb::Change& change) {
       PERDURE_BUG("a journal record holds a change of a kind this version does not know");
       return;
   }
+}
+
+void State::AddResetPoint(const temporal::api::workflow::v1::ResetPointInfo& point) {
+  const std::vector<int64_t> keys = reset_points.Keys();
+  if (static_cast<int64_t>(keys.size()) >= kResetPointsMax) reset_points.Erase(keys.front());
+  reset_points.Put(keys.empty() ? 1 : keys.back() + 1, point);
 }
 
 void State::AddAdmitted(const pb::AdmittedUpdate& update) {

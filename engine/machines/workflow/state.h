@@ -56,6 +56,8 @@ struct Deadline {
 
 class State {
  public:
+  static constexpr int64_t kResetPointsMax = 20;
+
   State() = default;
 
   // A workspace over `base`, which must outlive it. Has no deadline index.
@@ -103,6 +105,7 @@ class State {
   EntityMap<EventId, EventPtr> pending_signals;
   EntityMap<EventId, EventPtr> pending_cancels;
   EntityMap<std::string, pb::UpdateState> updates;
+  int64_t open_update_count = 0;  // of those, how many have not completed
   // Not persisted, unless they have an admitted event.
   EntityMap<std::string, pb::AdmittedUpdate> admitted_updates;
   EntityMap<int64_t, std::string> admitted_order;
@@ -112,6 +115,7 @@ class State {
   EntityMap<uint64_t, pb::OutboxMessage> outbox;
   EntityMap<std::string, temporal::api::common::v1::Payload> memo;
   EntityMap<std::string, temporal::api::common::v1::Payload> search_attributes;
+  // At most kResetPointsMax, the newest. Temporal: history.historyMaxAutoResetPoints.
   EntityMap<int64_t, temporal::api::workflow::v1::ResetPointInfo> reset_points;
   EntityMap<int64_t, temporal::api::common::v1::Callback> callbacks;
   // The first event id of each journal record, by sequence - 1.
@@ -135,6 +139,7 @@ class State {
   void ClearPending();
   void RemoveActivity(EventId scheduled_event_id);
   void RemoveTimer(const std::string& timer_id, EventId started_event_id);
+  void AddResetPoint(const temporal::api::workflow::v1::ResetPointInfo& point);
   void AddAdmitted(const pb::AdmittedUpdate& update);
   void RemoveAdmitted(const std::string& update_id);
 

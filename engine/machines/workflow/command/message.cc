@@ -28,7 +28,10 @@ bool Accept(Completion& completion, const std::string& update_id,
                            " wasn't found on the server. This is most likely a transient error "
                            "which will be resolved automatically by retries"));
   }
-  if (admitted != nullptr && !admitted->is_sent()) {
+  // One that a client sent again, after a crash, while the worker still had it from before it.
+  const bool is_known_to_worker = admitted == nullptr || admitted->is_sent() ||
+                                  message.accepted_request().meta().update_id() == update_id;
+  if (!is_known_to_worker) {
     return completion.Fail(kBad,
                            absl::StrCat("update ", update_id, " was not sent to this worker"));
   }
@@ -65,9 +68,7 @@ bool Reject(Completion& completion, const std::string& update_id,
   notice.outcome.emplace();
   *notice.outcome->mutable_failure() = message.failure();
   draft.Notify(std::move(notice));
-  pb::Change change;
-  change.set_update_removed(update_id);
-  draft.Emit(std::move(change));
+  draft.RemoveUpdate(update_id);
   return true;
 }
 

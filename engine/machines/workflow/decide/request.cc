@@ -212,10 +212,7 @@ absl::StatusOr<Decision> DecideUpdate(const State& state,
         enums::RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW,
         "workflow operation can not be applied because workflow is closing");
   }
-  int64_t in_flight = state.admitted_updates.size();
-  for (const std::string& known : state.updates.Keys()) {
-    if (state.updates.Find(known)->completed_event_id() == 0) ++in_flight;
-  }
+  const int64_t in_flight = state.admitted_updates.size() + state.open_update_count;
   if (in_flight >= context.limits->updates_in_flight) {
     return base::ResourceExhausted(
         enums::RESOURCE_EXHAUSTED_CAUSE_CONCURRENT_LIMIT,

@@ -178,9 +178,7 @@ void RejectUnprocessed(Draft& draft) {
     failure->mutable_application_failure_info()->set_type("UnprocessedUpdate");
     failure->mutable_application_failure_info()->set_non_retryable(true);
     draft.Notify(std::move(notice));
-    pb::Change change;
-    change.set_update_removed(id);
-    draft.Emit(std::move(change));
+    draft.RemoveUpdate(id);
   }
 }
 
@@ -202,9 +200,7 @@ absl::StatusOr<TaskCompletion> FailCompletion(
     notice.aborted = base::WorkflowNotReady(
         "Unable to perform workflow execution update due to unexpected workflow task failure.");
     draft.Notify(std::move(notice));
-    pb::Change change;
-    change.set_update_removed(id);
-    draft.Emit(std::move(change));
+    draft.RemoveUpdate(id);
   }
   temporal::api::failure::v1::Failure server_failure = ServerFailure(failure.message);
   server_failure.mutable_server_failure_info()->set_non_retryable(true);

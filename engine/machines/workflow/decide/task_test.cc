@@ -249,6 +249,67 @@ TEST_F(TaskTest, ARejectedUpdateLeavesNoTrace) {
   EXPECT_EQ(rig_.notices()[0].outcome->failure().message(), "no");
 }
 
+// After a crash a client sends its update again while the worker still has it from before.
+TEST_F(TaskTest, AnAcceptanceThatBringsTheRequestNeedsNoSending) {
+  namespace update = temporal::api::update::v1;
+  update::Request request;
+  request.mutable_meta()->set_update_id("u");
+  const auto admitted = DecideUpdate(rig_.state(), request, rig_.context());
+  ASSERT_TRUE(admitted.ok());
+  rig_.Apply(*admitted);
+  api::RespondWorkflowTaskCompletedRequest completion;
+  auto* message = completion.add_messages();
+  message->set_id("u/accept");
+  message->set_protocol_instance_id("u");
+  update::Acceptance acceptance;
+  message->mutable_body()->PackFrom(acceptance);
+  EXPECT_FALSE(rig_.CompleteTask(completion).ok());
+  ASSERT_TRUE(rig_.StartTask("again"));
+  rig_.Crash();
+  rig_.Apply(*DecideUpdate(rig_.state(), request, rig_.context()));
+  ASSERT_TRUE(rig_.StartTask("once more"));
+  *acceptance.mutable_accepted_request() = request;
+  message->mutable_body()->PackFrom(acceptance);
+  EXPECT_TRUE(rig_.CompleteTask(completion).ok());
+  EXPECT_EQ(rig_.state().open_update_count, 1);
+  EXPECT_EQ(rig_.Difference(), "");
+}
+
+TEST_F(TaskTest, AnUpdateWithAnEventOfItsOwnStaysRejected) {
+  ASSERT_TRUE(rig_.CompleteTask(std::vector<Command>()).ok());
+  HistoryEvent event;
+  event.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED);
+  event.mutable_workflow_execution_update_admitted_event_attributes()
+      ->mutable_request()
+      ->mutable_meta()
+      ->set_update_id("u");
+  const Context context = rig_.context();
+  Draft draft(rig_.state(), context);
+  draft.Add(std::move(event));
+  rig_.Apply(draft.Finish());
+  ASSERT_TRUE(rig_.state().admitted_updates.Contains("u"));
+  Draft rejection(rig_.state(), context);
+  rejection.RemoveUpdate("u");
+  rig_.Apply(rejection.Finish());
+  rig_.Flush();
+  rig_.Crash();
+  EXPECT_FALSE(rig_.state().admitted_updates.Contains("u"));
+}
+
+TEST_F(TaskTest, KeepsTheNewestResetPoints) {
+  for (int build = 1; build <= 25; ++build) {
+    api::RespondWorkflowTaskCompletedRequest completion;
+    completion.set_binary_checksum(absl::StrCat("build ", build));
+    completion.set_force_create_new_workflow_task(true);
+    ASSERT_TRUE(rig_.CompleteTask(completion).ok());
+    ASSERT_TRUE(rig_.StartTask(absl::StrCat("poll ", build)));
+  }
+  const auto keys = rig_.state().reset_points.Keys();
+  ASSERT_EQ(keys.size(), 20u);
+  EXPECT_EQ(rig_.state().reset_points.Find(keys.front())->binary_checksum(), "build 6");
+  EXPECT_EQ(rig_.Difference(), "");
+}
+
 TEST_F(TaskTest, AChildIsStartedOnceItsStarterIsTold) {
   Command command = Of(enums::COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION);
   auto* a = command.mutable_start_child_workflow_execution_command_attributes();
