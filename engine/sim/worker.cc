@@ -263,11 +263,11 @@ void Worker::Complete(const Task& task, const Replay& replay) {
             ledger_.Count("workflow task unanswered");
           } else if (absl::StrContains(response.status().message(), "UnhandledCommand")) {
             ledger_.Count("unhandled command");
-          } else if (absl::StrContains(response.status().message(), "wasn't found on the server") ||
-                     absl::StrContains(response.status().message(),
-                                       "was not sent to this worker")) {
-            // A crash between the task and its answer: the server lost the update, or got it anew.
+          } else if (absl::StrContains(response.status().message(), "wasn't found on the server")) {
+            // A crash between the task and its answer: the server lost the update.
             ledger_.Count("update forgotten");
+          } else if (absl::StrContains(response.status().message(), "Workflow is paused")) {
+            ledger_.Count("next task refused while paused");
           } else {
             ledger_.Wrong(absl::StrCat("a workflow task's completion of ", workflow_id,
                                        " was refused: ", response.status().ToString()));
