@@ -52,6 +52,9 @@ class Core {
   // Fenced, or shutting down: everything is forgotten, requests are answered UNAVAILABLE.
   void StopServing();
   bool is_serving() const { return is_serving_; }
+  // From then on another may have taken over without this process knowing (it was frozen, or the
+  // database out of reach): what is cached is not shown until a heartbeat has moved the time.
+  void set_owned_until(absl::Time time) { owned_until_ = time; }
   void set_on_fenced(absl::AnyInvocable<void()> callback) { on_fenced_ = std::move(callback); }
 
   runtime::Loop& loop() { return loop_; }
@@ -156,6 +159,7 @@ class Core {
   absl::AnyInvocable<void()> on_fenced_;
   bool is_serving_ = false;
   bool is_draining_ = false;
+  absl::Time owned_until_ = absl::InfiniteFuture();
   base::IncarnationId incarnation_;
   std::vector<base::ShardId> shards_;
   std::vector<int64_t> last_number_;  // by shard
