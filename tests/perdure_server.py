@@ -14,7 +14,8 @@ START_MAX_SECONDS = 30.0
 
 
 class Server:
-    def __init__(self, *flags: str):
+    def __init__(self, *flags: str, beside: "Server | None" = None):
+        """`beside`: another one, whose database it shares."""
         self.flags = flags
         self.folder = tempfile.TemporaryDirectory(prefix="perdure-test-")
         self.log = pathlib.Path(self.folder.name) / "server.log"
@@ -22,7 +23,9 @@ class Server:
         self.port = 0
         base = os.environ.get("PERDURE_TEST_DB", "")
         self.database = ""
-        if base:
+        if beside is not None:
+            self.db = beside.db
+        elif base:
             self.database = f"perdure_{uuid.uuid4().hex[:12]}"
             self.admin = base
             self._sql(f"CREATE DATABASE {self.database}")

@@ -217,9 +217,7 @@ def crash_sqlite(step: Step) -> Outcome:
 
 
 def crash_postgres(step: Step) -> Outcome:
-    # Fewer: each takeover waits until the dead server has been silent for long enough.
-    kills = os.environ.get("PERDURE_CRASH_KILLS", "6")
-    return step.pytest("tests/crash", env={"PERDURE_TEST_DB": Postgres.url, "PERDURE_CRASH_KILLS": kills})
+    return step.pytest("tests/crash", env={"PERDURE_TEST_DB": Postgres.url})
 
 
 def demo(step: Step) -> Outcome:
