@@ -1,5 +1,7 @@
 #include "machines/workflow/load.h"
 
+#include "base/check.h"
+
 namespace perdure::machines {
 
 absl::StatusOr<State> LoadSnapshot(absl::string_view bytes) {
@@ -25,6 +27,9 @@ absl::StatusOr<pb::JournalRecord> LoadRecord(State& state, absl::string_view byt
   }
   EventId next = state.info.next_event_id();
   for (const pb::Change& change : record.changes()) {
+    if (change.kind_case() == pb::Change::KIND_NOT_SET) {
+      return absl::DataLossError("a record holds a change that this version does not know");
+    }
     if (change.has_created()) next = 1;
     if (!change.has_event()) continue;
     if (next < 1 || change.event().event_id() != next) {
@@ -32,7 +37,11 @@ absl::StatusOr<pb::JournalRecord> LoadRecord(State& state, absl::string_view byt
     }
     next = change.event().event_id() + 1;
   }
+  const int64_t bugs = base::BugCount();
   state.ApplyRecord(record);
+  if (base::BugCount() != bugs) {
+    return absl::DataLossError("a record contradicts the state that it follows");
+  }
   return record;
 }
 
