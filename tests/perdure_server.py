@@ -1,11 +1,14 @@
 """A perdure server of a test's own, on free ports, on the store that PERDURE_TEST_DB names: empty for a new
 SQLite file, else the URL of a PostgreSQL server, where it makes itself a database."""
 
+import gzip
 import os
 import pathlib
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -14,7 +17,9 @@ START_MAX_SECONDS = 30.0
 
 
 class Server:
-    def __init__(self, *flags: str):
+    def __init__(self, *flags: str, beside: "Server | None" = None, restore: pathlib.Path | None = None):
+        """`beside`: another one, whose database it shares. `restore`: where sqlite.db.gz and postgres.sql.gz are,
+        of which it is to begin with the one that fits."""
         self.flags = flags
         self.folder = tempfile.TemporaryDirectory(prefix="perdure-test-")
         self.log = pathlib.Path(self.folder.name) / "server.log"
@@ -22,13 +27,20 @@ class Server:
         self.port = 0
         base = os.environ.get("PERDURE_TEST_DB", "")
         self.database = ""
-        if base:
+        if beside is not None:
+            self.db = beside.db
+        elif base:
             self.database = f"perdure_{uuid.uuid4().hex[:12]}"
             self.admin = base
             self._sql(f"CREATE DATABASE {self.database}")
             self.db = base.rsplit("/", 1)[0] + "/" + self.database
+            if restore is not None:
+                subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", self.db], check=True, capture_output=True,
+                               input=gzip.decompress((restore / "postgres.sql.gz").read_bytes()))
         else:
             self.db = str(pathlib.Path(self.folder.name) / "perdure.db")
+            if restore is not None:
+                pathlib.Path(self.db).write_bytes(gzip.decompress((restore / "sqlite.db.gz").read_bytes()))
 
     def _sql(self, statement: str) -> None:
         subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, self.admin], check=True,
@@ -57,6 +69,21 @@ class Server:
                 break
             time.sleep(0.02)
         raise RuntimeError(f"the server did not start:\n{self.log_tail()}")
+
+    def until_serving(self) -> "Server":
+        """It listens before it serves."""
+        deadline = time.monotonic() + START_MAX_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                urllib.request.urlopen(f"{self.page('metrics')}/readyz", timeout=5)
+                return self
+            except urllib.error.HTTPError:
+                time.sleep(0.02)
+        raise RuntimeError(f"the server does not serve:\n{self.log_tail()}")
+
+    def page(self, name: str) -> str:
+        """The URL of its HTTP or metrics port, as it said when it started last."""
+        return [line.split()[1] for line in self.log.read_text().splitlines() if line.startswith(f"  {name} ")][-1]
 
     def kill(self) -> None:
         """As a crash: no warning, no goodbye."""

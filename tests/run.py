@@ -19,6 +19,8 @@ BUILD = ROOT / "build"
 LOG = BUILD / "log"
 PYTHON = BUILD / "venv/bin/python"
 SEEDS = 50
+FUZZ = ("filter", "request", "token", "persisted")
+FUZZ_SECONDS = int(os.environ.get("PERDURE_FUZZ_SECONDS", "10"))
 
 
 @dataclasses.dataclass
@@ -217,9 +219,43 @@ def crash_sqlite(step: Step) -> Outcome:
 
 
 def crash_postgres(step: Step) -> Outcome:
-    # Fewer: each takeover waits until the dead server has been silent for long enough.
-    kills = os.environ.get("PERDURE_CRASH_KILLS", "6")
-    return step.pytest("tests/crash", env={"PERDURE_TEST_DB": Postgres.url, "PERDURE_CRASH_KILLS": kills})
+    return step.pytest("tests/crash", env={"PERDURE_TEST_DB": Postgres.url})
+
+
+def server_sqlite(step: Step) -> Outcome:
+    return step.pytest("tests/server", env={"PERDURE_TEST_DB": ""})
+
+
+def server_postgres(step: Step) -> Outcome:
+    return step.pytest("tests/server", env={"PERDURE_TEST_DB": Postgres.url})
+
+
+def golden_sqlite(step: Step) -> Outcome:
+    return step.pytest("tests/golden", env={"PERDURE_TEST_DB": ""})
+
+
+def golden_postgres(step: Step) -> Outcome:
+    return step.pytest("tests/golden", env={"PERDURE_TEST_DB": Postgres.url})
+
+
+def fuzz(step: Step) -> Outcome:
+    """Each target, from its kept corpus on, for some seconds."""
+    step.run("ninja", "-C", "build/release", "--quiet", "fuzz", timeout=2400, nice=10)
+    outcome = Outcome()
+    for target in FUZZ:
+        work = BUILD / "fuzz" / target
+        work.mkdir(parents=True, exist_ok=True)
+        corpus = ROOT / "tests/fuzz" / target
+        code = step.run(
+            BUILD / "release/bin" / f"{target}_fuzz", f"-max_total_time={FUZZ_SECONDS}", "-timeout=10",
+            "-rss_limit_mb=2048", f"-artifact_prefix={work}/", "-print_final_stats=1", work, corpus,
+            env={"ASAN_OPTIONS": "detect_leaks=1"}, timeout=FUZZ_SECONDS + 120, may_fail=True)
+        if code == 0:
+            outcome.passed += 1
+        else:
+            outcome.failed += 1
+            outcome.notes.append(f"FAILED {target}: the input that did it is in {work.relative_to(ROOT)}")
+    return outcome
 
 
 def demo(step: Step) -> Outcome:
@@ -268,6 +304,11 @@ TEST = {
     "crash_sqlite": (crash_sqlite, ["release", "python"]),
     "crash_postgres": (crash_postgres, ["release", "postgres"]),
     "simulator": (simulator, ["release"]),
+    "server_sqlite": (server_sqlite, ["release", "python"]),
+    "server_postgres": (server_postgres, ["release", "postgres"]),
+    "golden_sqlite": (golden_sqlite, ["release", "python"]),
+    "golden_postgres": (golden_postgres, ["release", "postgres"]),
+    "fuzz": (fuzz, ["asan"]),
     "unit": (unit, ["asan", "postgres"]),
     "layers": (layers, ["release", "asan"]),
 }

@@ -35,6 +35,15 @@ struct Limits {
   int64_t list_page_size = 1000;
   int64_t history_page_size = 256;
   int64_t history_page_bytes = 2 << 20;
+  int64_t blob_size_warn_bytes = 512 << 10;
+  int64_t memo_size_warn_bytes = 2 << 10;
+  int64_t history_size_warn_bytes = 10 << 20;
+  int64_t history_count_warn = 10240;
+  // Requests and lists per second, the burst in seconds' worth, and long polls of one kind at once.
+  int64_t request_rate = 0;
+  int64_t request_burst_ratio = 2;
+  int64_t list_rate = 0;
+  int64_t long_polls = 12000;
   absl::Duration workflow_task_timeout = absl::Seconds(10);
   absl::Duration workflow_task_timeout_max = absl::Seconds(120);
   absl::Duration workflow_task_heartbeat_max = absl::Minutes(30);

@@ -21,10 +21,14 @@ namespace perdure::base {
 
 // The rows of the table, in its order.
 enum class SettingId {
+  kBlobSizeWarn,
   kBlobSizeLimit,
+  kMemoSizeWarn,
   kMemoSizeLimit,
+  kHistorySizeWarn,
   kHistorySizeLimit,
   kHistorySizeSuggest,
+  kHistoryCountWarn,
   kHistoryCountLimit,
   kHistoryCountSuggest,
   kPendingActivitiesLimit,
@@ -55,6 +59,10 @@ enum class SettingId {
   kWorkflowTaskBackoffMax,
   kWorkflowIdReuseInterval,
   kLongPollInterval,
+  kRequestRateLimit,
+  kRequestBurstRatio,
+  kListRateLimit,
+  kLongPollsLimit,
   kRetentionDefault,
   kRetentionMin,
   kLogLevel,

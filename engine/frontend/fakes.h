@@ -187,6 +187,7 @@ class FakeMatching : public services::MatchingService {
 
   void AddWorkflowTask(services::WorkflowTask) override {}
   void AddActivityTask(services::ActivityTask) override {}
+  void ForgetTasks(services::NamespacePtr, std::string, base::EventId) override {}
   void Query(services::CallContext, services::QueryTask,
              services::Reply<services::api::QueryWorkflowResponse>) override {}
   void Drain() override {}

@@ -3,12 +3,40 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "temporal/api/enums/v1/failed_cause.pb.h"
+#include "temporal/api/errordetails/v1/message.pb.h"
 
 namespace perdure::frontend {
 namespace {
 
 constexpr char kWorkflowService[] = "temporal.api.workflowservice.v1.WorkflowService";
 constexpr char kOperatorService[] = "temporal.api.operatorservice.v1.OperatorService";
+
+// The namespace that a request names; empty if it has no such field.
+std::string NamespaceOf(const google::protobuf::Message& request) {
+  const auto* field = request.GetDescriptor()->FindFieldByName("namespace");
+  const bool is_name = field != nullptr && !field->is_repeated() &&
+                       field->type() == google::protobuf::FieldDescriptor::TYPE_STRING;
+  return is_name ? request.GetReflection()->GetString(request, field) : std::string();
+}
+
+// Temporal: what a caller can bring about by itself is no failure of the service.
+bool IsExpected(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kUnimplemented:
+      return true;
+    default:
+      return false;
+  }
+}
 
 CallTable MakeCalls(const Dependencies& dependencies) {
   CallTable calls(kWorkflowService);
@@ -31,7 +59,10 @@ CallTable MakeCalls(const Dependencies& dependencies) {
 }  // namespace
 
 Frontend::Frontend(Dependencies dependencies, base::Metrics* metrics)
-    : dependencies_(dependencies), calls_(MakeCalls(dependencies_)), metrics_(metrics) {
+    : dependencies_(dependencies),
+      calls_(MakeCalls(dependencies_)),
+      metrics_(metrics),
+      admission_(metrics) {
   if (metrics_ == nullptr) return;
   std::vector<std::string> names = calls_.names();
   names.push_back("");
@@ -47,7 +78,7 @@ Frontend::Frontend(Dependencies dependencies, base::Metrics* metrics)
 void Frontend::Call(const google::protobuf::MethodDescriptor& method, services::CallContext context,
                     std::unique_ptr<google::protobuf::Message> request, ReplyMessage reply) {
   if (const OperationMetrics* operation = MetricsOf(method.full_name()); operation != nullptr) {
-    reply = Measured(*operation, method.name(), std::move(reply));
+    reply = Measured(*operation, method.name(), NamespaceOf(*request), std::move(reply));
   }
   const CallTable::Handler* handler = calls_.Find(method.full_name());
   if (handler == nullptr) {
@@ -55,7 +86,33 @@ void Frontend::Call(const google::protobuf::MethodDescriptor& method, services::
         "Method ", method.full_name(), " is not supported by this version of Perdure.")));
     return;
   }
+  if (absl::Status status = Admit(method, *request, reply); !status.ok()) {
+    std::move(reply)(std::move(status));
+    return;
+  }
   (*handler)(std::move(context), std::move(request), std::move(reply));
+}
+
+absl::Status Frontend::Admit(const google::protobuf::MethodDescriptor& method,
+                             const google::protobuf::Message& request, ReplyMessage& reply) {
+  const std::string name = NamespaceOf(request);
+  if (name.empty()) return absl::OkStatus();
+  auto found = dependencies_.namespaces.Find(name);
+  if (!found.ok()) return absl::OkStatus();  // What handles it says so in its own words.
+  const services::NamespacePtr name_space = *std::move(found);
+  absl::Status status =
+      admission_.TakeRequest(*name_space, method.name(), dependencies_.loop.Now());
+  if (!status.ok()) return status;
+  admission_.NoteSize(*name_space, method.name(), request);
+  if (!Admission::IsLongPoll(method.name(), request)) return absl::OkStatus();
+  status = admission_.BeginLongPoll(*name_space, method.name());
+  if (!status.ok()) return status;
+  reply = [this, name_space, name = method.name(), reply = std::move(reply)](
+              absl::StatusOr<std::unique_ptr<google::protobuf::Message>> response) mutable {
+    admission_.EndLongPoll(*name_space, name);
+    std::move(reply)(std::move(response));
+  };
+  return absl::OkStatus();
 }
 
 const Frontend::OperationMetrics* Frontend::MetricsOf(const std::string& full_name) const {
@@ -65,21 +122,42 @@ const Frontend::OperationMetrics* Frontend::MetricsOf(const std::string& full_na
 }
 
 ReplyMessage Frontend::Measured(const OperationMetrics& operation, const std::string& name,
-                                ReplyMessage reply) {
+                                std::string name_space, ReplyMessage reply) {
   operation.requests->Add();
-  return [this, &operation, name, start = dependencies_.loop.Now(), reply = std::move(reply)](
+  return [this, &operation, name, name_space = std::move(name_space),
+          start = dependencies_.loop.Now(), reply = std::move(reply)](
              absl::StatusOr<std::unique_ptr<google::protobuf::Message>> response) mutable {
     operation.latency->Record(dependencies_.loop.Now() - start);
-    if (!response.ok()) {
-      metrics_
-          ->CounterOf("service_errors", "RPCs answered with an error.",
-                      {{"operation", name},
-                       {"service_name", "frontend"},
-                       {"error_type", absl::StatusCodeToString(response.status().code())}})
-          .Add();
-    }
+    if (!response.ok()) CountError(name, name_space, response.status());
     std::move(reply)(std::move(response));
   };
+}
+
+void Frontend::CountError(const std::string& name, const std::string& name_space,
+                          const absl::Status& status) {
+  const std::string type = absl::StatusCodeToString(status.code());
+  metrics_
+      ->CounterOf("service_error_with_type", "RPCs answered with an error.",
+                  {{"operation", name}, {"service_name", "frontend"}, {"error_type", type}})
+      .Add();
+  temporal::api::errordetails::v1::ResourceExhaustedFailure exhausted;
+  if (base::GetDetail(status, exhausted)) {
+    // Only names of namespaces that there are: a label has a bounded number of values.
+    const bool is_known = dependencies_.namespaces.Find(name_space).ok();
+    metrics_
+        ->CounterOf("service_errors_resource_exhausted", "RPCs refused for want of something.",
+                    {{"operation", name},
+                     {"service_name", "frontend"},
+                     {"namespace", is_known ? name_space : "_unknown_"},
+                     {"resource_exhausted_cause",
+                      temporal::api::enums::v1::ResourceExhaustedCause_Name(exhausted.cause())}})
+        .Add();
+  }
+  if (IsExpected(status.code())) return;
+  metrics_
+      ->CounterOf("service_errors", "RPCs that failed for reasons outside the request.",
+                  {{"operation", name}, {"service_name", "frontend"}, {"error_type", type}})
+      .Add();
 }
 
 absl::StatusOr<services::NamespacePtr> ResolveNamespace(const NamespaceRegistry& namespaces,

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/metrics.h"
+#include "frontend/admission.h"
 #include "frontend/call_table.h"
 #include "services/rpc_handler.h"
 
@@ -39,12 +40,19 @@ class Frontend : public services::RpcHandler {
   };
   // Null if nothing is measured.
   const OperationMetrics* MetricsOf(const std::string& full_name) const;
+  // Not OK if the namespace may not have this request now. A long poll's reply is wrapped, so that
+  // its end is noted.
+  absl::Status Admit(const google::protobuf::MethodDescriptor& method,
+                     const google::protobuf::Message& request, ReplyMessage& reply);
+  void CountError(const std::string& name, const std::string& name_space,
+                  const absl::Status& status);
   ReplyMessage Measured(const OperationMetrics& operation, const std::string& name,
-                        ReplyMessage reply);
+                        std::string name_space, ReplyMessage reply);
 
   const Dependencies dependencies_;
   const CallTable calls_;
   base::Metrics* const metrics_;
+  Admission admission_;
   // By full name, for every RPC in the table; "" stands for all that are not built.
   std::map<std::string, OperationMetrics, std::less<>> operations_;
 };

@@ -424,7 +424,7 @@ TEST_F(FrontendTest, NamesTheStatusesItCountsBy) {
 TEST_F(FrontendTest, CountsRequestsAndErrors) {
   EXPECT_FALSE(Call("StartWorkflowExecution", "").ok());
   const std::string text = metrics_.Scrape();
-  EXPECT_THAT(text, HasSubstr("service_errors{error_type=\"INVALID_ARGUMENT\","
+  EXPECT_THAT(text, HasSubstr("service_error_with_type{error_type=\"INVALID_ARGUMENT\","
                               "operation=\"StartWorkflowExecution\""));
 }
 

@@ -31,6 +31,14 @@ services::Limits LimitsFrom(const base::Settings& settings) {
   limits.list_page_size = settings.Int(kListPageLimit);
   limits.history_page_size = settings.Int(kHistoryPageLimit);
   limits.history_page_bytes = settings.Int(kHistoryPageBytesLimit);
+  limits.blob_size_warn_bytes = settings.Int(kBlobSizeWarn);
+  limits.memo_size_warn_bytes = settings.Int(kMemoSizeWarn);
+  limits.history_size_warn_bytes = settings.Int(kHistorySizeWarn);
+  limits.history_count_warn = settings.Int(kHistoryCountWarn);
+  limits.request_rate = settings.Int(kRequestRateLimit);
+  limits.request_burst_ratio = settings.Int(kRequestBurstRatio);
+  limits.list_rate = settings.Int(kListRateLimit);
+  limits.long_polls = settings.Int(kLongPollsLimit);
   limits.workflow_task_timeout = settings.Duration(kWorkflowTaskTimeoutDefault);
   limits.workflow_task_timeout_max = settings.Duration(kWorkflowTaskTimeoutMax);
   limits.workflow_task_heartbeat_max = settings.Duration(kWorkflowTaskHeartbeatMax);

@@ -133,7 +133,9 @@ std::shared_ptr<const NamespaceRegistry::Snapshot> NamespaceRegistry::MakeSnapsh
     }
     name_space->retention = FromProto(name_space->data.retention());
     name_space->search_attributes = std::move(types[name_space->number]);
-    name_space->limits = LimitsOf(settings_, name_space->name, name_space->data);
+    const auto own = settings_of_.find(name_space->name);
+    name_space->limits = LimitsOf(own == settings_of_.end() ? settings_ : own->second,
+                                  name_space->name, name_space->data);
     snapshot->by_number[name_space->number] = name_space;
     snapshot->by_name[name_space->name] = name_space;
     snapshot->by_id[name_space->id] = name_space;

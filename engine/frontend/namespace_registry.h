@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -32,6 +33,11 @@ class NamespaceRegistry : public services::Namespaces {
   NamespaceRegistry(store::Store& store, runtime::Loop& loop, const base::Settings& settings,
                     UuidSource& uuids);
   ~NamespaceRegistry() override;
+
+  // Settings of namespaces by name, the cluster's within them. Before Start.
+  void set_settings_of(std::map<std::string, base::Settings> settings) {
+    settings_of_ = std::move(settings);
+  }
 
   // What must exist once the server has started.
   struct Wanted {
@@ -83,6 +89,7 @@ class NamespaceRegistry : public services::Namespaces {
   runtime::Loop& loop_;
   const base::Settings& settings_;
   UuidSource& uuids_;
+  std::map<std::string, base::Settings> settings_of_;
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_ ABSL_GUARDED_BY(mutex_);

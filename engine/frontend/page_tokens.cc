@@ -40,6 +40,8 @@ absl::StatusOr<int64_t> ReadPageToken(PageTokenKind kind, absl::string_view toke
   int64_t after = 0;
   if (token[0] != static_cast<char>(kind)) return Foreign();
   if (!absl::SimpleAtoi(token.substr(1), &after)) return Foreign();
+  // Numbers that are written otherwise ("+7", "007") were not made here.
+  if (WritePageToken(kind, after) != token) return Foreign();
   return after;
 }
 
@@ -54,7 +56,8 @@ absl::StatusOr<std::string> UnwrapStoreToken(absl::string_view wrapped,
                                              absl::string_view query) {
   if (wrapped.empty()) return std::string();
   const std::string prefix = ListPrefix(name_space_id, query);
-  if (!absl::StartsWith(wrapped, prefix)) return Foreign();
+  // An empty token of the store is the first page, which has no token.
+  if (!absl::StartsWith(wrapped, prefix) || wrapped.size() == prefix.size()) return Foreign();
   return std::string(wrapped.substr(prefix.size()));
 }
 

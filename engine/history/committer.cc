@@ -71,9 +71,15 @@ void Committer::Flush() {
   ++in_flight_;
   ++batches_;
   flights_.push_back(batch);
-  store_.Commit(std::move(commits), [this, batch](absl::Status status) {
-    loop_.Post(
-        [this, batch, status = std::move(status)]() mutable { Done(batch, std::move(status)); });
+  store_.Commit(std::move(commits), [this, batch, sent = loop_.Now()](absl::Status status) {
+    loop_.Post([this, batch, sent, status = std::move(status)]() mutable {
+      if (status.ok()) {
+        meters_.Committed(static_cast<int64_t>(batch->size()), loop_.Now() - sent);
+      } else {
+        meters_.CommitFailed(static_cast<int64_t>(batch->size()));
+      }
+      Done(batch, std::move(status));
+    });
   });
 }
 

@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "history/execution.h"
+#include "history/meters.h"
 #include "runtime/runtime.h"
 #include "store/store.h"
 
@@ -31,8 +32,9 @@ class Committer {
     absl::AnyInvocable<void(const ExecutionPtr&)> committed;
   };
 
-  Committer(runtime::Loop& loop, store::Store& store, Hooks hooks)
-      : loop_(loop), store_(store), hooks_(std::move(hooks)) {}
+  // All borrowed but the hooks.
+  Committer(runtime::Loop& loop, store::Store& store, Meters& meters, Hooks hooks)
+      : loop_(loop), store_(store), meters_(meters), hooks_(std::move(hooks)) {}
 
   void set_incarnation(base::IncarnationId incarnation) { incarnation_ = incarnation; }
 
@@ -70,6 +72,7 @@ class Committer {
 
   runtime::Loop& loop_;
   store::Store& store_;
+  Meters& meters_;
   Hooks hooks_;
   base::IncarnationId incarnation_;
   std::vector<std::unique_ptr<Entry>> queue_;

@@ -6,23 +6,34 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/errors.h"
+#include "base/log.h"
 #include "history/revive.h"
 #include "machines/workflow/decide/delivery.h"
+#include "machines/workflow/decide/overgrown.h"
 #include "machines/workflow/decide/task.h"
+#include "machines/workflow/load.h"
 #include "query/attributes.h"
 #include "query/filter.h"
 
 namespace perdure::history {
 namespace {
 
-// How long to wait before reading a run's rows again while they are being erased, and how long a
-// read can be under way.
+// How long to wait before reading a run's rows again while they are being erased.
 constexpr absl::Duration kEraseLook = absl::Milliseconds(5);
-constexpr absl::Duration kReadMax = absl::Seconds(30);
 
 absl::Status NotServing() {
   return base::Unavailable(
       "this server does not serve now: it is starting, on standby, or stopping");
+}
+
+// What is stored of the run cannot be what was written: it is left as it is, and nothing is done
+// on it.
+absl::Status Unreadable(const Execution& execution, const absl::Status& status) {
+  base::LogError("the stored state of a run is damaged", {{"namespace", execution.name_space->name},
+                                                          {"workflow_id", execution.workflow_id},
+                                                          {"run_id", execution.run_id},
+                                                          {"error", status}});
+  return base::Internal("the stored state of the workflow execution is unreadable");
 }
 
 absl::Status RunNotFound(const std::string& workflow_id, const std::string& run_id) {
@@ -37,7 +48,11 @@ absl::Status RunNotFound(const std::string& workflow_id, const std::string& run_
 
 Core::Core(runtime::Loop& loop, store::Store& store, services::Namespaces& namespaces,
            CoreOptions options)
-    : loop_(loop), store_(store), namespaces_(namespaces), options_(options) {
+    : loop_(loop),
+      store_(store),
+      namespaces_(namespaces),
+      options_(options),
+      meters_(options.metrics) {
   Committer::Hooks hooks;
   hooks.drop = [this](const std::vector<ExecutionPtr>& executions) {
     for (const ExecutionPtr& execution : executions) Drop(execution);
@@ -47,7 +62,7 @@ Core::Core(runtime::Loop& loop, store::Store& store, services::Namespaces& names
     if (on_fenced_) on_fenced_();
   };
   hooks.committed = [this](const ExecutionPtr& execution) { Committed(execution); };
-  committer_ = std::make_unique<Committer>(loop_, store_, std::move(hooks));
+  committer_ = std::make_unique<Committer>(loop_, store_, meters_, std::move(hooks));
 }
 
 Core::~Core() = default;
@@ -63,6 +78,7 @@ void Core::Serve(base::IncarnationId incarnation, const std::vector<store::Shard
     last_number_[owner.shard.value()] = owner.last_number.value();
   }
   is_serving_ = true;
+  to_erase_.clear();
   due_checked_ = store::DueCursor();
   CheckDue();
   evict_timer_ = loop_.After(absl::Seconds(5), [this] { EvictIdle(); });
@@ -113,7 +129,7 @@ machines::Context Core::ContextFor(const services::NamespacePtr& name_space) {
 
 void Core::With(const services::NamespacePtr& name_space, const std::string& workflow_id,
                 const std::string& run_id, WithRun callback) {
-  if (!is_serving_) return std::move(callback)(NotServing());
+  if (!is_serving_ || loop_.Now() > owned_until_) return std::move(callback)(NotServing());
   const int32_t number = name_space->number.value();
   const auto& index = run_id.empty() ? current_ : by_run_;
   const auto found = index.find(RunKey(number, run_id.empty() ? workflow_id : run_id));
@@ -135,6 +151,7 @@ void Core::Load(const services::NamespacePtr& name_space, const std::string& wor
                 const std::string& run_id) {
   std::optional<base::RunId> wanted;
   if (!run_id.empty()) wanted = base::RunId(run_id);
+  meters_.RunLoaded();
   store_.LoadExecution(
       name_space->number, base::WorkflowId(workflow_id), wanted,
       [this, name_space, workflow_id, run_id](absl::StatusOr<store::LoadedExecution> loaded) {
@@ -204,24 +221,20 @@ absl::StatusOr<ExecutionPtr> Core::Rebuild(const services::NamespacePtr& name_sp
   execution->row_wake_at = loaded.wake_at;
   execution->last_used = loop_.Now();
   if (loaded.snapshot.has_value()) {
-    pb::Snapshot snapshot;
-    if (!snapshot.ParseFromString(loaded.snapshot->bytes)) {
-      PERDURE_BUG("a snapshot cannot be parsed");
-      return base::Internal("the stored state of the workflow execution is unreadable");
-    }
-    execution->state = State::FromSnapshot(snapshot);
+    auto state = machines::LoadSnapshot(loaded.snapshot->bytes);
+    if (!state.ok()) return Unreadable(*execution, state.status());
+    execution->state = *std::move(state);
     execution->snapshot_sequence = loaded.snapshot->sequence;
     execution->last_sequence = loaded.snapshot->sequence;
     execution->snapshot_bytes = static_cast<int64_t>(loaded.snapshot->bytes.size());
   }
   for (const store::JournalEntry& entry : loaded.tail) {
-    pb::JournalRecord record;
-    if (entry.sequence != execution->last_sequence + 1 || !record.ParseFromString(entry.record)) {
-      PERDURE_BUG("a journal has a gap or an unreadable record");
-      return base::Internal("the stored journal of the workflow execution is unreadable");
+    if (entry.sequence != execution->last_sequence + 1) {
+      return Unreadable(*execution, absl::DataLossError("a journal has a gap"));
     }
-    execution->state.ApplyRecord(record);
-    for (const pb::Change& change : record.changes()) {
+    const auto record = machines::LoadRecord(execution->state, entry.record);
+    if (!record.ok()) return Unreadable(*execution, record.status());
+    for (const pb::Change& change : record->changes()) {
       if (change.has_event()) KeepEvent(*execution, change.event());
     }
     execution->last_sequence = entry.sequence;
@@ -410,6 +423,14 @@ Core::Effects Core::EffectsOf(const ExecutionPtr& execution, const machines::Dec
           case machines::enums::EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
             touched.push_back(change.event().event_id());
             break;
+          case machines::enums::EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+            effects.gone.push_back(
+                change.event().activity_task_timed_out_event_attributes().scheduled_event_id());
+            break;
+          case machines::enums::EVENT_TYPE_ACTIVITY_TASK_CANCELED:
+            effects.gone.push_back(
+                change.event().activity_task_canceled_event_attributes().scheduled_event_id());
+            break;
           case machines::enums::EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
           case machines::enums::EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
           case machines::enums::EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
@@ -461,10 +482,30 @@ void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, Aft
     // A repeat: true once what it repeats is durable.
     return committer_->AfterCommits(execution, std::move(after));
   }
+  auto overgrown =
+      machines::DecideOvergrown(execution->state, decision, ContextFor(execution->name_space));
+  if (overgrown.has_value()) {
+    meters_.HistoryGrew(*execution->name_space, "limit");
+    base::LogWarning("a run was terminated: its history is at its limit",
+                     {{"namespace", execution->name_space->name},
+                      {"workflow_id", execution->workflow_id},
+                      {"run_id", execution->run_id},
+                      {"reason", overgrown->answer}});
+    return Apply(execution, std::move(overgrown->termination),
+                 [answer = std::move(overgrown->answer),
+                  after = std::move(after)](absl::Status status) mutable {
+                   std::move(after)(status.ok() ? std::move(answer) : std::move(status));
+                 });
+  }
   const bool is_durable = !decision.is_lazy && decision.HasDurableChanges();
+  const bool was_running = execution->state.IsRunning();
+  const EventId events_before = execution->state.info.next_event_id() - 1;
+  const int64_t bytes_before = execution->state.info.history_size_bytes();
   ApplyChanges(execution, decision.record);
+  NoteGrowth(*execution, events_before, bytes_before);
   std::vector<machines::NewRun> new_runs = std::move(decision.new_runs);
-  const Effects effects = EffectsOf(execution, decision);
+  Effects effects = EffectsOf(execution, decision);
+  effects.closes = was_running && !execution->state.IsRunning();
   if (is_durable) {
     QueueCommit(execution);
     if (effects.changes_row) FillVisibility(execution, committer_->Queue(execution).commit);
@@ -517,6 +558,15 @@ ExecutionPtr Core::Create(const services::NamespacePtr& name_space, const std::s
 void Core::CarryOut(const ExecutionPtr& execution, const Effects& effects,
                     std::vector<machines::UpdateNotice> notices) {
   if (!is_serving_) return;
+  for (const EventId id : effects.gone) {
+    matching_->ForgetTasks(execution->name_space, execution->run_id, id);
+  }
+  if (effects.closes) {
+    const pb::ExecutionInfo& info = execution->state.info;
+    matching_->ForgetTasks(execution->name_space, execution->run_id, 0);
+    meters_.RunClosed(*execution->name_space, info.status(),
+                      absl::Nanoseconds(info.close_time_ns() - info.start_time_ns()));
+  }
   if (effects.has_task) PushWorkflowTask(execution);
   for (const EventId id : effects.activities) PushActivity(execution, id);
   if (effects.has_outbox) SendOutbox(execution);
@@ -541,65 +591,6 @@ void Core::Committed(const ExecutionPtr& execution) {
   }
   execution->history_waiters = std::move(waiting);
   for (auto& waiter : woken) std::move(waiter.wake)();
-}
-
-void Core::WakeAllWaiters() {
-  std::vector<ExecutionPtr> all;
-  for (const auto& [key, execution] : by_run_) {
-    if (!execution->history_waiters.empty() || !execution->update_waiters.empty()) {
-      all.push_back(execution);
-    }
-  }
-  std::sort(all.begin(), all.end(),
-            [](const ExecutionPtr& a, const ExecutionPtr& b) { return a->key < b->key; });
-  for (const ExecutionPtr& execution : all) {
-    auto waiters = std::move(execution->history_waiters);
-    execution->history_waiters.clear();
-    for (auto& waiter : waiters) std::move(waiter.wake)();
-    auto updates = std::move(execution->update_waiters);
-    execution->update_waiters.clear();
-    for (auto& waiter : updates) {
-      machines::UpdateNotice notice;
-      notice.update_id = waiter.update_id;
-      notice.aborted = base::Unavailable("the server is stopping, try again");
-      waiter.notify(notice);
-    }
-  }
-}
-
-void Core::Erase(const ExecutionPtr& execution, After after) {
-  Committer::Entry& entry = committer_->Queue(execution);
-  store::ExecutionCommit erase;
-  erase.key = execution->key;
-  erase.erase = true;
-  // Nothing else can be queued for it: only closed runs with everything committed are erased.
-  entry.commit = std::move(erase);
-  entry.after.push_back(std::move(after));
-  const auto key = RunKey(execution->name_space->number.value(), execution->run_id);
-  erasing_.insert(key);
-  entry.after.push_back([this, key](const absl::Status& status) {
-    if (!status.ok()) {
-      erasing_.erase(key);
-      return;
-    }
-    // A read that began before may still be under way.
-    loop_.After(kReadMax, [this, key] { erasing_.erase(key); });
-  });
-  Drop(execution);
-}
-
-void Core::EraseRow(const store::DueExecution& row) {
-  auto execution = std::make_shared<Execution>();
-  execution->key = row.key;
-  execution->workflow_id = row.workflow_id.value();
-  execution->run_id = row.run_id.value();
-  execution->name_space = namespaces_.FindByNumber(row.namespace_number);
-  if (execution->name_space == nullptr) {
-    auto gone = std::make_shared<services::Namespace>();
-    gone->number = row.namespace_number;
-    execution->name_space = std::move(gone);
-  }
-  Erase(execution, [](absl::Status) {});
 }
 
 }  // namespace perdure::history

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -18,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "history/committer.h"
 #include "history/execution.h"
+#include "history/meters.h"
 #include "machines/workflow/decision.h"
 #include "runtime/runtime.h"
 #include "services/history_service.h"
@@ -39,6 +41,8 @@ struct CoreOptions {
   int64_t journal_growth_max = 4;
   // Newest events of a run kept in memory.
   int64_t recent_bytes_max = 256 << 10;
+  // Borrowed; null: nothing is measured.
+  base::Metrics* metrics = nullptr;
 };
 
 class Core {
@@ -53,6 +57,9 @@ class Core {
   // Fenced, or shutting down: everything is forgotten, requests are answered UNAVAILABLE.
   void StopServing();
   bool is_serving() const { return is_serving_; }
+  // From then on another may have taken over without this process knowing (it was frozen, or the
+  // database out of reach): what is cached is not shown until a heartbeat has moved the time.
+  void set_owned_until(absl::Time time) { owned_until_ = time; }
   void set_on_fenced(absl::AnyInvocable<void()> callback) { on_fenced_ = std::move(callback); }
 
   runtime::Loop& loop() { return loop_; }
@@ -60,6 +67,7 @@ class Core {
   services::Namespaces& namespaces() { return namespaces_; }
   services::MatchingService& matching() { return *matching_; }
   Committer& committer() { return *committer_; }
+  Meters& meters() { return meters_; }
   std::string NewRunId() { return loop_.random().TimeUuid(absl::ToUnixMillis(loop_.Now())); }
 
   // --- Runs
@@ -86,6 +94,8 @@ class Core {
 
   // Removes the run and all its rows. Its state must be closed.
   void Erase(const ExecutionPtr& execution, After after);
+  // The same by its row alone. In its turn: only so many leave at once that the load does not
+  // notice; one whose commit fails is tried again.
   void EraseRow(const store::DueExecution& row);
 
   // Pushes the task (again) that the run has for a queue of matching's.
@@ -132,6 +142,9 @@ class Core {
     std::vector<EventId> activities;
     bool has_outbox = false;
     bool changes_row = false;
+    bool closes = false;
+    // Activities that no worker need take any more.
+    std::vector<EventId> gone;
   };
   Effects EffectsOf(const ExecutionPtr& execution, const machines::Decision& decision);
   void CarryOut(const ExecutionPtr& execution, const Effects& effects,
@@ -142,6 +155,10 @@ class Core {
   void Deliver(const ExecutionPtr& execution, const pb::OutboxMessage& message);
   void Delivered(const ExecutionPtr& execution, uint64_t message_id, const absl::Status& status,
                  const std::string& run_id);
+
+  void EraseSome();
+  void EraseNow(const store::DueExecution& row, After after);
+  void NoteGrowth(const Execution& execution, EventId events_before, int64_t bytes_before);
 
   void CheckDue();
   void ScheduleDueCheck(absl::Time when);
@@ -155,11 +172,13 @@ class Core {
   store::Store& store_;
   services::Namespaces& namespaces_;
   const CoreOptions options_;
+  Meters meters_;
   services::MatchingService* matching_ = nullptr;
   std::unique_ptr<Committer> committer_;
   absl::AnyInvocable<void()> on_fenced_;
   bool is_serving_ = false;
   bool is_draining_ = false;
+  absl::Time owned_until_ = absl::InfiniteFuture();
   base::IncarnationId incarnation_;
   std::vector<base::ShardId> shards_;
   std::vector<int64_t> last_number_;  // by shard
@@ -174,6 +193,9 @@ class Core {
   std::map<std::tuple<int32_t, std::string, std::string>, std::vector<WithRun>> loading_;
   // Runs whose rows are going or just went: what a read still finds of them is not taken.
   absl::flat_hash_set<RunKey> erasing_;
+  // Rows that wait for their turn to go, and how many are going.
+  std::deque<store::DueExecution> to_erase_;
+  int64_t erasures_in_flight_ = 0;
   // Search attribute types of a namespace snapshot, predefined ones included.
   std::map<int32_t, std::pair<services::NamespacePtr, std::map<std::string, int>>> attribute_types_;
 

@@ -13,6 +13,12 @@
 #include "machines/workflow/decide/task.h"
 
 namespace perdure::history {
+namespace {
+
+// When a closed run that somebody looks at is tried again.
+constexpr absl::Duration kBusyLook = absl::Seconds(5);
+
+}  // namespace
 
 // --- Tasks
 // --------------------------------------------------------------------------------------------
@@ -197,6 +203,7 @@ void Core::RunDeadlines(const ExecutionPtr& execution) {
   const auto next = execution->state.NextDeadline();
   const absl::Time now = loop_.Now();
   if (next.has_value() && absl::FromUnixNanos(next->time_ns) <= now) {
+    meters_.TimerRan(now - absl::FromUnixNanos(next->time_ns));
     machines::Decision decision =
         machines::DecideDeadlines(execution->state, ContextFor(execution->name_space));
     if (decision.record.changes_size() > 0) {
@@ -226,42 +233,44 @@ void Core::ScheduleDueCheck(absl::Time when) {
 void Core::CheckDue() {
   const absl::Time until = loop_.Now();
   constexpr int64_t kRowsMax = 1000;
-  store_.DueExecutions(shards_, due_checked_, until, kRowsMax,
-                       [this, until](absl::StatusOr<std::vector<store::DueExecution>> rows) {
-                         loop_.Post([this, until, rows = std::move(rows)] {
-                           if (!is_serving_) return;
-                           if (!rows.ok()) return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
-                           for (const store::DueExecution& row : *rows) Due(row);
-                           if (static_cast<int64_t>(rows->size()) == kRowsMax) {
-                             due_checked_ = {rows->back().wake_at, rows->back().key};
-                             return ScheduleDueCheck(loop_.Now() + absl::Milliseconds(1));
-                           }
-                           due_checked_ = store::DueCursor::EndOf(until);
-                           store_.EarliestWake(
-                               shards_, until,
-                               [this](absl::StatusOr<std::optional<absl::Time>> earliest) {
-                                 loop_.Post([this, earliest = std::move(earliest)] {
-                                   if (!is_serving_) return;
-                                   if (!earliest.ok())
-                                     return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
-                                   if (earliest->has_value()) ScheduleDueCheck(**earliest);
-                                 });
-                               });
-                         });
-                       });
+  store_.DueExecutions(
+      shards_, due_checked_, until, kRowsMax,
+      [this, until](absl::StatusOr<std::vector<store::DueExecution>> rows) {
+        loop_.Post([this, until, rows = std::move(rows)] {
+          if (!is_serving_) return;
+          if (!rows.ok()) return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
+          for (const store::DueExecution& row : *rows) Due(row);
+          if (static_cast<int64_t>(rows->size()) == kRowsMax) {
+            due_checked_ = {rows->back().wake_at, rows->back().key};
+            // More rows than can leave are not read yet.
+            const bool is_ahead = static_cast<int64_t>(to_erase_.size()) > kRowsMax;
+            return ScheduleDueCheck(loop_.Now() + absl::Milliseconds(is_ahead ? 50 : 1));
+          }
+          due_checked_ = store::DueCursor::EndOf(until);
+          store_.EarliestWake(shards_, until,
+                              [this](absl::StatusOr<std::optional<absl::Time>> earliest) {
+                                loop_.Post([this, earliest = std::move(earliest)] {
+                                  if (!is_serving_) return;
+                                  if (!earliest.ok())
+                                    return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
+                                  if (earliest->has_value()) ScheduleDueCheck(**earliest);
+                                });
+                              });
+        });
+      });
 }
 
 void Core::Due(const store::DueExecution& row) {
   const services::NamespacePtr name_space = namespaces_.FindByNumber(row.namespace_number);
   const auto cached = by_run_.find(RunKey(row.namespace_number.value(), row.run_id.value()));
   if (row.is_closed && row.wake_at > absl::UnixEpoch()) {
-    // Its retention is over, unless it was lengthened since.
-    if (cached != by_run_.end()) {
-      const ExecutionPtr execution = cached->second;
-      const absl::Time until = absl::FromUnixNanos(execution->state.info.close_time_ns()) +
-                               execution->name_space->retention;
-      if (until > loop_.Now()) return;
-      if (execution->commits_in_flight == 0) Erase(execution, [](absl::Status) {});
+    // Its retention is over.
+    // Temporal: what counts is the retention that the namespace had when the run closed.
+    if (cached != by_run_.end() && !IsEvictable(*cached->second)) {
+      // Somebody is looking at it, or its last commit is under way.
+      loop_.After(kBusyLook, [this, row] {
+        if (is_serving_) Due(row);
+      });
       return;
     }
     return EraseRow(row);
@@ -288,6 +297,7 @@ bool Core::IsEvictable(const Execution& execution) const {
 
 void Core::EvictIdle() {
   evict_timer_ = loop_.After(absl::Seconds(2), [this] { EvictIdle(); });
+  meters_.RunsCached(cached_runs());
   if (!is_serving_) return;
   EvictIdle(closed_line_, options_.closed_idle_max);
   EvictIdle(running_line_, options_.idle_max);
@@ -328,6 +338,30 @@ void Core::Evict(const ExecutionPtr& execution) {
     Drop(execution);
     if (wake_at.has_value()) ScheduleDueCheck(*wake_at);
   });
+}
+
+void Core::WakeAllWaiters() {
+  std::vector<ExecutionPtr> all;
+  for (const auto& [key, execution] : by_run_) {
+    if (!execution->history_waiters.empty() || !execution->update_waiters.empty()) {
+      all.push_back(execution);
+    }
+  }
+  std::sort(all.begin(), all.end(),
+            [](const ExecutionPtr& a, const ExecutionPtr& b) { return a->key < b->key; });
+  for (const ExecutionPtr& execution : all) {
+    auto waiters = std::move(execution->history_waiters);
+    execution->history_waiters.clear();
+    for (auto& waiter : waiters) std::move(waiter.wake)();
+    auto updates = std::move(execution->update_waiters);
+    execution->update_waiters.clear();
+    for (auto& waiter : updates) {
+      machines::UpdateNotice notice;
+      notice.update_id = waiter.update_id;
+      notice.aborted = base::Unavailable("the server is stopping, try again");
+      waiter.notify(notice);
+    }
+  }
 }
 
 }  // namespace perdure::history

@@ -21,7 +21,10 @@ struct HistoryOptions {
   std::string address;
   // An owner not heard of for that long is fenced, and its shards are taken over.
   absl::Duration owner_silence_max = absl::Seconds(6);
-  absl::Duration heartbeat_interval = absl::Seconds(2);
+  // The same for one whose connections to the database are gone, as they are when it was killed.
+  // More than an interval between heartbeats: one that lives has connected anew by then.
+  absl::Duration owner_absence_max = absl::Milliseconds(1500);
+  absl::Duration heartbeat_interval = absl::Seconds(1);
 };
 
 // Owns nothing that is given by reference; all must outlive it. Thread-safe.

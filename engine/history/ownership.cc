@@ -1,5 +1,6 @@
 #include "history/ownership.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/ids.h"
@@ -56,19 +57,22 @@ void Ownership::Again(absl::Duration delay, void (Ownership::*step)()) {
 }
 
 void Ownership::Register() {
-  core_.store().RegisterIncarnation(options_.node_name, options_.address,
-                                    [this](absl::StatusOr<base::IncarnationId> registered) {
-                                      core_.loop().Post([this, registered = std::move(registered)] {
-                                        if (is_over_) return;
-                                        if (!registered.ok()) {
-                                          Set(ServingState::kStoreUnreachable);
-                                          return Again(absl::Seconds(1), &Ownership::Register);
-                                        }
-                                        incarnation_ = *registered;
-                                        Beat();
-                                        Look();
-                                      });
-                                    });
+  const absl::Time sent = core_.loop().Now();
+  core_.store().RegisterIncarnation(
+      options_.node_name, options_.address,
+      [this, sent](absl::StatusOr<base::IncarnationId> registered) {
+        core_.loop().Post([this, sent, registered = std::move(registered)] {
+          if (is_over_) return;
+          if (!registered.ok()) {
+            Set(ServingState::kStoreUnreachable);
+            return Again(absl::Seconds(1), &Ownership::Register);
+          }
+          incarnation_ = *registered;
+          core_.set_owned_until(sent + options_.owner_silence_max);
+          Beat();
+          Look();
+        });
+      });
 }
 
 void Ownership::Look() {
@@ -87,18 +91,23 @@ void Ownership::Look() {
 void Ownership::Judge(std::vector<store::Incarnation> incarnations) {
   std::vector<base::IncarnationId> silent;
   bool has_elder = false;
+  absl::Duration until_next = absl::Seconds(1);
   for (const store::Incarnation& other : incarnations) {
     if (other.id == incarnation_ || other.is_fenced) continue;
-    if (other.since_heartbeat > options_.owner_silence_max) {
+    const absl::Duration remaining =
+        (other.has_session ? options_.owner_silence_max : options_.owner_absence_max) -
+        other.since_heartbeat;
+    if (remaining < absl::ZeroDuration()) {
       silent.push_back(other.id);
     } else if (other.id < incarnation_) {
       // Of two that wait, the one that came first takes over.
       has_elder = true;
+      until_next = std::min(until_next, remaining + absl::Milliseconds(20));
     }
   }
   if (has_elder) {
     Set(ServingState::kStandby);
-    return Again(absl::Seconds(1), &Ownership::Look);
+    return Again(until_next, &Ownership::Look);
   }
   FenceNext(std::move(silent));
 }
@@ -132,8 +141,9 @@ void Ownership::Claim() {
 
 void Ownership::Beat() {
   const base::IncarnationId beating = incarnation_;
-  core_.store().Heartbeat(beating, [this, beating](absl::Status status) {
-    core_.loop().Post([this, beating, status = std::move(status)] {
+  const absl::Time sent = core_.loop().Now();
+  core_.store().Heartbeat(beating, [this, beating, sent](absl::Status status) {
+    core_.loop().Post([this, beating, sent, status = std::move(status)] {
       if (is_over_ || beating != incarnation_) return;
       if (status.code() == absl::StatusCode::kAborted) {
         // Fenced while we were silent.
@@ -142,6 +152,7 @@ void Ownership::Beat() {
         Set(ServingState::kStandby);
         return Again(absl::Seconds(1), &Ownership::Register);
       }
+      if (status.ok()) core_.set_owned_until(sent + options_.owner_silence_max);
       beat_timer_ = core_.loop().After(options_.heartbeat_interval, [this] { Beat(); });
     });
   });

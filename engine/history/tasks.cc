@@ -34,17 +34,23 @@ void TaskStarted(Core& core, services::TaskKey task, services::Poller poller,
                   machines::DecideTaskStarted(run->state, task.scheduled_event_id, task.stamp,
                                               StartOf(poller), core.ContextFor(task.name_space));
               if (!decision.ok()) return std::move(reply)(decision.status());
-              core.Apply(run, *std::move(decision),
-                         [&core, run, is_sticky, request_id = poller.request_id,
-                          reply = std::move(reply)](absl::Status status) mutable {
-                           if (!status.ok()) return std::move(reply)(std::move(status));
-                           // While the commit was under way it may have been lost to somebody else.
-                           if (!run->state.HasStartedTask() ||
-                               run->state.info.workflow_task().request_id() != request_id) {
-                             return std::move(reply)(base::NotFound("Workflow task not found."));
-                           }
-                           BuildWorkflowPoll(core, run, is_sticky, std::move(reply));
-                         });
+              core.Apply(
+                  run, *std::move(decision),
+                  [&core, run, is_sticky, request_id = poller.request_id,
+                   reply = std::move(reply)](absl::Status status) mutable {
+                    if (!status.ok()) return std::move(reply)(std::move(status));
+                    // While the commit was under way it may have been lost to somebody else.
+                    if (!run->state.HasStartedTask() ||
+                        run->state.info.workflow_task().request_id() != request_id) {
+                      return std::move(reply)(base::NotFound("Workflow task not found."));
+                    }
+                    const pb::WorkflowTask& started = run->state.info.workflow_task();
+                    core.meters().TaskStarted(
+                        *run->name_space, run->state.info.task_queue(),
+                        /*is_activity=*/false, is_sticky,
+                        absl::Nanoseconds(started.started_time_ns() - started.scheduled_time_ns()));
+                    BuildWorkflowPoll(core, run, is_sticky, std::move(reply));
+                  });
             });
 }
 
@@ -57,7 +63,7 @@ void ActivityStarted(Core& core, services::TaskKey task, services::Poller poller
         return machines::DecideActivityStarted(state, task.scheduled_event_id, task.attempt,
                                                task.stamp, start, context);
       },
-      [task, request_id = start.request_id, reply = std::move(reply)](
+      [&core, task, request_id = start.request_id, reply = std::move(reply)](
           absl::Status status, const ExecutionPtr& run) mutable {
         if (!status.ok()) return std::move(reply)(std::move(status));
         const machines::Activity* activity = run->state.activities.Find(task.scheduled_event_id);
@@ -65,6 +71,12 @@ void ActivityStarted(Core& core, services::TaskKey task, services::Poller poller
         if (activity == nullptr || activity->info.request_id() != request_id) {
           return std::move(reply)(base::NotFound("the activity closed before it was handed out"));
         }
+        core.meters().TaskStarted(
+            *run->name_space,
+            activity->scheduled->activity_task_scheduled_event_attributes().task_queue().name(),
+            /*is_activity=*/true, /*is_sticky=*/false,
+            absl::Nanoseconds(activity->info.started_time_ns() -
+                              activity->info.scheduled_time_ns()));
         std::move(reply)(BuildActivityPoll(*run, *activity));
       });
 }

@@ -5,7 +5,10 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "matching/matching.h"
 #include "matching/task_queue.h"
 
@@ -21,6 +24,9 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
 
   void AddWorkflowTask(services::WorkflowTask task);
   void AddActivityTask(services::ActivityTask task);
+  void ForgetTasks(base::NamespaceNumber number, const std::string& run_id,
+                   base::EventId scheduled_event_id);
+  void MeasureBacklogs();
 
   void Query(services::CallContext context, services::QueryTask task,
              services::Reply<api::QueryWorkflowResponse> reply);
@@ -46,6 +52,8 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   void Close();
 
   // TaskQueueHost:
+  void OnHeld(TaskQueue& queue, const Task& task) override;
+  void OnTaken(TaskQueue& queue, const Task& task) override;
   void Dispatch(TaskQueue& queue, std::unique_ptr<Poll> poll, Task task,
                 int32_t scaling_hint) override;
   void OnDrained(TaskQueue& queue) override;
@@ -104,6 +112,19 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   std::map<Key, std::unique_ptr<TaskQueue>> queues_;
   std::map<Key, temporal::api::taskqueue::v1::TaskQueueConfig> configs_;
   std::map<std::string, PendingQuery> queries_;
+  // Where the held tasks of a run are: only those that met no poll at once.
+  struct Held {
+    Key queue;
+    int priority = 0;
+    uint64_t sequence = 0;
+    base::EventId scheduled_event_id = 0;
+  };
+  absl::flat_hash_map<std::pair<int32_t, std::string>, std::vector<Held>> held_;
+  struct BacklogGauges {
+    base::Gauge* count = nullptr;
+    base::Gauge* age = nullptr;
+  };
+  std::map<Key, BacklogGauges> backlog_gauges_;
   // Worker instance keys that have shut down, with the time: polls that come late are ended at
   // once.
   std::map<std::string, absl::Time> shut_down_workers_;

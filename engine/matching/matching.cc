@@ -59,6 +59,12 @@ class LoopMatching final : public Matching {
     });
   }
 
+  void ForgetTasks(NamespacePtr name_space, std::string run_id,
+                   base::EventId scheduled_event_id) override {
+    Post([number = name_space->number, run_id = std::move(run_id), scheduled_event_id](
+             Engine& engine) { engine.ForgetTasks(number, run_id, scheduled_event_id); });
+  }
+
   void Query(CallContext context, services::QueryTask task,
              Reply<api::QueryWorkflowResponse> reply) override {
     Post([context = std::move(context), task = std::move(task),
@@ -128,6 +134,13 @@ class LoopMatching final : public Matching {
           reply = std::move(reply)](Engine& engine) mutable {
       engine.ShutdownWorker(name_space, request);
       std::move(reply)(api::ShutdownWorkerResponse());
+    });
+  }
+
+  void MeasureBacklogs(absl::AnyInvocable<void() &&> done) override {
+    Post([done = std::move(done)](Engine& engine) mutable {
+      engine.MeasureBacklogs();
+      std::move(done)();
     });
   }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/metrics.h"
 #include "runtime/runtime.h"
 #include "services/history_service.h"
 #include "services/matching_service.h"
@@ -17,6 +18,7 @@ struct Options {
   // A poll is answered that long before its caller's deadline.
   absl::Duration long_poll_margin = absl::Seconds(1);
   std::string host_name = "perdure";  // who owns the partitions, in ListTaskQueuePartitions
+  base::Metrics* metrics = nullptr;   // borrowed; null: nothing is measured
 };
 
 // Thread-safe. Calls are posted to the loop; replies come from the loop, or from history's threads
@@ -28,6 +30,8 @@ class Matching : public services::MatchingService {
   // Whether this process's history serves (so from the first). While it does not, no task can come:
   // polls are answered UNAVAILABLE, so that their workers go where tasks are.
   virtual void SetServing(bool is_serving) = 0;
+  // Sets the gauges of the backlogs, then calls back from the loop.
+  virtual void MeasureBacklogs(absl::AnyInvocable<void() &&> done) = 0;
 };
 
 // `loop` must outlive it and run on until it has been destroyed; polls still open then are answered

@@ -522,6 +522,79 @@ TEST_F(MatchingTest, ForgedQueryTokensAreRefused) {
   EXPECT_EQ(RespondQuery("").code(), absl::StatusCode::kInvalidArgument);
 }
 
+// Tasks of runs that close while nobody polls are no backlog.
+TEST_F(MatchingTest, TheBacklogForgetsWhatNeedsNoWorker) {
+  const auto backlog = [&](enums::TaskQueueType type) {
+    return Describe("q", type).stats().approximate_backlog_count();
+  };
+  const auto add = [&](const std::string& run_id, base::EventId scheduled, bool is_activity) {
+    services::TaskKey key;
+    key.name_space = name_space_;
+    key.workflow_id = "w";
+    key.run_id = run_id;
+    key.scheduled_event_id = scheduled;
+    if (is_activity) {
+      services::ActivityTask task;
+      task.key = key;
+      task.task_queue = "q";
+      matching_->AddActivityTask(std::move(task));
+    } else {
+      services::WorkflowTask task;
+      task.key = key;
+      task.task_queue = "q";
+      matching_->AddWorkflowTask(std::move(task));
+    }
+    loop_.RunReady();
+  };
+  const auto forget = [&](const std::string& run_id, base::EventId scheduled) {
+    matching_->ForgetTasks(name_space_, run_id, scheduled);
+    loop_.RunReady();
+  };
+  add("a", 2, false);
+  add("a", 5, true);
+  add("a", 6, true);
+  add("b", 2, false);
+  EXPECT_EQ(backlog(enums::TASK_QUEUE_TYPE_WORKFLOW), 2);
+  EXPECT_EQ(backlog(enums::TASK_QUEUE_TYPE_ACTIVITY), 2);
+  add("a", 5, true);
+  EXPECT_EQ(backlog(enums::TASK_QUEUE_TYPE_ACTIVITY), 2) << "a retry replaces what it repeats";
+  forget("a", 5);
+  EXPECT_EQ(backlog(enums::TASK_QUEUE_TYPE_ACTIVITY), 1);
+  forget("a", 0);
+  EXPECT_EQ(backlog(enums::TASK_QUEUE_TYPE_ACTIVITY), 0);
+  EXPECT_EQ(backlog(enums::TASK_QUEUE_TYPE_WORKFLOW), 1);
+  forget("nobody", 0);
+  const auto poll = PollWorkflow("q");
+  EXPECT_FALSE(IsEmpty(poll));
+  EXPECT_EQ(backlog(enums::TASK_QUEUE_TYPE_WORKFLOW), 0);
+  forget("b", 0);
+  EXPECT_EQ(backlog(enums::TASK_QUEUE_TYPE_WORKFLOW), 0);
+}
+
+TEST_F(MatchingTest, ShowsItsBacklogToPrometheus) {
+  base::Metrics metrics;
+  Options options;
+  options.metrics = &metrics;
+  Restart(options);
+  const auto measure = [&] {
+    matching_->MeasureBacklogs([] {});
+    loop_.RunReady();
+  };
+  const base::MetricLabels labels = {
+      {"namespace", "default"}, {"taskqueue", "q"}, {"task_type", "Workflow"}};
+  const base::Gauge& count = metrics.GaugeOf("approximate_backlog_count", "", labels);
+  const base::Gauge& age = metrics.GaugeOf("approximate_backlog_age_seconds", "", labels);
+  AddWorkflow("w", "q");
+  loop_.Advance(absl::Seconds(3));
+  measure();
+  EXPECT_EQ(count.Value(), 1);
+  EXPECT_EQ(age.Value(), 3);
+  PollWorkflow("q");
+  measure();
+  EXPECT_EQ(count.Value(), 0);
+  EXPECT_EQ(age.Value(), 0);
+}
+
 TEST_F(MatchingTest, DrainEndsEverything) {
   const auto poll = PollWorkflow("q");
   const auto query = Query("other");

@@ -63,6 +63,8 @@ struct Task {
   int priority = 3;  // 1 first, 5 last
   absl::Time added;
   std::variant<services::WorkflowTask, services::ActivityTask, QueryReference> work;
+  // Whether the queue's host knows that it waits.
+  bool is_held = false;
 
   bool IsQuery() const { return std::holds_alternative<QueryReference>(work); }
 };

@@ -81,10 +81,36 @@ void TaskQueue::AddTask(Task task) {
     ++dropped_count_;
     return;
   }
+  const uint64_t sequence = task.sequence;
   line.tasks.push_back(std::move(task));
   ++held_count_;
   Match();
+  // Most tasks meet a poll at once, and nobody need hear of them.
+  const bool waits = !line.tasks.empty() && line.tasks.back().sequence == sequence;
+  if (waits) {
+    line.tasks.back().is_held = true;
+    host_.OnHeld(*this, line.tasks.back());
+  }
   ArmStickyTimer();
+}
+
+void TaskQueue::RemoveTask(int priority, uint64_t sequence) {
+  std::deque<Task>& tasks = lines_[priority - 1].tasks;
+  // By arrival, but for those that were returned; these are few and first.
+  const auto found = std::find_if(tasks.begin(), tasks.end(), [sequence](const Task& task) {
+    return task.sequence == sequence;
+  });
+  if (found == tasks.end()) return;
+  tasks.erase(found);
+  --held_count_;
+  if (held_count_ == 0 && dropped_count_ > 0) {
+    dropped_count_ = 0;
+    host_.OnDrained(*this);
+  }
+}
+
+absl::Duration TaskQueue::backlog_age() const {
+  return held_count_ == 0 ? absl::ZeroDuration() : loop_.Now() - OldestAdded();
 }
 
 void TaskQueue::ReturnTask(Task task) {
@@ -159,6 +185,8 @@ std::optional<Task> TaskQueue::TakeTask() {
     Task task = std::move(line.tasks.front());
     line.tasks.pop_front();
     --held_count_;
+    if (task.is_held) host_.OnTaken(*this, task);
+    task.is_held = false;
     return task;
   }
   return std::nullopt;

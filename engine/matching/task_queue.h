@@ -32,6 +32,9 @@ class TaskQueueHost {
   // A poll has met a task. `wants` is the scaling hint for the worker, 0 for none.
   virtual void Dispatch(TaskQueue& queue, std::unique_ptr<Poll> poll, Task task,
                         int32_t scaling_hint) = 0;
+  // A task that met no poll at once waits here; it waits no more.
+  virtual void OnHeld(TaskQueue& queue, const Task& task) = 0;
+  virtual void OnTaken(TaskQueue& queue, const Task& task) = 0;
   // All held tasks are handed out, and some had been dropped for want of room.
   virtual void OnDrained(TaskQueue& queue) = 0;
   // The worker of this sticky queue is gone and these tasks are still here.
@@ -74,6 +77,8 @@ class TaskQueue {
   // A task that was handed out in vain: first in its line again.
   void ReturnTask(Task task);
   void RemoveQuery(const std::string& id);
+  // Takes the held task of that priority and sequence out, for nobody.
+  void RemoveTask(int priority, uint64_t sequence);
   // Retires a sticky queue: hands out all it holds, and says there is no worker until the next
   // poll.
   void AbandonSticky();
@@ -90,6 +95,7 @@ class TaskQueue {
   // as long as a worker remembers that there is some it polls nothing else, and it may read this
   // answer after one that was given later, when the other poll has taken what was left.
   int64_t BacklogHint() const;
+  absl::Duration backlog_age() const;
   const RateLimiter& rate_limiter() const { return rate_limiter_; }
   PollerHistory& poller_history() { return history_; }
 

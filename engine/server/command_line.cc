@@ -45,6 +45,8 @@ void AddCommonFlags(CLI::App& app, Flags& flags) {
   add("--db", "db", "postgres://…, or the path of an SQLite file; in memory if empty");
   add("--namespace,-n", "namespaces", "Namespaces to create at start, besides default");
   add("--search-attribute", "search_attributes", "Search attributes to register: Name=Type");
+  add("--namespace-setting", "namespace_settings",
+      "A setting for one namespace: NAMESPACE:SETTING=VALUE");
   add("--log-level", "log_level", "debug, info, warning or error");
   add("--log-format", "log_format", "text or json");
   add("--log-file", "log_file", "File to log to; standard error if empty");
@@ -77,8 +79,10 @@ absl::Status ApplyDynamicConfig(const std::vector<std::string>& pairs, ServerCom
     // Values are JSON: a text stands in quotes.
     const std::string value = absl::StrReplaceAll(sides[1], {{"\"", ""}});
     if (base::FindSetting(sides[0]) == nullptr) {
+      const std::string nearest = base::SuggestSetting(sides[0]);
       command.warnings.push_back(
-          absl::StrCat("dynamic config ", sides[0], " means nothing to this server"));
+          absl::StrCat("dynamic config ", sides[0], " means nothing to this server",
+                       nearest.empty() ? "" : absl::StrCat("; was ", nearest, " meant?")));
       continue;
     }
     const auto status = SetOption(sides[0], value, "flag --dynamic-config-value", command.options);

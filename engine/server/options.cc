@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "base/check.h"
 #include "base/errors.h"
 #include "temporal/api/enums/v1/common.pb.h"
 #include "yaml-cpp/yaml.h"
@@ -20,8 +21,9 @@ namespace {
 using base::InvalidArgument;
 
 constexpr absl::string_view kOptionNames[] = {
-    "ip",       "port",      "http_port",  "metrics_port", "db", "namespaces", "search_attributes",
-    "log_file", "log_level", "log_format",
+    "ip",        "port",       "http_port",          "metrics_port",
+    "db",        "namespaces", "search_attributes",  "log_file",
+    "log_level", "log_format", "namespace_settings",
 };
 
 bool IsOption(absl::string_view name) {
@@ -75,6 +77,28 @@ absl::Status SetLog(absl::string_view name, absl::string_view text, ServerOption
   return absl::OkStatus();
 }
 
+// "orders:blob_size_limit=4MiB"
+absl::Status SetOfNamespace(absl::string_view text, ServerOptions& options) {
+  const size_t equals = text.find('=');
+  const size_t colon = text.substr(0, equals).rfind(':');
+  if (equals == text.npos || colon == text.npos || colon == 0) {
+    return InvalidArgument(
+        absl::StrCat("namespace_settings: ", text, ": write NAMESPACE:SETTING=VALUE"));
+  }
+  const absl::string_view key = text.substr(colon + 1, equals - colon - 1);
+  const absl::string_view value = text.substr(equals + 1);
+  // Tells what is wrong with name or value.
+  if (auto status = base::Settings().Set(key, value, ""); !status.ok()) return status;
+  const base::Setting& setting = *base::FindSetting(key);
+  if (setting.scope != base::SettingScope::kNamespace) {
+    return InvalidArgument(
+        absl::StrCat("setting ", setting.name, " is the whole cluster's, not a namespace's"));
+  }
+  options.namespace_settings[std::string(text.substr(0, colon))][std::string(setting.name)] =
+      std::string(value);
+  return absl::OkStatus();
+}
+
 absl::Status SetOwn(absl::string_view name, absl::string_view text, ServerOptions& options) {
   if (name == "ip") {
     options.ip = text == "localhost" ? "127.0.0.1" : std::string(text);
@@ -98,6 +122,12 @@ absl::Status SetOwn(absl::string_view name, absl::string_view text, ServerOption
         return status;
       }
     }
+  } else if (name == "namespace_settings") {
+    for (const absl::string_view one : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
+      if (auto status = SetOfNamespace(absl::StripAsciiWhitespace(one), options); !status.ok()) {
+        return status;
+      }
+    }
   } else {
     return SetLog(name, text, options);
   }
@@ -114,7 +144,7 @@ std::string WithoutPassword(const std::string& db) {
   return absl::StrCat(db.substr(0, colon), ":…", db.substr(at));
 }
 
-// A YAML scalar or list as the text that SetOption takes; maps become K=V.
+// A YAML scalar or list as the text that SetOption takes; maps become K=V, maps of maps K:L=V.
 std::string TextOf(const YAML::Node& node) {
   if (node.IsScalar()) return node.Scalar();
   std::vector<std::string> parts;
@@ -122,6 +152,13 @@ std::string TextOf(const YAML::Node& node) {
     for (const auto& item : node) parts.push_back(item.IsScalar() ? item.Scalar() : "");
   } else if (node.IsMap()) {
     for (const auto& item : node) {
+      if (item.second.IsMap()) {
+        for (const auto& inner : item.second) {
+          parts.push_back(absl::StrCat(item.first.Scalar(), ":", inner.first.Scalar(), "=",
+                                       inner.second.IsScalar() ? inner.second.Scalar() : ""));
+        }
+        continue;
+      }
       parts.push_back(absl::StrCat(item.first.Scalar(), "=",
                                    item.second.IsScalar() ? item.second.Scalar() : ""));
     }
@@ -164,6 +201,18 @@ absl::Status ReadConfigFile(const std::string& path, ServerOptions& options) {
   return absl::OkStatus();
 }
 
+std::map<std::string, base::Settings> SettingsOfNamespaces(const ServerOptions& options) {
+  std::map<std::string, base::Settings> all;
+  for (const auto& [name_space, settings] : options.namespace_settings) {
+    base::Settings& own = all.try_emplace(name_space, options.settings).first->second;
+    for (const auto& [name, text] : settings) {
+      const absl::Status status = own.Set(name, text, absl::StrCat("namespace ", name_space));
+      PERDURE_CHECK(status.ok());  // It was tried when it was given.
+    }
+  }
+  return all;
+}
+
 absl::Status ReadEnvironment(ServerOptions& options) {
   std::vector<std::string> names(std::begin(kOptionNames), std::end(kOptionNames));
   for (const base::Setting& setting : base::SettingTable()) names.emplace_back(setting.name);
@@ -187,6 +236,12 @@ std::string Describe(const ServerOptions& options) {
     attributes.push_back(
         absl::StrCat(name, "=", type_name.substr(sizeof("INDEXED_VALUE_TYPE_") - 1)));
   }
+  std::vector<std::string> of_namespaces;
+  for (const auto& [name_space, settings] : options.namespace_settings) {
+    for (const auto& [name, value] : settings) {
+      of_namespaces.push_back(absl::StrCat(name_space, ":", name, "=", value));
+    }
+  }
   const std::map<std::string, std::string> defaults = {
       {"ip", options.ip},
       {"port", absl::StrCat(options.port)},
@@ -196,6 +251,7 @@ std::string Describe(const ServerOptions& options) {
       {"namespaces", absl::StrJoin(options.namespaces, ",")},
       {"search_attributes", absl::StrJoin(attributes, ",")},
       {"log_file", options.log.file},
+      {"namespace_settings", absl::StrJoin(of_namespaces, ",")},
       {"log_level", options.log.level == base::LogLevel::kDebug     ? "debug"
                     : options.log.level == base::LogLevel::kInfo    ? "info"
                     : options.log.level == base::LogLevel::kWarning ? "warning"

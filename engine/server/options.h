@@ -28,6 +28,8 @@ struct ServerOptions {
   std::map<std::string, int> search_attributes;
   base::LogOptions log;
   base::Settings settings;
+  // Settings that single namespaces have of their own: text by name, by namespace.
+  std::map<std::string, std::map<std::string, std::string>> namespace_settings;
 
   struct Origin {
     std::string text;
@@ -45,6 +47,8 @@ absl::Status SetOption(absl::string_view name, absl::string_view text, absl::str
 // The keys of a YAML file, which are the names of options and settings. INVALID_ARGUMENT or
 // NOT_FOUND name the file and the line.
 absl::Status ReadConfigFile(const std::string& path, ServerOptions& options);
+// The cluster's settings with those of each namespace over them, for the namespaces that have any.
+std::map<std::string, base::Settings> SettingsOfNamespaces(const ServerOptions& options);
 // PERDURE_PORT, PERDURE_DB and so on. Variables of other names are not looked at.
 absl::Status ReadEnvironment(ServerOptions& options);
 

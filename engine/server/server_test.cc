@@ -145,6 +145,42 @@ TEST(Options, TheFileIsOverriddenByFlagsAndItsErrorsNameTheLine) {
   std::remove(path.c_str());
 }
 
+TEST(Options, ANamespaceHasSettingsOfItsOwn) {
+  const std::string path = testing::TempDir() + "perdure_namespace_settings_test.yaml";
+  std::ofstream(path) << "blob_size_limit: 1MiB\n"
+                      << "namespace_settings:\n  orders: {blob_size_limit: 4MiB, "
+                      << "frontend.namespaceRPS: 5}\n";
+  auto command = ParseServerCommand(
+      {"server", "config", "-c", path, "--namespace-setting", "shop:history_count_limit=100"});
+  ASSERT_EQ(command.action, ServerCommand::Action::kPrintConfig) << command.output;
+  const auto settings = SettingsOfNamespaces(command.options);
+  ASSERT_EQ(settings.size(), 2u);
+  EXPECT_EQ(settings.at("orders").Int(base::SettingId::kBlobSizeLimit), 4 << 20);
+  EXPECT_EQ(settings.at("orders").Int(base::SettingId::kRequestRateLimit), 5);
+  EXPECT_EQ(settings.at("shop").Int(base::SettingId::kBlobSizeLimit), 1 << 20);
+  EXPECT_EQ(settings.at("shop").Int(base::SettingId::kHistoryCountLimit), 100);
+  EXPECT_NE(Describe(command.options)
+                .find("namespace_settings: \"orders:blob_size_limit=4MiB,"
+                      "orders:request_rate_limit=5,shop:history_count_limit=100\""),
+            std::string::npos)
+      << Describe(command.options);
+  std::remove(path.c_str());
+  const struct {
+    const char* flag;
+    const char* text;
+  } wrong[] = {
+      {"shop:blob_size_limt=1MiB", "blob_size_limit"},   // what was meant
+      {"shop:blob_size_limit=many", "blob_size_limit"},  // no size
+      {"shop:retention_min=1h", "whole cluster"},        // not a namespace's
+      {"blob_size_limit=1MiB", "NAMESPACE:SETTING=VALUE"},
+  };
+  for (const auto& [flag, text] : wrong) {
+    command = ParseServerCommand({"server", "config", "--namespace-setting", flag});
+    EXPECT_EQ(command.action, ServerCommand::Action::kExit) << flag;
+    EXPECT_NE(command.output.find(text), std::string::npos) << flag << ": " << command.output;
+  }
+}
+
 TEST(Options, PasswordsAreNotShown) {
   ServerOptions options;
   options.db = "postgres://user:secret@host/db";

@@ -38,6 +38,11 @@ class MatchingService {
   // (HistoryService::StickyWorkerUnavailable).
   virtual void AddWorkflowTask(WorkflowTask task) = 0;
   virtual void AddActivityTask(ActivityTask task) = 0;
+  // The run's tasks that still wait for a worker need none any more: it has closed, or, with an id,
+  // the activity scheduled by that event has ended. Only keeps the backlog true; a task that is
+  // handed out all the same does no harm.
+  virtual void ForgetTasks(NamespacePtr name_space, std::string run_id,
+                           base::EventId scheduled_event_id) = 0;
 
   // Dispatches to a worker and waits for its answer. A sticky worker that is not there is answered
   // UNAVAILABLE with the text "sticky worker unavailable", at once; a deadline passed,

@@ -130,8 +130,12 @@ void Replay::See(const HistoryEvent& event) {
       return;
     }
     default:
-      break;
+      return SeeOthers(event);
   }
+}
+
+void Replay::SeeOthers(const HistoryEvent& event) {
+  const int64_t id = event.event_id();
   const auto end_child = [this](const auto& a, const std::string& outcome) {
     const auto found = ids_.find(a.initiated_event_id());
     // One that is not waited for ended when it started.
@@ -194,6 +198,19 @@ bool Replay::IsDone(const Operation& op) const {
   return progress != nullptr && progress->is_done;
 }
 
+Command Replay::ChildCommand(const Operation& op, const std::string& workflow_id) const {
+  Command command = CommandOf(enums::COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION);
+  auto* a = command.mutable_start_child_workflow_execution_command_attributes();
+  a->set_workflow_id(absl::StrCat(workflow_id, "/", input_.generation, ".", attempt_, ".", op.id));
+  a->mutable_workflow_type()->set_name(kWorkflowType);
+  a->mutable_task_queue()->set_name(kTaskQueue);
+  a->set_control(op.id);
+  a->set_parent_close_policy(static_cast<enums::ParentClosePolicy>(op.close_policy));
+  *a->mutable_input() =
+      PayloadsOf(Encode(ProgramInput{.seed = op.seed, .depth = input_.depth + 1}));
+  return command;
+}
+
 bool Replay::Work(const Operation& op, const std::string& workflow_id, Next& next) const {
   const Progress* progress = Find(op.id);
   const bool is_new = progress == nullptr;
@@ -230,17 +247,7 @@ bool Replay::Work(const Operation& op, const std::string& workflow_id, Next& nex
     case OperationKind::kChild:
     case OperationKind::kAbandonedChild: {
       if (!is_new) return false;
-      Command command = CommandOf(enums::COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION);
-      auto* a = command.mutable_start_child_workflow_execution_command_attributes();
-      a->set_workflow_id(
-          absl::StrCat(workflow_id, "/", input_.generation, ".", attempt_, ".", op.id));
-      a->mutable_workflow_type()->set_name(kWorkflowType);
-      a->mutable_task_queue()->set_name(kTaskQueue);
-      a->set_control(op.id);
-      a->set_parent_close_policy(static_cast<enums::ParentClosePolicy>(op.close_policy));
-      *a->mutable_input() =
-          PayloadsOf(Encode(ProgramInput{.seed = op.seed, .depth = input_.depth + 1}));
-      next.commands.push_back(std::move(command));
+      next.commands.push_back(ChildCommand(op, workflow_id));
       return false;
     }
     case OperationKind::kWaitForSignals:

@@ -54,11 +54,14 @@ class Replay {
     std::string outcome;
     bool is_cancel_requested = false;
   };
+  // Children, other runs, markers and updates.
+  void SeeOthers(const HistoryEvent& event);
   void Begin(const std::string& id, int64_t event_id);
   void End(int64_t first_event, const std::string& outcome);
   const Progress* Find(const std::string& id) const;
   bool HasFired(const std::string& timer_id) const;
   bool IsDone(const Operation& operation) const;
+  Command ChildCommand(const Operation& op, const std::string& workflow_id) const;
   // True if the operation has ended with the commands it adds.
   bool Work(const Operation& operation, const std::string& workflow_id, Next& next) const;
   void AnswerUpdates(const std::vector<Message>& requests, Next& next,

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "store/contract.h"
 
@@ -134,6 +135,31 @@ TEST_P(StoreContract, RegistersIncarnations) {
   EXPECT_GE(listed.since_heartbeat, absl::ZeroDuration());
   EXPECT_LT(listed.since_heartbeat, absl::Minutes(1));
   EXPECT_TRUE(AwaitDone([&](Done done) { store_->Ping(std::move(done)); }).ok());
+}
+
+// A server that ended without a word is known by it that nothing connects it any more.
+TEST_P(StoreContract, TellsWhetherAnIncarnationHasASession) {
+  if (!backend().is_shareable) GTEST_SKIP() << "one server at a time";
+  std::unique_ptr<Store> other = database_->Open();
+  const auto registered = Await<IncarnationId>([&](Result<IncarnationId> result) {
+    other->RegisterIncarnation("other", "127.0.0.1:7233", std::move(result));
+  });
+  ASSERT_TRUE(registered.ok()) << registered.status();
+  const auto has_session = [&](IncarnationId id) {
+    const auto list = Await<std::vector<Incarnation>>([&](Result<std::vector<Incarnation>> result) {
+      store_->ListIncarnations(std::move(result));
+    });
+    const auto found = std::find_if(list->begin(), list->end(),
+                                    [&](const Incarnation& listed) { return listed.id == id; });
+    EXPECT_NE(found, list->end());
+    return found->has_session;
+  };
+  EXPECT_TRUE(has_session(incarnation_));
+  EXPECT_TRUE(has_session(*registered));
+  other.reset();
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (has_session(*registered)) ASSERT_LT(absl::Now(), deadline);
+  EXPECT_TRUE(has_session(incarnation_));
 }
 
 TEST_P(StoreContract, RefusesCommitsOfAFencedIncarnation) {

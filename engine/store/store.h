@@ -230,6 +230,9 @@ struct Incarnation {
   std::string address;
   absl::Duration since_heartbeat;  // by the database's clock
   bool is_fenced = false;
+  // Whether the database still knows a connection of its process. A process that was killed has
+  // none from then on; one that has none may yet live, and only fencing makes an end of it.
+  bool has_session = true;
 };
 
 class Store {
@@ -289,7 +292,8 @@ class Store {
   // ABORTED if fenced.
   virtual void Heartbeat(IncarnationId incarnation, Done done) = 0;
   virtual void ListIncarnations(Result<std::vector<Incarnation>> result) = 0;
-  // Waits for the incarnation's commits in flight; after OK it never commits again.
+  // Waits for the incarnation's commits in flight; after OK it never commits again. A commit whose
+  // process has stopped before all of it was sent does not hold this up: it is broken off.
   virtual void Fence(IncarnationId incarnation, Done done) = 0;
   // Makes `claimant` owner of those given shards that nobody owns or whose owner is fenced; returns
   // all the shards that `claimant` owns afterwards.

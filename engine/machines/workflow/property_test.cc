@@ -97,27 +97,31 @@ class Storm {
     return keys.empty() ? Key() : keys[random_.Below(keys.size())];
   }
 
+  Command RandomActivity() {
+    Command command;
+    command.set_command_type(enums::COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK);
+    auto* a = command.mutable_schedule_activity_task_command_attributes();
+    a->set_activity_id(AnyId("a", 6));
+    a->mutable_activity_type()->set_name("A");
+    a->mutable_task_queue()->set_name("q");
+    a->mutable_start_to_close_timeout()->set_seconds(1 + static_cast<int>(random_.Below(20)));
+    if (random_.Chance(0.3)) a->mutable_schedule_to_start_timeout()->set_seconds(3);
+    if (random_.Chance(0.3)) a->mutable_schedule_to_close_timeout()->set_seconds(30);
+    if (random_.Chance(0.3)) a->mutable_heartbeat_timeout()->set_seconds(2);
+    if (random_.Chance(0.7)) {
+      a->mutable_retry_policy()->set_maximum_attempts(static_cast<int>(random_.Below(4)));
+    }
+    a->set_request_eager_execution(random_.Chance(0.3));
+    return command;
+  }
+
   Command RandomCommand() {
     Command command;
     switch (random_.Below(12)) {
       case 0:
       case 1:
-      case 2: {
-        command.set_command_type(enums::COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK);
-        auto* a = command.mutable_schedule_activity_task_command_attributes();
-        a->set_activity_id(AnyId("a", 6));
-        a->mutable_activity_type()->set_name("A");
-        a->mutable_task_queue()->set_name("q");
-        a->mutable_start_to_close_timeout()->set_seconds(1 + static_cast<int>(random_.Below(20)));
-        if (random_.Chance(0.3)) a->mutable_schedule_to_start_timeout()->set_seconds(3);
-        if (random_.Chance(0.3)) a->mutable_schedule_to_close_timeout()->set_seconds(30);
-        if (random_.Chance(0.3)) a->mutable_heartbeat_timeout()->set_seconds(2);
-        if (random_.Chance(0.7)) {
-          a->mutable_retry_policy()->set_maximum_attempts(static_cast<int>(random_.Below(4)));
-        }
-        a->set_request_eager_execution(random_.Chance(0.3));
-        break;
-      }
+      case 2:
+        return RandomActivity();
       case 3:
         command.set_command_type(enums::COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK);
         command.mutable_request_cancel_activity_task_command_attributes()->set_scheduled_event_id(

@@ -1,6 +1,7 @@
 // Conversions between the nanoseconds of the state and protobuf's time types. Pure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "google/protobuf/duration.pb.h"
@@ -11,11 +12,17 @@ namespace perdure::machines {
 inline constexpr int64_t kSecondNs = 1'000'000'000;
 inline constexpr int64_t kMillisecondNs = 1'000'000;
 
+// Temporal: no duration is longer than a hundred years. A time is cut to what can still have that
+// added to it: the year 2160.
+inline constexpr int64_t kDurationMaxSeconds = int64_t{100} * 365 * 24 * 3600;
+inline constexpr int64_t kTimeMaxSeconds = 6'000'000'000;
+static_assert(kTimeMaxSeconds + kDurationMaxSeconds < INT64_MAX / kSecondNs);
+
 inline int64_t ToNs(const google::protobuf::Duration& d) {
-  return d.seconds() * kSecondNs + d.nanos();
+  return std::clamp(d.seconds(), -kDurationMaxSeconds, kDurationMaxSeconds) * kSecondNs + d.nanos();
 }
 inline int64_t ToNs(const google::protobuf::Timestamp& t) {
-  return t.seconds() * kSecondNs + t.nanos();
+  return std::clamp(t.seconds(), -kTimeMaxSeconds, kTimeMaxSeconds) * kSecondNs + t.nanos();
 }
 inline void SetDuration(google::protobuf::Duration* d, int64_t ns) {
   d->set_seconds(ns / kSecondNs);

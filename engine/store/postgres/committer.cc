@@ -100,8 +100,12 @@ absl::Status Committer::Write(const Group& group, size_t begin, size_t end, bool
   }
   auto connection = session_.Get();
   if (!connection.ok()) return connection.status();
-  const std::vector<PipelinedStatement> statements =
-      CommitStatements(IncarnationsOf(batches), *changes);
+  const std::vector<IncarnationId> incarnations = IncarnationsOf(batches);
+  for (const IncarnationId incarnation : incarnations) {
+    const absl::Status announced = (*connection)->Announce(incarnation);
+    if (!announced.ok()) return absl::UnavailableError(announced.message());
+  }
+  const std::vector<PipelinedStatement> statements = CommitStatements(incarnations, *changes);
   const PipelineOutcome outcome = (*connection)->RunPipeline(statements);
   switch (outcome.kind) {
     case PipelineOutcome::Kind::kCommitted:

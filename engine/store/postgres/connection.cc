@@ -115,6 +115,13 @@ Connection::~Connection() { PQfinish(connection_); }
 
 bool Connection::is_lost() const { return is_broken_ || PQstatus(connection_) != CONNECTION_OK; }
 
+absl::Status Connection::Announce(IncarnationId incarnation) {
+  if (announced_ == incarnation) return absl::OkStatus();
+  const auto rows = Run(kAnnounce, Parameters().Int32(SessionKey(incarnation)));
+  if (rows.ok()) announced_ = incarnation;
+  return rows.status();
+}
+
 absl::StatusOr<Rows> Connection::Check(pg_result* result) {
   Rows rows(result);
   const ExecStatusType status = PQresultStatus(result);

@@ -73,6 +73,10 @@ class Connection {
 
   bool is_lost() const;
 
+  // Lets other servers see that a session of this incarnation is open, for as long as it is. A
+  // round trip the first time, then nothing.
+  absl::Status Announce(IncarnationId incarnation);
+
   // Prepares the statement on its first use.
   absl::StatusOr<Rows> Run(const Statement& statement, const Parameters& parameters);
   // For SQL that the filter compiler has written; planned with the values at hand.
@@ -96,6 +100,7 @@ class Connection {
   pg_conn* connection_;
   const std::string settings_;
   bool is_broken_ = false;  // a pipeline ended in a state that nothing can follow
+  IncarnationId announced_;
   absl::flat_hash_set<std::string> prepared_;
   std::vector<bool> expected_writes_;  // of the answers to come: does the next one count?
 };

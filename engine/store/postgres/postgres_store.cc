@@ -18,6 +18,7 @@ class PostgresStore final : public Store {
       : runs_(options, Connection::Use::kRuns, options.run_connections),
         lists_(options, Connection::Use::kLists, options.list_connections),
         registry_(options, Connection::Use::kRegistry, options.registry_connections),
+        presence_(options, Connection::Use::kRegistry, /*connections=*/1),
         indexes_(options, Connection::Use::kRegistry, /*connections=*/1),
         committer_(options, std::move(commits), counters_) {}
 
@@ -112,15 +113,13 @@ class PostgresStore final : public Store {
 
   void RegisterIncarnation(std::string node_name, std::string address,
                            Result<IncarnationId> result) override {
-    Ask(registry_, std::move(result),
+    Ask(presence_, std::move(result),
         [node_name = std::move(node_name), address = std::move(address)](Connection& connection) {
           return postgres::RegisterIncarnation(connection, node_name, address);
         });
   }
   void Heartbeat(IncarnationId incarnation, Done done) override {
-    Ask(registry_, std::move(done), [incarnation](Connection& connection) {
-      return postgres::Heartbeat(connection, incarnation);
-    });
+    Beat(incarnation, std::move(done), /*may_repeat=*/true);
   }
   void ListIncarnations(Result<std::vector<Incarnation>> result) override {
     Ask(registry_, std::move(result), postgres::ListIncarnations);
@@ -168,11 +167,28 @@ class PostgresStore final : public Store {
     });
   }
 
+  // That the connection was cut shows in its first use. A beat then goes over a new one at once,
+  // before anybody takes the silence for an end.
+  void Beat(IncarnationId incarnation, Done done, bool may_repeat) {
+    presence_.Post([this, incarnation, done = std::move(done),
+                    may_repeat](absl::StatusOr<Connection*> connection) mutable {
+      if (!connection.ok()) return std::move(done)(connection.status());
+      absl::Status status = postgres::Heartbeat(**connection, incarnation);
+      counters_.reads += 1;
+      if (!status.ok() && may_repeat && (*connection)->is_lost()) {
+        return Beat(incarnation, std::move(done), /*may_repeat=*/false);
+      }
+      std::move(done)(std::move(status));
+    });
+  }
+
   Counters counters_;
   // Destroyed in reverse order: the committer first, so that a callback may still ask a pool.
   Pool runs_;
   Pool lists_;
   Pool registry_;
+  // One connection: as long as it is open, this server is seen to live.
+  Pool presence_;
   // Builds one index at a time, and holds up nothing else by it.
   Pool indexes_;
   Committer committer_;

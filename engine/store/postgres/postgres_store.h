@@ -2,8 +2,9 @@
 //
 // One thread commits: it takes all batches that wait and makes them one transaction of a few
 // multi-row statements, sent in one pipeline and so in one round trip. Two small pools read, one
-// for runs and one for lists; a third does the registry and ownership. Seven connections in all,
-// each of which reconnects by itself, with growing and scattered pauses.
+// for runs and one for lists; a third does the registry and ownership, one connection only
+// heartbeats, one builds indexes. Nine connections in all at most, each opened when first needed;
+// each reconnects by itself, with growing and scattered pauses.
 //
 // Errors: UNAVAILABLE when nothing was sent, UNKNOWN for commits whose connection was lost before
 // the answer, ABORTED for a fenced incarnation. While the database is away calls fail at once.

@@ -181,6 +181,58 @@ TEST_F(PostgresStore, ReconnectsAfterItsConnectionsWereCut) {
   EXPECT_TRUE(second.ok()) << second;
 }
 
+// A connection that was cut is no end of the server: its next heartbeat goes through, and it shows
+// as alive again.
+TEST_F(PostgresStore, BeatsOverANewConnection) {
+  const auto store = MustOpen();
+  const IncarnationId incarnation = Register(*store);
+  CutConnections();
+  const absl::Status beat =
+      AwaitDone([&](Done done) { store->Heartbeat(incarnation, std::move(done)); });
+  EXPECT_TRUE(beat.ok()) << beat;
+  const auto other = MustOpen();
+  const auto listed = Await<std::vector<Incarnation>>(
+      [&](Result<std::vector<Incarnation>> result) { other->ListIncarnations(std::move(result)); });
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->size(), 1u);
+  EXPECT_TRUE(listed->at(0).has_session);
+}
+
+// An owner that was stopped when half of a commit was sent holds its row locked, with no end.
+TEST_F(PostgresStore, FencesAnOwnerStoppedInTheMiddleOfACommit) {
+  const auto store = MustOpen();
+  const IncarnationId stopped = Register(*store);
+  auto half = Connection::Open({.url = database_->url()}, Connection::Use::kCommits);
+  ASSERT_TRUE(half.ok()) << half.status();
+  ASSERT_TRUE((*half)->Announce(stopped).ok());
+  ASSERT_TRUE((*half)
+                  ->RunScript(absl::StrCat("BEGIN; SELECT begin_commit(", stopped.value(),
+                                           ", '{}', '{}', '{}')"))
+                  .ok());
+  const absl::Status fenced = AwaitDone([&](Done done) { store->Fence(stopped, std::move(done)); });
+  EXPECT_TRUE(fenced.ok()) << fenced;
+  EXPECT_FALSE((*half)->RunScript("COMMIT").ok());
+  EXPECT_TRUE(absl::IsAborted(Commit(*store, stopped, 1)));
+}
+
+TEST_F(PostgresStore, ForgetsFencedIncarnationsThatOwnNothing) {
+  const auto store = MustOpen();
+  const IncarnationId former = Register(*store);
+  const IncarnationId next = Register(*store);
+  ASSERT_TRUE(AwaitDone([&](Done done) { store->Fence(former, std::move(done)); }).ok());
+  const auto owned = Await<std::vector<ShardOwner>>([&](Result<std::vector<ShardOwner>> result) {
+    store->ClaimShards(next, {ShardId(0)}, std::move(result));
+  });
+  ASSERT_TRUE(owned.ok()) << owned.status();
+  const auto listed = Await<std::vector<Incarnation>>(
+      [&](Result<std::vector<Incarnation>> result) { store->ListIncarnations(std::move(result)); });
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->size(), 1u);
+  EXPECT_EQ(listed->at(0).id, next);
+  // What is not listed stays fenced.
+  EXPECT_TRUE(absl::IsAborted(Commit(*store, former, 1)));
+}
+
 // Whatever is answered while connections die is true.
 TEST_F(PostgresStore, NeverAcknowledgesWhatItLost) {
   const auto store = MustOpen();

@@ -37,6 +37,9 @@ class IndexLock {
   absl::Status status_;
 };
 
+// How long fencing waits for commits in flight before it ends their sessions.
+constexpr char kFenceWaitMax[] = "1s";
+
 absl::Status NameTaken(const std::string& name) {
   return base::NamespaceAlreadyExists(absl::StrCat("Namespace ", name, " already exists."));
 }
@@ -189,10 +192,15 @@ absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection,
   const auto rows =
       connection.Run(kInsertIncarnation, Parameters().Bytes(node_name).Bytes(address));
   if (!rows.ok()) return rows.status();
-  return IncarnationId(rows->Int(0, 0));
+  const IncarnationId incarnation(rows->Int(0, 0));
+  const absl::Status announced = connection.Announce(incarnation);
+  if (!announced.ok()) return announced;
+  return incarnation;
 }
 
 absl::Status Heartbeat(Connection& connection, IncarnationId incarnation) {
+  const absl::Status announced = connection.Announce(incarnation);
+  if (!announced.ok()) return announced;
   const auto rows = connection.Run(kHeartbeat, Parameters().Int64(incarnation.value()));
   if (!rows.ok()) return rows.status();
   return rows->affected() == 0 ? FencedError(incarnation) : absl::OkStatus();
@@ -204,13 +212,26 @@ absl::StatusOr<std::vector<Incarnation>> ListIncarnations(Connection& connection
   std::vector<Incarnation> found;
   for (int i = 0; i < rows->size(); ++i) {
     found.push_back({IncarnationId(rows->Int(i, 0)), rows->Bytes(i, 1), rows->Bytes(i, 2),
-                     absl::Microseconds(rows->Int(i, 3)), rows->Bool(i, 4)});
+                     absl::Microseconds(rows->Int(i, 3)), rows->Bool(i, 4), rows->Bool(i, 5)});
   }
   return found;
 }
 
 absl::Status Fence(Connection& connection, IncarnationId incarnation) {
-  return connection.Run(kFence, Parameters().Int64(incarnation.value())).status();
+  // A process that was stopped with half a commit sent would hold its row for ever.
+  const auto limit = [&connection](absl::string_view wait_max) {
+    return connection.Run(kLockTimeout, Parameters().Bytes(wait_max)).status();
+  };
+  const absl::Status limited = limit(kFenceWaitMax);
+  if (!limited.ok()) return limited;
+  absl::Status status = connection.Run(kFence, Parameters().Int64(incarnation.value())).status();
+  if (absl::IsUnavailable(status) && !connection.is_lost()) {
+    const auto ended = connection.Run(kEndSessions, Parameters().Int32(SessionKey(incarnation)));
+    if (!ended.ok()) return ended.status();
+    status = connection.Run(kFence, Parameters().Int64(incarnation.value())).status();
+  }
+  const absl::Status unlimited = limit("0");
+  return status.ok() ? unlimited : status;
 }
 
 absl::StatusOr<std::vector<ShardOwner>> ClaimShards(Connection& connection, IncarnationId claimant,
@@ -218,6 +239,8 @@ absl::StatusOr<std::vector<ShardOwner>> ClaimShards(Connection& connection, Inca
   const auto claimed =
       connection.Run(kClaimShards, Parameters().Int64(claimant.value()).Add(ShardArray(shards)));
   if (!claimed.ok()) return claimed.status();
+  const auto forgotten = connection.Run(kForgetFenced, {});
+  if (!forgotten.ok()) return forgotten.status();
   const auto owned = connection.Run(kOwnedShards, Parameters().Int64(claimant.value()));
   if (!owned.ok()) return owned.status();
   const bool may_own = owned->size() > 0 && !owned->Bool(0, 3);

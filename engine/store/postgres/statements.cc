@@ -179,11 +179,27 @@ const Statement kInsertIncarnation = {
 const Statement kHeartbeat = {"heartbeat",
                               "UPDATE incarnations SET heartbeat_at = clock_timestamp()"
                               " WHERE id = $1::bigint AND NOT is_fenced"};
+// The sessions of an incarnation hold this lock as long as they live (1885696612 is "perd").
+#define PERDURE_SESSIONS                                                                 \
+  " FROM pg_locks WHERE locktype = 'advisory' AND classid = 1885696612 AND objsubid = 2" \
+  " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+// What the session held before is another incarnation's, long over.
+const Statement kAnnounce = {
+    "announce",
+    "SELECT pg_advisory_unlock_all(), pg_advisory_lock_shared(1885696612, $1::integer)"};
+const Statement kEndSessions = {"end_sessions", "SELECT pg_terminate_backend(pid)" PERDURE_SESSIONS
+                                                " AND objid::bigint = $1::integer"};
 const Statement kSelectIncarnations = {
     "select_incarnations",
     "SELECT id, node_name, address,"
-    " (extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000000)::bigint, is_fenced"
-    " FROM incarnations ORDER BY id"};
+    " (extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000000)::bigint, is_fenced,"
+    " (id & 2147483647) IN (SELECT objid::bigint" PERDURE_SESSIONS
+    ") FROM incarnations ORDER BY id"};
+const Statement kLockTimeout = {"lock_timeout",
+                                "SELECT set_config('lock_timeout', $1::text, false)"};
+const Statement kForgetFenced = {"forget_fenced",
+                                 "DELETE FROM incarnations i WHERE is_fenced"
+                                 " AND NOT EXISTS (SELECT 1 FROM shards s WHERE s.owner = i.id)"};
 // FOR UPDATE waits for the KEY SHARE locks of commits in flight, which the update alone would not.
 const Statement kFence = {
     "fence",
@@ -236,7 +252,11 @@ const Statement* const kAllStatements[] = {&kBeginCommit,
                                            &kPutSetting,
                                            &kInsertIncarnation,
                                            &kHeartbeat,
+                                           &kAnnounce,
+                                           &kEndSessions,
                                            &kSelectIncarnations,
+                                           &kLockTimeout,
+                                           &kForgetFenced,
                                            &kFence,
                                            &kClaimShards,
                                            &kOwnedShards,

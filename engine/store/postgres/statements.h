@@ -2,6 +2,10 @@
 // prepared under its name.
 #pragma once
 
+#include <cstdint>
+
+#include "store/store.h"
+
 namespace perdure::store::postgres {
 
 struct Statement {
@@ -27,7 +31,13 @@ extern const Statement kSelectSetting, kPutSetting;
 
 // Ownership.
 extern const Statement kInsertIncarnation, kHeartbeat, kSelectIncarnations, kFence;
+extern const Statement kAnnounce, kEndSessions, kLockTimeout, kForgetFenced;
 extern const Statement kClaimShards, kOwnedShards, kSelectShards, kPing;
+
+// The key of the lock that an incarnation's sessions hold.
+inline int32_t SessionKey(IncarnationId incarnation) {
+  return static_cast<int32_t>(incarnation.value() & INT32_MAX);
+}
 
 // All of them, for the test that prepares each on a fresh schema.
 extern const Statement* const kAllStatements[];

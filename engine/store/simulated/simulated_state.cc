@@ -362,7 +362,7 @@ IncarnationId SimulatedState::RegisterIncarnation(const std::string& node_name,
                                                   const std::string& address, absl::Time now) {
   absl::MutexLock lock(&mutex_);
   const IncarnationId id(static_cast<int64_t>(incarnations_.size()) + 1);
-  incarnations_[id] = {node_name, address, now, false};
+  incarnations_[id] = {node_name, address, now};
   return id;
 }
 
@@ -371,14 +371,22 @@ absl::Status SimulatedState::Heartbeat(IncarnationId id, absl::Time now) {
   const auto found = incarnations_.find(id);
   if (found == incarnations_.end() || found->second.is_fenced) return FencedError(id);
   found->second.heartbeat_at = now;
+  found->second.has_session = true;
   return absl::OkStatus();
+}
+
+void SimulatedState::EndSession(IncarnationId id) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = incarnations_.find(id);
+  if (found != incarnations_.end()) found->second.has_session = false;
 }
 
 std::vector<Incarnation> SimulatedState::ListIncarnations(absl::Time now) {
   absl::MutexLock lock(&mutex_);
   std::vector<Incarnation> found;
   for (const auto& [id, row] : incarnations_) {
-    found.push_back({id, row.node_name, row.address, now - row.heartbeat_at, row.is_fenced});
+    found.push_back(
+        {id, row.node_name, row.address, now - row.heartbeat_at, row.is_fenced, row.has_session});
   }
   return found;
 }

@@ -45,6 +45,8 @@ struct SimulatedState {
   IncarnationId RegisterIncarnation(const std::string& node_name, const std::string& address,
                                     absl::Time now);
   absl::Status Heartbeat(IncarnationId id, absl::Time now);
+  // Its connections are gone: until its next heartbeat if it lives.
+  void EndSession(IncarnationId id);
   std::vector<Incarnation> ListIncarnations(absl::Time now);
   absl::Status Fence(IncarnationId id);
   absl::StatusOr<std::vector<ShardOwner>> ClaimShards(IncarnationId claimant,
@@ -71,6 +73,7 @@ struct SimulatedState {
     std::string address;
     absl::Time heartbeat_at;
     bool is_fenced = false;
+    bool has_session = true;
   };
   using WorkflowKey = std::pair<NamespaceNumber, WorkflowId>;
   // Ascending is the list's order: both times are negated.

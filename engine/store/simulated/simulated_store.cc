@@ -29,6 +29,7 @@ struct Core {
   std::map<int64_t, Call> calls ABSL_GUARDED_BY(mutex);
   int64_t last_call ABSL_GUARDED_BY(mutex) = 0;
   bool is_closed ABSL_GUARDED_BY(mutex) = false;
+  std::vector<IncarnationId> registered ABSL_GUARDED_BY(mutex);
   // Callbacks being run by the loop: on a real loop, the store waits for them before it goes.
   int64_t running ABSL_GUARDED_BY(mutex) = 0;
   StoreStatistics statistics ABSL_GUARDED_BY(mutex);
@@ -81,6 +82,8 @@ GroupOutcome ApplyWithFaults(Core& core, const Commits& group)
     return {0, group.size(), absl::UnavailableError("simulated: the database is away")};
   }
   if (random.Chance(core.faults.unknown_chance)) {
+    // What loses a commit is a connection that breaks.
+    for (const auto& pending : group) core.state.EndSession(pending.batch.incarnation);
     if (random.Chance(0.5)) (void)Apply(core, group, core.statistics);
     return {0, group.size(), absl::UnknownError("simulated: the commit's outcome was lost")};
   }
@@ -158,6 +161,7 @@ class SimulatedStoreImplementation final : public SimulatedStore {
       for (auto& pending : core_->queued) commits.push_back(std::move(pending));
       core_->queued.clear();
       calls.swap(core_->calls);
+      for (const IncarnationId id : core_->registered) core_->state.EndSession(id);
     }
     for (auto& pending : commits) std::move(pending.done)(ClosedError());
     for (auto& [id, call] : calls) std::move(call)(ClosedError());
@@ -251,10 +255,13 @@ class SimulatedStoreImplementation final : public SimulatedStore {
   }
   void RegisterIncarnation(std::string node_name, std::string address,
                            Result<IncarnationId> result) override {
-    Ask(std::move(result),
-        [node_name = std::move(node_name), address = std::move(address)](Core& core) {
-          return core.state.RegisterIncarnation(node_name, address, core.loop.Now());
-        });
+    Ask(std::move(result), [node_name = std::move(node_name),
+                            address = std::move(address)](Core& core) {
+      const IncarnationId id = core.state.RegisterIncarnation(node_name, address, core.loop.Now());
+      absl::MutexLock lock(&core.mutex);
+      core.registered.push_back(id);
+      return id;
+    });
   }
   void Heartbeat(IncarnationId id, Done done) override {
     Ask(std::move(done), [id](Core& core) { return core.state.Heartbeat(id, core.loop.Now()); });

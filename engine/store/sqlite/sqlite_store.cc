@@ -65,6 +65,17 @@ absl::Status Migrate(Connection& connection) {
   return status;
 }
 
+// Whoever had this database open before is gone: the file lock says so, and nobody need wait for
+// its silence. What it leaves is its row, which goes unless a shard still names it.
+absl::Status FencePredecessors(Connection& connection) {
+  for (Sql* sql : {&kFenceAll, &kForgetFenced}) {
+    Query query(connection, *sql);
+    absl::Status status = query.Run();
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 // Thread-safe: it only hands work to its workers.
 class SqliteStore final : public Store {
  public:
@@ -262,6 +273,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(SqliteOptions options) {
       "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA wal_autocheckpoint = ",
       options.log_pages_max, "; PRAGMA cache_size = -", options.cache_size_bytes / 1024));
   if (status.ok()) status = Migrate(**writer);
+  if (status.ok() && lock != nullptr) status = FencePredecessors(**writer);
   if (!status.ok()) return status;
   std::unique_ptr<Connection> run_reader;
   std::unique_ptr<Connection> list_reader;

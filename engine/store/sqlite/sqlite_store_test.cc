@@ -87,6 +87,25 @@ TEST(SqliteStore, RefusesASecondServer) {
   EXPECT_NE(MustOpen(folder.File("a.db")), nullptr);
 }
 
+// The file lock tells that the one before is gone: nobody waits for its silence.
+TEST(SqliteStore, FencesWhoHadItOpenBefore) {
+  const Folder folder;
+  auto first = MustOpen(folder.File("a.db"));
+  const IncarnationId former = Register(*first);
+  first = nullptr;
+  const auto second = MustOpen(folder.File("a.db"));
+  const IncarnationId next = Register(*second);
+  EXPECT_GT(next, former);
+  const auto listed = Await<std::vector<Incarnation>>([&](Result<std::vector<Incarnation>> result) {
+    second->ListIncarnations(std::move(result));
+  });
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->size(), 1u);
+  EXPECT_EQ(listed->at(0).id, next);
+  EXPECT_TRUE(absl::IsAborted(
+      AwaitDone([&](Done done) { second->Commit({former, {Steady(1)}}, std::move(done)); })));
+}
+
 TEST(SqliteStore, RefusesASchemaFromTheFuture) {
   const Folder folder;
   MustOpen(folder.File("a.db"));

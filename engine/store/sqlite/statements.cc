@@ -108,6 +108,10 @@ Sql kHeartbeat = "UPDATE incarnations SET heartbeat_at_us = ?2 WHERE id = ?1 AND
 Sql kSelectIncarnations =
     "SELECT id, node_name, address, heartbeat_at_us, is_fenced FROM incarnations ORDER BY id";
 Sql kFence = "UPDATE incarnations SET is_fenced = 1 WHERE id = ?1";
+Sql kFenceAll = "UPDATE incarnations SET is_fenced = 1 WHERE NOT is_fenced";
+Sql kForgetFenced =
+    "DELETE FROM incarnations WHERE is_fenced"
+    " AND id NOT IN (SELECT owner FROM shards WHERE owner IS NOT NULL)";
 Sql kClaimShards =
     "UPDATE shards SET owner = ?1 WHERE shard_id IN (SELECT value FROM json_each(?2))"
     " AND (owner IS NULL OR owner IN (SELECT id FROM incarnations WHERE is_fenced))";

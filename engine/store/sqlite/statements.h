@@ -25,7 +25,7 @@ extern Sql kSelectAttributes, kSelectAttribute, kInsertAttribute, kDeleteAttribu
 extern Sql kSelectSetting, kInsertSetting;
 
 // Ownership.
-extern Sql kInsertIncarnation, kHeartbeat, kSelectIncarnations, kFence;
+extern Sql kInsertIncarnation, kHeartbeat, kSelectIncarnations, kFence, kFenceAll, kForgetFenced;
 extern Sql kClaimShards, kOwnedShards, kSelectShards;
 extern Sql kPing;
 

@@ -100,6 +100,15 @@ int64_t FirstBackoff(const api::StartWorkflowExecutionRequest& request, int64_t 
 
 }  // namespace
 
+// Temporal: its frontend refuses these before it looks for a run.
+absl::Status CheckSchedule(const std::string& schedule, const Context& context) {
+  if (schedule.empty()) return absl::OkStatus();
+  if (!CheckCron(schedule).ok()) return base::InvalidArgument("invalid CronSchedule.");
+  if (CronBackoff(schedule, context.now_ns, context.now_ns) > 0) return absl::OkStatus();
+  return base::InvalidArgument(
+      "invalid CronSchedule, no time can be found to satisfy the schedule");
+}
+
 absl::StatusOr<IdAnswer> ApplyIdPolicy(const State& current, const IdPolicy& policy,
                                        const Context& context) {
   if (current.IsRunning()) {
@@ -189,6 +198,9 @@ RunStart RunStartOf(const api::StartWorkflowExecutionRequest& request, const std
 absl::StatusOr<StartDecision> DecideStart(const State* current,
                                           const api::StartWorkflowExecutionRequest& request,
                                           const std::string& new_run_id, const Context& context) {
+  if (absl::Status status = CheckSchedule(request.cron_schedule(), context); !status.ok()) {
+    return status;
+  }
   StartDecision decision;
   if (current != nullptr) {
     if (IsRepeat(*current, request.request_id())) return RepeatOf(*current, request.request_id());
@@ -226,6 +238,9 @@ absl::StatusOr<StartDecision> DecideStart(const State* current,
 absl::StatusOr<StartDecision> DecideSignalWithStart(
     const State* current, const api::SignalWithStartWorkflowExecutionRequest& request,
     const std::string& new_run_id, const Context& context) {
+  if (absl::Status status = CheckSchedule(request.cron_schedule(), context); !status.ok()) {
+    return status;
+  }
   StartDecision decision;
   if (current != nullptr) {
     const bool is_repeat = IsRepeat(*current, request.request_id()) ||

@@ -1,0 +1,30 @@
+# Fuzz targets: NAME_fuzz.cc beside what it feeds, built on request (`ninja fuzz`) and run by the step `fuzz` of
+# ./dev test. What is fed is compiled again here, with the coverage that guides libFuzzer and with sanitizers.
+if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang OR PERDURE_SANITIZE)
+  return()
+endif()
+
+set(fuzz_flags -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -g1 -O1)
+file(GLOB fuzzed CONFIGURE_DEPENDS engine/query/*.cc engine/frontend/*.cc engine/machines/workflow/*.cc
+     engine/machines/workflow/*/*.cc engine/rpc/payload_json.cc engine/rpc/wire.cc engine/rpc/status.cc
+     engine/store/checks.cc)
+list(FILTER fuzzed EXCLUDE REGEX "_(test|fuzz|bench)\\.cc$|/rig\\.cc$")
+add_library(perdure_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed})
+target_compile_options(perdure_fuzzed PRIVATE ${PERDURE_WARNINGS} ${fuzz_flags})
+target_link_libraries(perdure_fuzzed PUBLIC perdure_protos perdure_base perdure_services perdure_runtime
+                      gRPC::grpc++ nlohmann_json::nlohmann_json absl::synchronization absl::strings absl::time)
+foreach(module query frontend machines rpc store)
+  target_include_directories(perdure_fuzzed PUBLIC ${CMAKE_BINARY_DIR}/include/${module})
+endforeach()
+target_precompile_headers(perdure_fuzzed PRIVATE cmake/pch.h)
+
+add_custom_target(fuzz)
+foreach(source engine/query/filter_fuzz.cc engine/rpc/request_fuzz.cc engine/frontend/token_fuzz.cc
+        engine/machines/workflow/persisted_fuzz.cc)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} EXCLUDE_FROM_ALL ${source})
+  target_link_libraries(${name} PRIVATE perdure_fuzzed)
+  target_compile_options(${name} PRIVATE ${PERDURE_WARNINGS} ${fuzz_flags})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+  add_dependencies(fuzz ${name})
+endforeach()
