@@ -15,8 +15,8 @@ from machines import BIN, ROOT, Perdure, Postgres, Temporal, cpu_seconds, reside
 
 UNLIMITED = ["--dynamic-config-value", "limit.historyCount.error=10000000",
              "--dynamic-config-value", "limit.historySize.error=1073741824",
-             "--dynamic-config-value", "history.maximumSignalsPerExecution=10000000",
-             "--dynamic-config-value", "history.maxTotalUpdates=10000000"]
+             "--dynamic-config-value", "history.maximumSignalsPerExecution=0",
+             "--dynamic-config-value", "history.maxTotalUpdates=0"]
 
 
 def figures(*command) -> dict[str, float]:

@@ -1,6 +1,14 @@
 #include "frontend/limits.h"
 
 namespace perdure::frontend {
+namespace {
+
+// More than anything can count to, and far enough from the end of the numbers to be reckoned with.
+constexpr int64_t kNoLimit = int64_t{1} << 50;
+
+int64_t OrNone(int64_t limit) { return limit == 0 ? kNoLimit : limit; }
+
+}  // namespace
 
 services::Limits LimitsFrom(const base::Settings& settings) {
   using enum base::SettingId;
@@ -15,9 +23,9 @@ services::Limits LimitsFrom(const base::Settings& settings) {
   limits.pending_children = settings.Int(kPendingChildrenLimit);
   limits.pending_signals = settings.Int(kPendingSignalsLimit);
   limits.pending_cancels = settings.Int(kPendingCancelsLimit);
-  limits.signals_per_execution = settings.Int(kSignalsPerExecutionLimit);
-  limits.updates_in_flight = settings.Int(kUpdatesInFlightLimit);
-  limits.updates_total = settings.Int(kUpdatesTotalLimit);
+  limits.signals_per_execution = OrNone(settings.Int(kSignalsPerExecutionLimit));
+  limits.updates_in_flight = OrNone(settings.Int(kUpdatesInFlightLimit));
+  limits.updates_total = OrNone(settings.Int(kUpdatesTotalLimit));
   limits.buffered_events = settings.Int(kBufferedEventsLimit);
   limits.buffered_bytes = settings.Int(kBufferedBytesLimit);
   limits.buffered_queries = settings.Int(kBufferedQueriesLimit);

@@ -25,5 +25,14 @@ TEST(Limits, OfDefaultSettingsAreTheDefaults) {
   EXPECT_EQ(from_settings.long_poll_interval, own.long_poll_interval);
 }
 
+TEST(Limits, ZeroIsNoLimitWhereItSaysSo) {
+  base::Settings settings;
+  for (const char* name : {"history.maximumSignalsPerExecution", "history.maxTotalUpdates"}) {
+    ASSERT_TRUE(settings.Set(name, "0", "test").ok());
+  }
+  EXPECT_GT(LimitsFrom(settings).signals_per_execution, 1'000'000'000);
+  EXPECT_GT(LimitsFrom(settings).updates_total * 9 / 10, 1'000'000'000);
+}
+
 }  // namespace
 }  // namespace perdure::frontend

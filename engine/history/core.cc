@@ -81,6 +81,9 @@ void Core::Serve(base::IncarnationId incarnation, const std::vector<store::Shard
   to_erase_.clear();
   due_checked_ = store::DueCursor();
   CheckDue();
+  known_ids_.Clear();
+  knows_all_ids_ = false;
+  BeginToLearnIds();
   evict_timer_ = loop_.After(absl::Seconds(5), [this] { EvictIdle(); });
 }
 
@@ -141,6 +144,9 @@ void Core::With(const services::NamespacePtr& name_space, const std::string& wor
     execution->name_space = name_space;
     Touch(execution);
     return std::move(callback)(execution);
+  }
+  if (run_id.empty() && knows_all_ids_ && !known_ids_.MayHold(name_space->number, workflow_id)) {
+    return std::move(callback)(RunNotFound(workflow_id, run_id));
   }
   auto& waiting = loading_[std::tuple(number, workflow_id, run_id)];
   waiting.push_back(std::move(callback));
@@ -539,7 +545,7 @@ ExecutionPtr Core::Create(const services::NamespacePtr& name_space, const std::s
   execution->run_id = run.run_id;
   execution->name_space = name_space;
   execution->is_current = true;
-  execution->last_used = loop_.Now();
+  KnowId(name_space->number, workflow_id);
   if (current != nullptr && current->is_current) {
     current->is_current = false;
     // Ahead of the new run in the batch, so that there is never more than one current run.

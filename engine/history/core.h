@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "history/committer.h"
 #include "history/execution.h"
+#include "history/known_ids.h"
 #include "history/meters.h"
 #include "machines/workflow/decision.h"
 #include "runtime/runtime.h"
@@ -160,6 +161,11 @@ class Core {
   void EraseNow(const store::DueExecution& row, After after);
   void NoteGrowth(const Execution& execution, EventId events_before, int64_t bytes_before);
 
+  // Learns which workflow ids are in use, page by page, while it serves already; and anew when
+  // many may have gone since.
+  void BeginToLearnIds();
+  void LearnIds(base::ExecutionKey after);
+  void KnowId(base::NamespaceNumber namespace_number, const std::string& workflow_id);
   void CheckDue();
   void ScheduleDueCheck(absl::Time when);
   void Due(const store::DueExecution& row);
@@ -198,6 +204,14 @@ class Core {
   int64_t erasures_in_flight_ = 0;
   // Search attribute types of a namespace snapshot, predefined ones included.
   std::map<int32_t, std::pair<services::NamespacePtr, std::map<std::string, int>>> attribute_types_;
+
+  // Once all are known: an id that is not among them has no run, and no read is needed to say so.
+  KnownIds known_ids_;
+  bool knows_all_ids_ = false;
+  KnownIds ids_being_learned_;
+  bool is_learning_ids_ = false;
+  int64_t ids_learning_number_ = 0;  // tells a page that comes for an earlier time of learning
+  int64_t ids_until_anew_ = 0;       // at so many they are learned anew
 
   store::DueCursor due_checked_;
   absl::Time next_due_check_ = absl::InfiniteFuture();

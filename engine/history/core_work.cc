@@ -99,7 +99,10 @@ void Core::SendOutbox(const ExecutionPtr& execution) {
   if (execution->state.outbox.empty()) return;
   for (const uint64_t id : execution->state.outbox.Keys()) {
     if (execution->outbox_in_flight.contains(id)) continue;
-    const pb::OutboxMessage& message = *execution->state.outbox.Find(id);
+    // One that goes to nobody is through at once, and then others may have been sent or be through.
+    const pb::OutboxMessage* found = execution->state.outbox.Find(id);
+    if (found == nullptr) continue;
+    const pb::OutboxMessage message = *found;
     // In order to each target: a child is not closed before it is started.
     bool waits = false;
     for (const auto& [other, unused] : execution->outbox_in_flight) {
@@ -228,6 +231,53 @@ void Core::ScheduleDueCheck(absl::Time when) {
     next_due_check_ = absl::InfiniteFuture();
     if (is_serving_) CheckDue();
   });
+}
+
+void Core::BeginToLearnIds() {
+  ids_being_learned_.Clear();
+  is_learning_ids_ = true;
+  ++ids_learning_number_;
+  LearnIds(base::ExecutionKey());
+}
+
+void Core::KnowId(base::NamespaceNumber namespace_number, const std::string& workflow_id) {
+  if (is_learning_ids_) ids_being_learned_.Add(namespace_number, workflow_id);
+  if (!knows_all_ids_) return;
+  known_ids_.Add(namespace_number, workflow_id);
+  if (!is_learning_ids_ && known_ids_.size() >= ids_until_anew_) BeginToLearnIds();
+}
+
+void Core::LearnIds(base::ExecutionKey after) {
+  constexpr int64_t kPage = 5000;
+  store_.CurrentWorkflows(
+      after, kPage,
+      [this, after,
+       learning = ids_learning_number_](absl::StatusOr<std::vector<store::CurrentWorkflow>> page) {
+        loop_.Post([this, after, learning, page = std::move(page)] {
+          if (!is_serving_ || learning != ids_learning_number_) return;
+          if (!page.ok()) {
+            loop_.After(absl::Seconds(1), [this, after, learning] {
+              if (is_serving_ && learning == ids_learning_number_) LearnIds(after);
+            });
+            return;
+          }
+          for (const store::CurrentWorkflow& workflow : *page) {
+            ids_being_learned_.Add(workflow.namespace_number, workflow.workflow_id.value());
+          }
+          // More are not worth their memory: every start looks into the store then.
+          constexpr int64_t kIdsMax = 20'000'000;
+          const bool is_too_much = ids_being_learned_.size() > kIdsMax;
+          if (!is_too_much && static_cast<int64_t>(page->size()) == kPage) {
+            return LearnIds(page->back().key);
+          }
+          is_learning_ids_ = false;
+          knows_all_ids_ = !is_too_much;
+          known_ids_ = std::exchange(ids_being_learned_, KnownIds());
+          if (is_too_much) return known_ids_.Clear();
+          constexpr int64_t kIdsMin = 1'000'000;
+          ids_until_anew_ = std::max(kIdsMin, 2 * known_ids_.size());
+        });
+      });
 }
 
 void Core::CheckDue() {

@@ -286,6 +286,36 @@ TEST_P(StoreContract, ListsTheRunsOfANamespace) {
   EXPECT_EQ(runs(3, 10), 0u);
 }
 
+TEST_P(StoreContract, TellsWhichWorkflowsHaveACurrentRun) {
+  std::set<std::string> made;
+  for (const char* id : {"a", "b", "c", "d"}) {
+    MustCreate(id);
+    made.insert(id);
+  }
+  const TestRun gone = MustCreate("no longer");
+  ExecutionCommit stop = JournalCommit(gone, 2, "x");
+  stop.stop_being_current = true;
+  ASSERT_TRUE(Commit({stop}).ok());
+  std::set<std::string> told;
+  ExecutionKey after;
+  while (true) {
+    const auto page =
+        Await<std::vector<CurrentWorkflow>>([&](Result<std::vector<CurrentWorkflow>> result) {
+          store_->CurrentWorkflows(after, 3, std::move(result));
+        });
+    ASSERT_TRUE(page.ok()) << page.status();
+    ASSERT_LE(page->size(), 3u);
+    for (const CurrentWorkflow& workflow : *page) {
+      EXPECT_LT(after, workflow.key);
+      after = workflow.key;
+      EXPECT_EQ(workflow.namespace_number, NamespaceNumber(1));
+      EXPECT_TRUE(told.insert(workflow.workflow_id.value()).second);
+    }
+    if (page->size() < 3) break;
+  }
+  EXPECT_EQ(told, made);
+}
+
 TEST_P(StoreContract, KeepsTimesToTheMicrosecondRoundedDown) {
   const TestRun run = NewRun("fine");
   ExecutionCommit commit = CreateCommit(run);

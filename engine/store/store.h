@@ -134,6 +134,13 @@ struct LoadedExecution {
   std::vector<JournalEntry> tail;  // every record after the snapshot, in order
 };
 
+// That there is a current run of this workflow id.
+struct CurrentWorkflow {
+  ExecutionKey key;
+  NamespaceNumber namespace_number;
+  WorkflowId workflow_id;
+};
+
 struct DueExecution {
   ExecutionKey key;
   NamespaceNumber namespace_number;
@@ -257,6 +264,10 @@ class Store {
   // The earliest wake_at after `after` in the given shards, if any.
   virtual void EarliestWake(std::vector<ShardId> shards, absl::Time after,
                             Result<std::optional<absl::Time>> result) = 0;
+  // The workflows that have a current run: those of runs beyond `after` by (shard, number), in that
+  // order, at most `limit`. For reading all of them, page by page.
+  virtual void CurrentWorkflows(ExecutionKey after, int64_t limit,
+                                Result<std::vector<CurrentWorkflow>> result) = 0;
   // Runs of one namespace, for deleting it; any order, at most `limit`.
   virtual void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,
                                Result<std::vector<DueExecution>> result) = 0;

@@ -51,6 +51,12 @@ class PostgresStore final : public Store {
       return postgres::EarliestWake(connection, shards, after);
     });
   }
+  void CurrentWorkflows(ExecutionKey after, int64_t limit,
+                        Result<std::vector<CurrentWorkflow>> result) override {
+    Ask(runs_, std::move(result), [after, limit](Connection& connection) {
+      return postgres::CurrentWorkflows(connection, after, limit);
+    });
+  }
   void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,
                        Result<std::vector<DueExecution>> result) override {
     Ask(lists_, std::move(result), [namespace_number, limit](Connection& connection) {

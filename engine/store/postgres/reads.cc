@@ -130,6 +130,23 @@ absl::StatusOr<std::optional<absl::Time>> EarliestWake(Connection& connection,
   return earliest;
 }
 
+absl::StatusOr<std::vector<CurrentWorkflow>> CurrentWorkflows(Connection& connection,
+                                                              ExecutionKey after, int64_t limit) {
+  const auto rows = connection.Run(
+      kCurrentWorkflows,
+      Parameters().Int32(after.shard.value()).Int64(after.number.value()).Int64(limit));
+  if (!rows.ok()) return rows.status();
+  std::vector<CurrentWorkflow> found;
+  found.reserve(static_cast<size_t>(rows->size()));
+  for (int row = 0; row < rows->size(); ++row) {
+    found.push_back(
+        {{ShardId(static_cast<int32_t>(rows->Int(row, 0))), ExecutionNumber(rows->Int(row, 1))},
+         NamespaceNumber(static_cast<int32_t>(rows->Int(row, 2))),
+         WorkflowId(rows->Bytes(row, 3))});
+  }
+  return found;
+}
+
 absl::StatusOr<std::vector<DueExecution>> RunsOfNamespace(Connection& connection,
                                                           NamespaceNumber namespace_number,
                                                           int64_t limit) {

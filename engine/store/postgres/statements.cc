@@ -120,6 +120,11 @@ const Statement kEarliestWake = {
     " (SELECT e.wake_at_us FROM executions e WHERE e.shard_id = asked.shard_id"
     "  AND e.wake_at_us IS NOT NULL AND e.wake_at_us > $2::bigint ORDER BY e.wake_at_us LIMIT 1) "
     "d"};
+const Statement kCurrentWorkflows = {
+    "current_workflows",
+    "SELECT shard_id, number, namespace_number, workflow_id FROM executions"
+    " WHERE (shard_id, number) > ($1::integer, $2::bigint) AND is_current"
+    " ORDER BY shard_id, number LIMIT $3::bigint"};
 const Statement kRunsOfNamespace = {
     "runs_of_namespace",
     "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
@@ -235,6 +240,7 @@ const Statement* const kAllStatements[] = {&kBeginCommit,
                                            &kDueExecutions,
                                            &kEarliestWake,
                                            &kRunsOfNamespace,
+                                           &kCurrentWorkflows,
                                            &kSelectNamespaces,
                                            &kInsertNamespace,
                                            &kUpdateNamespace,

@@ -20,7 +20,7 @@ extern const Statement kInsertJournal, kPutSnapshots, kPutVisibility;
 
 // Runs.
 extern const Statement kLoadCurrent, kLoadRun, kJournalForward, kJournalBackward;
-extern const Statement kDueExecutions, kEarliestWake, kRunsOfNamespace;
+extern const Statement kDueExecutions, kEarliestWake, kRunsOfNamespace, kCurrentWorkflows;
 
 // Registry.
 extern const Statement kSelectNamespaces, kInsertNamespace, kUpdateNamespace, kNamespaceExists,

@@ -269,6 +269,17 @@ std::optional<absl::Time> SimulatedState::EarliestWake(const std::vector<ShardId
   return earliest;
 }
 
+std::vector<CurrentWorkflow> SimulatedState::CurrentWorkflows(ExecutionKey after, int64_t limit) {
+  absl::MutexLock lock(&mutex_);
+  std::vector<CurrentWorkflow> found;
+  for (auto run = runs_.upper_bound(after); run != runs_.end(); ++run) {
+    if (static_cast<int64_t>(found.size()) == limit) break;
+    if (!run->second.is_current) continue;
+    found.push_back({run->first, run->second.namespace_number, run->second.workflow_id});
+  }
+  return found;
+}
+
 std::vector<DueExecution> SimulatedState::RunsOfNamespace(NamespaceNumber number, int64_t limit) {
   absl::MutexLock lock(&mutex_);
   std::vector<DueExecution> found;

@@ -206,6 +206,11 @@ class SimulatedStoreImplementation final : public SimulatedStore {
       return core.state.EarliestWake(shards, after);
     });
   }
+  void CurrentWorkflows(ExecutionKey after, int64_t limit,
+                        Result<std::vector<CurrentWorkflow>> result) override {
+    Ask(std::move(result),
+        [after, limit](Core& core) { return core.state.CurrentWorkflows(after, limit); });
+  }
   void RunsOfNamespace(NamespaceNumber number, int64_t limit,
                        Result<std::vector<DueExecution>> result) override {
     Ask(std::move(result),

@@ -137,6 +137,21 @@ absl::StatusOr<std::optional<absl::Time>> EarliestWake(Connection& connection,
   return earliest;
 }
 
+absl::StatusOr<std::vector<CurrentWorkflow>> CurrentWorkflows(Connection& connection,
+                                                              ExecutionKey after, int64_t limit) {
+  Query query(connection, kCurrentWorkflows);
+  query.Bind(after.shard.value(), after.number.value(), limit);
+  std::vector<CurrentWorkflow> found;
+  while (query.Next()) {
+    found.push_back(
+        {{ShardId(static_cast<int32_t>(query.Int64(0))), ExecutionNumber(query.Int64(1))},
+         NamespaceNumber(static_cast<int32_t>(query.Int64(2))),
+         WorkflowId(query.Text(3))});
+  }
+  if (!query.status().ok()) return query.status();
+  return found;
+}
+
 absl::StatusOr<std::vector<DueExecution>> RunsOfNamespace(Connection& connection,
                                                           NamespaceNumber namespace_number,
                                                           int64_t limit) {

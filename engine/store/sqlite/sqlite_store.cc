@@ -118,6 +118,12 @@ class SqliteStore final : public Store {
           return sqlite::EarliestWake(connection, shards, after);
         });
   }
+  void CurrentWorkflows(ExecutionKey after, int64_t limit,
+                        Result<std::vector<CurrentWorkflow>> result) override {
+    Ask(ListReader(), std::move(result), [after, limit](Connection& connection) {
+      return sqlite::CurrentWorkflows(connection, after, limit);
+    });
+  }
   void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,
                        Result<std::vector<DueExecution>> result) override {
     Ask(ListReader(), std::move(result), [namespace_number, limit](Connection& connection) {

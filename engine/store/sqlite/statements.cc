@@ -77,6 +77,9 @@ Sql kDueExecutions =
 Sql kEarliestWake =
     "SELECT wake_at_us FROM executions WHERE wake_at_us > ?2"
     " AND +shard_id IN (SELECT value FROM json_each(?1)) ORDER BY wake_at_us LIMIT 1";
+Sql kCurrentWorkflows =
+    "SELECT shard_id, number, namespace_number, workflow_id FROM executions"
+    " WHERE (shard_id, number) > (?1, ?2) AND is_current ORDER BY shard_id, number LIMIT ?3";
 Sql kRunsOfNamespace =
     "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
     " FROM executions WHERE namespace_number = ?1 LIMIT ?2";

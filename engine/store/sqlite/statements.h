@@ -16,7 +16,7 @@ extern Sql kRaiseLastNumber, kEraseJournal, kEraseSnapshot, kEraseVisibility, kE
 // Runs.
 extern Sql kSelectCurrent, kSelectRun, kSelectSnapshot, kSelectTail;
 extern Sql kJournalForward, kJournalBackward;
-extern Sql kDueExecutions, kEarliestWake, kRunsOfNamespace;
+extern Sql kDueExecutions, kEarliestWake, kRunsOfNamespace, kCurrentWorkflows;
 
 // Registry.
 extern Sql kSelectNamespaces, kInsertNamespace, kUpdateNamespace, kNamespaceVersion,

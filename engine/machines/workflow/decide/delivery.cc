@@ -252,11 +252,12 @@ absl::StatusOr<Decision> DecideSignalFrom(const State& state, const Delivery& de
                                           const Context& context) {
   const auto& initiated =
       delivery.initiated.signal_external_workflow_execution_initiated_event_attributes();
+  // Before all else: it may have closed since it took the signal.
+  if (state.signal_request_ids.Contains(delivery.message.request_id())) return Decision();
   if (!state.IsRunning()) return Completed();
   if (initiated.child_workflow_only() && !IsParent(state, delivery)) {
     return base::NotFound("workflow parent does not match");
   }
-  if (state.signal_request_ids.Contains(delivery.message.request_id())) return Decision();
   if (state.info.signal_count() >= context.limits->signals_per_execution) {
     return base::InvalidArgument("exceeded workflow execution limit for signal events");
   }

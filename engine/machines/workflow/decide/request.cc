@@ -45,8 +45,9 @@ void EmitSignalRequestId(Draft& draft, const std::string& request_id) {
 absl::StatusOr<Decision> DecideSignal(const State& state,
                                       const api::SignalWorkflowExecutionRequest& request,
                                       const Context& context) {
-  if (!state.IsRunning()) return Completed();
+  // First: it may have closed since it took the signal, and only the answer was lost.
   if (IsKnownSignal(state, request.request_id())) return Decision();
+  if (!state.IsRunning()) return Completed();
   if (absl::Status status = CheckSignalCount(state, context); !status.ok()) return status;
   // Temporal: a run that is about to close takes nothing more from outside.
   if (state.info.close_attempted() && state.HasStartedTask()) {
