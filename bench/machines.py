@@ -151,17 +151,26 @@ class Temporal:
         config.mkdir()
         (config / "dynamic.yaml").write_text("{}\n")
         (config / "development.yaml").write_text(self.configuration(f"{host}:{port}", config))
-        log = open(folder / "temporal.log", "wb")
-        begin = time.monotonic()
+        self.log = folder / "temporal.log"
+        self.begin = time.monotonic()
         self.process = subprocess.Popen([server, "--root", folder, "--config", "config", "--env", "development",
-                                         "--allow-no-auth", "start"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        while subprocess.run([BIN / "perdure", "operator", "namespace", "create", "default", "--address", self.address],
-                             capture_output=True, check=False).returncode != 0:
-            if self.process.poll() is not None or time.monotonic() - begin > 120:
-                raise RuntimeError("Temporal's server did not start: " + (folder / "temporal.log").read_text()[-2000:])
+                                         "--allow-no-auth", "start"], stdin=subprocess.DEVNULL,
+                                        stdout=open(self.log, "wb"), stderr=subprocess.STDOUT)
+        try:
+            self.await_namespace()
+        except BaseException:
+            self.stop()
+            raise
+
+    def await_namespace(self):
+        """Until it takes a namespace; its own cache takes that up within ten seconds more."""
+        create = [BIN / "perdure", "operator", "namespace", "create", "default", "--address", self.address]
+        while subprocess.run(create, capture_output=True, check=False).returncode != 0:
+            if self.process.poll() is not None or time.monotonic() - self.begin > 120:
+                raise RuntimeError("Temporal's server did not start: " + self.log.read_text()[-2000:])
             time.sleep(0.5)
-        self.start_seconds = time.monotonic() - begin
-        time.sleep(15)  # Its namespace cache takes up the new namespace within ten seconds.
+        self.start_seconds = time.monotonic() - self.begin
+        time.sleep(15)
 
     def configuration(self, database: str, config: pathlib.Path) -> str:
         store = """
