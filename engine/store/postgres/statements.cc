@@ -2,9 +2,21 @@
 
 namespace perdure::store::postgres {
 
-const Statement kBeginCommit = {"begin_commit",
-                                "SELECT begin_commit($1::bigint, $2::smallint[], $3::bigint[],"
-                                " $4::integer[])"};
+// Holds the incarnation's row until the commit, so that fencing waits for it. No subquery here may
+// be an EXISTS over a hot table: the planner may answer one by reading the table whole into a hash.
+const Statement kBeginCommit = {
+    "begin_commit",
+    "WITH held AS MATERIALIZED ("
+    "  SELECT id FROM incarnations WHERE id = $1::bigint AND NOT is_fenced FOR KEY SHARE)"
+    " SELECT refuse_fenced($1::bigint) WHERE (SELECT id FROM held) IS NULL"
+    " UNION ALL"
+    " SELECT refuse_gap(c.shard_id, c.number, c.previous)"
+    " FROM unnest($2::smallint[], $3::bigint[], $4::integer[]) AS c (shard_id, number, previous)"
+    " WHERE CASE WHEN c.previous > 0 THEN"
+    "  (SELECT j.number FROM journal j WHERE j.shard_id = c.shard_id AND j.number = c.number"
+    "   AND j.sequence = c.previous)"
+    " ELSE (SELECT e.number FROM executions e WHERE e.shard_id = c.shard_id"
+    "   AND e.number = c.number) END IS NULL"};
 
 const Statement kEraseRuns = {
     "erase_runs",

@@ -29,3 +29,20 @@ BEGIN
   END IF;
 END
 $$;
+
+-- A server of this version or later checks in the statement itself, without a function's costs, and calls one of
+-- these when the commit must not be. begin_commit stays for servers of the version before, which may still run.
+CREATE FUNCTION refuse_fenced(incarnation bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'incarnation % is fenced', incarnation USING ERRCODE = 'PD001';
+END
+$$;
+
+CREATE FUNCTION refuse_gap(shard smallint, run bigint, previous integer) RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'run % of shard % does not exist or its journal has no sequence %', run, shard, previous
+    USING ERRCODE = 'PD002';
+END
+$$;
