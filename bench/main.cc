@@ -55,6 +55,8 @@ int Main(int argc, char** argv) {
   app.add_option("--in-flight", options.in_flight, "How many at a time")
       ->check(CLI::Range(1, 100000));
   app.add_option("--count", options.count, "How many in all")->check(CLI::Range(1, 100000000));
+  app.add_flag("--like-sdk", options.is_like_sdk,
+               "Workflows: with a sticky queue and eager activities, as the SDKs' workers");
   app.add_option("--query", options.query, "The filter of lists and counts");
   app.add_option("--pids", pids, "Processes whose CPU time counts")->delimiter(',');
   CLI11_PARSE(app, argc, argv);

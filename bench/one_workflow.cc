@@ -24,17 +24,19 @@ bool StartOne(Client& client) {
 Figures Sequential(Client& client, const Options& options) {
   std::vector<absl::Time> times;  // when the answer that schedules activity i is given
   bool has_ended = false;
-  Worker worker(client, {client.tag(), true, 1, 1},
-                [&](const Worker::Task& task, Worker::Answer& answer) -> std::function<void()> {
-                  times.push_back(absl::Now());
-                  const auto number = static_cast<int64_t>(times.size());
-                  if (number <= options.count) {
-                    ScheduleActivity(answer, absl::StrCat(number), client.tag());
-                    return {};
-                  }
-                  CompleteWorkflow(answer);
-                  return [&has_ended] { has_ended = true; };
-                });
+  Worker worker(
+      client,
+      {.task_queue = client.tag(), .is_sticky = true, .workflow_pollers = 1, .activity_pollers = 1},
+      [&](const Worker::Task& task, Worker::Answer& answer) -> std::function<void()> {
+        times.push_back(absl::Now());
+        const auto number = static_cast<int64_t>(times.size());
+        if (number <= options.count) {
+          ScheduleActivity(answer, absl::StrCat(number), client.tag());
+          return {};
+        }
+        CompleteWorkflow(answer);
+        return [&has_ended] { has_ended = true; };
+      });
   worker.Begin();
   if (!StartOne(client) || !client.RunUntil([&] { return has_ended; })) return {};
   const size_t tenth = static_cast<size_t>(options.count) / 10;
@@ -47,7 +49,7 @@ Figures Sequential(Client& client, const Options& options) {
 }
 
 Figures Signals(Client& client, const Options& options) {
-  Worker worker(client, {client.tag(), true, 1, 0},
+  Worker worker(client, {.task_queue = client.tag(), .is_sticky = true, .workflow_pollers = 1},
                 [](const Worker::Task&, Worker::Answer&) -> std::function<void()> { return {}; });
   worker.Begin();
   if (!StartOne(client)) return {};
@@ -74,7 +76,7 @@ Figures Signals(Client& client, const Options& options) {
 }
 
 Figures Updates(Client& client, const Options& options) {
-  Worker worker(client, {client.tag(), true, 2, 0},
+  Worker worker(client, {.task_queue = client.tag(), .is_sticky = true, .workflow_pollers = 2},
                 [](const Worker::Task& task, Worker::Answer& answer) -> std::function<void()> {
                   for (const auto& message : task.messages()) {
                     temporal::api::update::v1::Request request;

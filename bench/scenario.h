@@ -15,6 +15,8 @@ namespace perdure::bench {
 struct Options {
   int64_t in_flight = 200;
   int64_t count = 20000;
+  // Workflows: the worker has a sticky queue and takes activities eagerly, as the SDKs' do.
+  bool is_like_sdk = false;
   // For lists and counts: the filter.
   std::string query;
 };

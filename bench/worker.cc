@@ -58,6 +58,7 @@ void Worker::Handle(const Task& task) {
       "RespondWorkflowTaskCompleted", answer,
       [this, taken = std::move(taken)](const api::RespondWorkflowTaskCompletedResponse& response) {
         if (taken) taken();
+        for (const auto& activity : response.activity_tasks()) HandleActivity(activity);
         if (!response.workflow_task().task_token().empty()) Handle(response.workflow_task());
       });
 }
@@ -69,20 +70,22 @@ void Worker::PollActivity() {
   request.set_identity("bench");
   client_.Send<api::PollActivityTaskQueueResponse>(
       "PollActivityTaskQueue", request, [this](const api::PollActivityTaskQueueResponse& task) {
-        if (!task.task_token().empty()) {
-          api::RespondActivityTaskCompletedRequest answer;
-          answer.set_namespace_("default");
-          answer.set_identity("bench");
-          answer.set_task_token(task.task_token());
-          client_.Send<api::RespondActivityTaskCompletedResponse>("RespondActivityTaskCompleted",
-                                                                  answer, [](const auto&) {});
-        }
+        if (!task.task_token().empty()) HandleActivity(task);
         PollActivity();
       });
 }
 
-void ScheduleActivity(Worker::Answer& answer, const std::string& id,
-                      const std::string& task_queue) {
+void Worker::HandleActivity(const api::PollActivityTaskQueueResponse& task) {
+  api::RespondActivityTaskCompletedRequest answer;
+  answer.set_namespace_("default");
+  answer.set_identity("bench");
+  answer.set_task_token(task.task_token());
+  client_.Send<api::RespondActivityTaskCompletedResponse>("RespondActivityTaskCompleted", answer,
+                                                          [](const auto&) {});
+}
+
+void ScheduleActivity(Worker::Answer& answer, const std::string& id, const std::string& task_queue,
+                      bool is_eager) {
   auto* command = answer.add_commands();
   command->set_command_type(enums::COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK);
   auto* attributes = command->mutable_schedule_activity_task_command_attributes();
@@ -90,6 +93,7 @@ void ScheduleActivity(Worker::Answer& answer, const std::string& id,
   attributes->mutable_activity_type()->set_name("bench");
   attributes->mutable_task_queue()->set_name(task_queue);
   attributes->mutable_start_to_close_timeout()->set_seconds(60);
+  attributes->set_request_eager_execution(is_eager);
 }
 
 void StartTimer(Worker::Answer& answer, const std::string& id, absl::Duration duration) {

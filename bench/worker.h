@@ -32,6 +32,7 @@ class Worker {
  private:
   void PollWorkflow(const std::string& queue, bool is_sticky);
   void PollActivity();
+  void HandleActivity(const api::PollActivityTaskQueueResponse& task);
   void Handle(const Task& task);
 
   Client& client_;
@@ -40,7 +41,8 @@ class Worker {
 };
 
 // Commands, as an SDK would send them.
-void ScheduleActivity(Worker::Answer& answer, const std::string& id, const std::string& task_queue);
+void ScheduleActivity(Worker::Answer& answer, const std::string& id, const std::string& task_queue,
+                      bool is_eager = false);
 void StartTimer(Worker::Answer& answer, const std::string& id, absl::Duration duration);
 void CompleteWorkflow(Worker::Answer& answer);
 

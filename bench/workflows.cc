@@ -64,10 +64,14 @@ double Quantile(std::vector<absl::Duration>& samples, double share) {
 Figures Workflows(Client& client, const Options& options) {
   Starter starter(client, options);
   const int64_t pollers = std::min(options.in_flight, kPollersMax);
-  Worker worker(client, {client.tag(), false, pollers, pollers},
+  Worker worker(client,
+                {.task_queue = client.tag(),
+                 .is_sticky = options.is_like_sdk,
+                 .workflow_pollers = pollers,
+                 .activity_pollers = pollers},
                 [&](const Worker::Task& task, Worker::Answer& answer) -> std::function<void()> {
                   if (task.previous_started_event_id() == 0) {
-                    ScheduleActivity(answer, "1", client.tag());
+                    ScheduleActivity(answer, "1", client.tag(), options.is_like_sdk);
                     return {};
                   }
                   CompleteWorkflow(answer);
@@ -88,7 +92,7 @@ Figures Timers(Client& client, const Options& options) {
   Starter starter(client, options);
   std::vector<absl::Duration> late;
   const int64_t pollers = std::min(options.in_flight, kPollersMax);
-  Worker worker(client, {client.tag(), false, pollers, 0},
+  Worker worker(client, {.task_queue = client.tag(), .workflow_pollers = pollers},
                 [&](const Worker::Task& task, Worker::Answer& answer) -> std::function<void()> {
                   if (task.previous_started_event_id() == 0) {
                     StartTimer(answer, "1", kTimer);
@@ -114,7 +118,7 @@ Figures Timers(Client& client, const Options& options) {
 Figures Asleep(Client& client, const Options& options) {
   Starter starter(client, options);
   const int64_t pollers = std::min(options.in_flight, kPollersMax);
-  Worker worker(client, {client.tag(), false, pollers, 0},
+  Worker worker(client, {.task_queue = client.tag(), .workflow_pollers = pollers},
                 [&](const Worker::Task& task, Worker::Answer& answer) -> std::function<void()> {
                   StartTimer(answer, "1", absl::Hours(24 * 30));
                   return [&starter, id = task.workflow_execution().workflow_id()] {
