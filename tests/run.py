@@ -308,7 +308,7 @@ TEST = {
     "server_postgres": (server_postgres, ["release", "postgres"]),
     "golden_sqlite": (golden_sqlite, ["release", "python"]),
     "golden_postgres": (golden_postgres, ["release", "postgres"]),
-    "fuzz": (fuzz, ["asan"]),
+    "fuzz": (fuzz, ["release"]),
     "unit": (unit, ["asan", "postgres"]),
     "layers": (layers, ["release", "asan"]),
 }
