@@ -32,7 +32,7 @@ class Server:
         elif base:
             self.database = f"perdure_{uuid.uuid4().hex[:12]}"
             self.admin = base
-            self._sql(f"CREATE DATABASE {self.database}")
+            self.sql(f"CREATE DATABASE {self.database}")
             self.db = base.rsplit("/", 1)[0] + "/" + self.database
             if restore is not None:
                 subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", self.db], check=True, capture_output=True,
@@ -42,7 +42,7 @@ class Server:
             if restore is not None:
                 pathlib.Path(self.db).write_bytes(gzip.decompress((restore / "sqlite.db.gz").read_bytes()))
 
-    def _sql(self, statement: str) -> None:
+    def sql(self, statement: str) -> None:
         subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, self.admin], check=True,
                        stdin=subprocess.DEVNULL, capture_output=True)
 
@@ -102,7 +102,7 @@ class Server:
 
     def remove(self) -> None:
         if self.database:
-            self._sql(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
+            self.sql(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
         self.folder.cleanup()
 
     def log_tail(self) -> str:

@@ -200,7 +200,8 @@ def unit(step: Step) -> Outcome:
 
 
 def unit_tsan(step: Step) -> Outcome:
-    return step.ctest("tsan", "-LE", "layers", env={
+    # Without rpc: its tests are clients too, and what gRPC hands from thread to thread is not seen.
+    return step.ctest("tsan", "-LE", "layers", "-E", r"^rpc\.", env={
         "PERDURE_TEST_POSTGRES": Postgres.url,
         "TSAN_OPTIONS": f"suppressions={ROOT}/tests/tsan.supp:second_deadlock_stack=1",
     })
@@ -308,7 +309,7 @@ TEST = {
     "server_postgres": (server_postgres, ["release", "postgres"]),
     "golden_sqlite": (golden_sqlite, ["release", "python"]),
     "golden_postgres": (golden_postgres, ["release", "postgres"]),
-    "fuzz": (fuzz, ["asan"]),
+    "fuzz": (fuzz, ["release"]),
     "unit": (unit, ["asan", "postgres"]),
     "layers": (layers, ["release", "asan"]),
 }

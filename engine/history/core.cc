@@ -132,7 +132,7 @@ machines::Context Core::ContextFor(const services::NamespacePtr& name_space) {
 
 void Core::With(const services::NamespacePtr& name_space, const std::string& workflow_id,
                 const std::string& run_id, WithRun callback) {
-  if (!is_serving_ || loop_.Now() > owned_until_) return std::move(callback)(NotServing());
+  if (!is_serving_) return std::move(callback)(NotServing());
   const int32_t number = name_space->number.value();
   const auto& index = run_id.empty() ? current_ : by_run_;
   const auto found = index.find(RunKey(number, run_id.empty() ? workflow_id : run_id));
@@ -151,6 +151,12 @@ void Core::With(const services::NamespacePtr& name_space, const std::string& wor
   auto& waiting = loading_[std::tuple(number, workflow_id, run_id)];
   waiting.push_back(std::move(callback));
   if (waiting.size() == 1) Load(name_space, workflow_id, run_id);
+}
+
+void Core::Show(const services::NamespacePtr& name_space, const std::string& workflow_id,
+                const std::string& run_id, WithRun callback) {
+  if (loop_.Now() > owned_until_) return std::move(callback)(NotServing());
+  With(name_space, workflow_id, run_id, std::move(callback));
 }
 
 void Core::Load(const services::NamespacePtr& name_space, const std::string& workflow_id,

@@ -78,6 +78,10 @@ class Core {
   // run. NOT_FOUND with Temporal's text if there is none.
   void With(const services::NamespacePtr& name_space, const std::string& workflow_id,
             const std::string& run_id, WithRun callback);
+  // The same for what only shows the run: no commit tells whether another has taken over, so the
+  // last heartbeat must.
+  void Show(const services::NamespacePtr& name_space, const std::string& workflow_id,
+            const std::string& run_id, WithRun callback);
 
   machines::Context ContextFor(const services::NamespacePtr& name_space);
 

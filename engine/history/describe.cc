@@ -212,7 +212,7 @@ api::DescribeWorkflowExecutionResponse Describe(const Execution& run, int64_t no
 void Describe(Core& core, CallContext context, NamespacePtr name_space,
               api::DescribeWorkflowExecutionRequest request,
               Reply<api::DescribeWorkflowExecutionResponse> reply) {
-  core.With(name_space, request.execution().workflow_id(), request.execution().run_id(),
+  core.Show(name_space, request.execution().workflow_id(), request.execution().run_id(),
             [&core, reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
               if (!found.ok()) return std::move(reply)(found.status());
               const ExecutionPtr run = *found;

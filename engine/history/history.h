@@ -22,8 +22,9 @@ struct HistoryOptions {
   // An owner not heard of for that long is fenced, and its shards are taken over.
   absl::Duration owner_silence_max = absl::Seconds(6);
   // The same for one whose connections to the database are gone, as they are when it was killed.
-  // More than an interval between heartbeats: one that lives has connected anew by then.
-  absl::Duration owner_absence_max = absl::Milliseconds(1500);
+  // More than an interval between heartbeats: one that lives has connected anew by then. An owner
+  // whose last heartbeat is that old shows nothing that it has cached.
+  absl::Duration owner_absence_max = absl::Seconds(2);
   absl::Duration heartbeat_interval = absl::Seconds(1);
 };
 

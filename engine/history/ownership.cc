@@ -68,11 +68,16 @@ void Ownership::Register() {
             return Again(absl::Seconds(1), &Ownership::Register);
           }
           incarnation_ = *registered;
-          core_.set_owned_until(sent + options_.owner_silence_max);
+          OwnedSince(sent);
           Beat();
           Look();
         });
       });
+}
+
+void Ownership::OwnedSince(absl::Time heard) {
+  // Where nobody else can come, nobody can have taken over.
+  if (core_.store().is_shared()) core_.set_owned_until(heard + options_.owner_absence_max);
 }
 
 void Ownership::Look() {
@@ -152,7 +157,7 @@ void Ownership::Beat() {
         Set(ServingState::kStandby);
         return Again(absl::Seconds(1), &Ownership::Register);
       }
-      if (status.ok()) core_.set_owned_until(sent + options_.owner_silence_max);
+      if (status.ok()) OwnedSince(sent);
       beat_timer_ = core_.loop().After(options_.heartbeat_interval, [this] { Beat(); });
     });
   });

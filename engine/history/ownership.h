@@ -33,6 +33,8 @@ class Ownership {
   void FenceNext(std::vector<base::IncarnationId> silent);
   void Claim();
   void Beat();
+  // The database knew this process as alive at that time or later.
+  void OwnedSince(absl::Time heard);
   void Again(absl::Duration delay, void (Ownership::*step)());
 
   Core& core_;

@@ -139,7 +139,7 @@ void Query(Core& core, CallContext context, NamespacePtr name_space,
   // By value first: the request moves into the callback.
   const std::string workflow_id = request.execution().workflow_id();
   const std::string run_id = request.execution().run_id();
-  core.With(name_space, workflow_id, run_id,
+  core.Show(name_space, workflow_id, run_id,
             [&core, context, request = std::move(request),
              reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
               if (!found.ok()) return std::move(reply)(found.status());

@@ -161,7 +161,7 @@ void GetHistory(Core& core, CallContext context, NamespacePtr name_space,
   }
   reading->request = std::move(request);
   reading->reply = std::move(reply);
-  core.With(name_space, workflow_id, run_id, [&core, reading](absl::StatusOr<ExecutionPtr> found) {
+  core.Show(name_space, workflow_id, run_id, [&core, reading](absl::StatusOr<ExecutionPtr> found) {
     if (!found.ok()) return std::move(reading->reply)(found.status());
     const ExecutionPtr run = *found;
     reading->token.set_run_id(run->run_id);
@@ -183,7 +183,7 @@ void GetHistoryReverse(Core& core, CallContext context, NamespacePtr name_space,
     }
     run_id = token.run_id();
   }
-  core.With(name_space, request.execution().workflow_id(), run_id,
+  core.Show(name_space, request.execution().workflow_id(), run_id,
             [&core, name_space, request, token,
              reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
               if (!found.ok()) return std::move(reply)(found.status());

@@ -212,7 +212,7 @@ void PollUpdate(Core& core, CallContext context, NamespacePtr name_space,
   const std::string workflow_id = request.update_ref().workflow_execution().workflow_id();
   const std::string run_id = request.update_ref().workflow_execution().run_id();
   const int asked = request.wait_policy().lifecycle_stage();
-  core.With(
+  core.Show(
       name_space, workflow_id, run_id,
       [&core, context, update_id, asked,
        reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {

@@ -310,6 +310,8 @@ class Store {
   // all the shards that `claimant` owns afterwards.
   virtual void ClaimShards(IncarnationId claimant, std::vector<ShardId> shards,
                            Result<std::vector<ShardOwner>> result) = 0;
+  // Whether other servers may have the same database open.
+  virtual bool is_shared() const { return true; }
   // Every shard that has an owner. `last_number` is left 0: only a claim needs it.
   virtual void ListShards(Result<std::vector<ShardOwner>> result) = 0;
 

@@ -1,4 +1,4 @@
-"""Two servers on one PostgreSQL: one serves, the other waits and takes over when the first is killed or frozen.
+"""Two servers on one PostgreSQL: one serves, the other waits and takes over when the first is killed, frozen or stopped.
 
 The load goes through both addresses, with a ledger of what was acknowledged. Only PostgreSQL can be shared.
 """
@@ -27,6 +27,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from perdure_server import Server  # noqa: E402
 
 TAKEOVER_MAX_SECONDS = 10.0
+HANDOVER_MAX_SECONDS = 5.0
+SETTLED_SECONDS = 4.0  # more than it takes to miss a server whose sessions are gone
 HELD = 20  # requests to the frozen server
 ANSWER_MAX = timedelta(seconds=30)
 
@@ -125,7 +127,6 @@ async def under_load(pair: Pair, act) -> None:
         for _ in range(2):
             before = load.acknowledged
             await act(pair)
-            pair.change_roles()
             # It does not only say that it serves.
             deadline = time.monotonic() + 30
             while load.acknowledged < before + 50:
@@ -143,6 +144,28 @@ async def kill_owner(pair: Pair) -> None:
     # The one that was killed finds the other serving, and waits.
     assert await pair.serves(pair.standby)
     assert not await pair.serves(pair.owner)
+    pair.change_roles()
+
+
+async def stop_owner(pair: Pair) -> None:
+    """As an operator: it hands over before it goes."""
+    pair.owner.process.terminate()
+    print(f"stopped: taken over after {await pair.until_serves(pair.standby, HANDOVER_MAX_SECONDS):.1f} s")
+    assert await asyncio.to_thread(pair.owner.process.wait, 20) == 0
+    await asyncio.to_thread(pair.owner.start)
+    pair.change_roles()
+
+
+async def cut_sessions(pair: Pair) -> None:
+    """Every connection to the database breaks at once: the owner lives, connects anew and stays the owner."""
+    name = pair.owner.db.rsplit("/", 1)[1]
+    await asyncio.to_thread(pair.owner.sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                            f" WHERE datname = '{name}' AND pid <> pg_backend_pid()")
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while time.monotonic() < deadline:
+        assert not await pair.serves(pair.standby), "the standby took over from a server that lives"
+        await asyncio.sleep(0.1)
+    assert await pair.serves(pair.owner)
 
 
 async def outcome(call):
@@ -182,6 +205,7 @@ async def freeze_owner(pair: Pair) -> None:
     assert not await pair.serves(pair.owner)
     assert pair.owner.process.poll() is None
     assert await history_length(pair.clients[pair.standby]) == before
+    pair.change_roles()
 
 
 async def known(client: Client, workflow_id: str) -> bool:
@@ -200,7 +224,7 @@ async def history_length(client: Client) -> int:
 
 
 @pytest.mark.skipif(not os.environ.get("PERDURE_TEST_DB"), reason="SQLite has one server at a time")
-@pytest.mark.parametrize("act", [kill_owner, freeze_owner])
+@pytest.mark.parametrize("act", [kill_owner, freeze_owner, stop_owner, cut_sessions])
 def test_a_standby_takes_over(act):
     pair = Pair()
     try:

@@ -210,6 +210,7 @@ class SqliteStore final : public Store {
           return sqlite::ClaimShards(connection, claimant, shards);
         });
   }
+  bool is_shared() const override { return false; }
   void ListShards(Result<std::vector<ShardOwner>> result) override {
     Ask(*writer_, std::move(result), sqlite::ListShards);
   }
