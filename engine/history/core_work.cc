@@ -99,10 +99,10 @@ void Core::SendOutbox(const ExecutionPtr& execution) {
   if (execution->state.outbox.empty()) return;
   for (const uint64_t id : execution->state.outbox.Keys()) {
     if (execution->outbox_in_flight.contains(id)) continue;
+    // One that goes to nobody is through at once, and then others may have been sent or be through.
     const pb::OutboxMessage* found = execution->state.outbox.Find(id);
-    // Delivered meanwhile: one that needs no delivery any more sends what follows it.
     if (found == nullptr) continue;
-    const pb::OutboxMessage& message = *found;
+    const pb::OutboxMessage message = *found;
     // In order to each target: a child is not closed before it is started.
     bool waits = false;
     for (const auto& [other, unused] : execution->outbox_in_flight) {
