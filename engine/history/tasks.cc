@@ -22,7 +22,7 @@ machines::TaskStart StartOf(const services::Poller& poller) {
 
 void TaskStarted(Core& core, services::TaskKey task, services::Poller poller,
                  Reply<api::PollWorkflowTaskQueueResponse> reply) {
-  core.With(task.name_space, task.workflow_id, task.run_id,
+  core.Show(task.name_space, task.workflow_id, task.run_id,
             [&core, task, poller = std::move(poller),
              reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
               if (!found.ok()) return std::move(reply)(found.status());
