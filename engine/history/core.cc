@@ -78,6 +78,7 @@ void Core::Serve(base::IncarnationId incarnation, const std::vector<store::Shard
     last_number_[owner.shard.value()] = owner.last_number.value();
   }
   is_serving_ = true;
+  ++life_;
   to_erase_.clear();
   due_checked_ = store::DueCursor();
   CheckDue();
@@ -91,6 +92,8 @@ void Core::StopServing() {
   if (!is_serving_) return;
   is_serving_ = false;
   loop_.Cancel(due_timer_);
+  due_timer_ = 0;
+  next_due_check_ = absl::InfiniteFuture();
   loop_.Cancel(evict_timer_);
   std::vector<ExecutionPtr> all;
   for (const auto& [key, execution] : by_run_) all.push_back(execution);
@@ -164,13 +167,15 @@ void Core::Load(const services::NamespacePtr& name_space, const std::string& wor
   std::optional<base::RunId> wanted;
   if (!run_id.empty()) wanted = base::RunId(run_id);
   meters_.RunLoaded();
-  store_.LoadExecution(
-      name_space->number, base::WorkflowId(workflow_id), wanted,
-      [this, name_space, workflow_id, run_id](absl::StatusOr<store::LoadedExecution> loaded) {
-        loop_.Post([this, name_space, workflow_id, run_id, loaded = std::move(loaded)]() mutable {
-          Loaded(name_space, workflow_id, run_id, std::move(loaded));
-        });
-      });
+  store_.LoadExecution(name_space->number, base::WorkflowId(workflow_id), wanted,
+                       [this, name_space, workflow_id, run_id,
+                        life = life_](absl::StatusOr<store::LoadedExecution> loaded) {
+                         loop_.Post([this, name_space, workflow_id, run_id, life,
+                                     loaded = std::move(loaded)]() mutable {
+                           if (life != life_) loaded = NotServing();
+                           Loaded(name_space, workflow_id, run_id, std::move(loaded));
+                         });
+                       });
 }
 
 void Core::Loaded(const services::NamespacePtr& name_space, const std::string& workflow_id,

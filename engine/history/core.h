@@ -187,6 +187,7 @@ class Core {
   std::unique_ptr<Committer> committer_;
   absl::AnyInvocable<void()> on_fenced_;
   bool is_serving_ = false;
+  int64_t life_ = 0;  // rises with each Serve: what was read in an earlier one is not taken
   bool is_draining_ = false;
   absl::Time owned_until_ = absl::InfiniteFuture();
   base::IncarnationId incarnation_;

@@ -285,9 +285,9 @@ void Core::CheckDue() {
   constexpr int64_t kRowsMax = 1000;
   store_.DueExecutions(
       shards_, due_checked_, until, kRowsMax,
-      [this, until](absl::StatusOr<std::vector<store::DueExecution>> rows) {
-        loop_.Post([this, until, rows = std::move(rows)] {
-          if (!is_serving_) return;
+      [this, until, life = life_](absl::StatusOr<std::vector<store::DueExecution>> rows) {
+        loop_.Post([this, until, life, rows = std::move(rows)] {
+          if (!is_serving_ || life != life_) return;
           if (!rows.ok()) return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
           for (const store::DueExecution& row : *rows) Due(row);
           if (static_cast<int64_t>(rows->size()) == kRowsMax) {

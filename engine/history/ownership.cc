@@ -18,13 +18,7 @@ std::vector<base::ShardId> AllShards() {
 
 Ownership::Ownership(Core& core, HistoryOptions options)
     : core_(core), options_(std::move(options)) {
-  // Fenced by another: what was cached is worthless. Anew, as a standby.
-  core_.set_on_fenced([this] {
-    if (is_over_) return;
-    Set(ServingState::kStandby);
-    core_.loop().Cancel(beat_timer_);
-    Again(absl::Seconds(1), &Ownership::Register);
-  });
+  core_.set_on_fenced([this] { Fenced(); });
 }
 
 Ownership::~Ownership() = default;
@@ -44,6 +38,19 @@ void Ownership::End() {
   if (incarnation_.value() != 0) core_.store().Fence(incarnation_, [](absl::Status) {});
 }
 
+// By another, or while we were silent: what was cached is worthless. Anew, as a standby. Nothing
+// that the life before this asked of the store may go on, or two lives would take turns to fence
+// each other.
+void Ownership::Fenced() {
+  if (is_over_) return;
+  core_.StopServing();
+  core_.loop().Cancel(timer_);
+  core_.loop().Cancel(beat_timer_);
+  ++life_;
+  Set(ServingState::kStandby);
+  Again(absl::Seconds(1), &Ownership::Register);
+}
+
 void Ownership::Set(ServingState state) {
   if (state_.load() == state) return;
   state_.store(state);
@@ -51,8 +58,8 @@ void Ownership::Set(ServingState state) {
 }
 
 void Ownership::Again(absl::Duration delay, void (Ownership::*step)()) {
-  timer_ = core_.loop().After(delay, [this, step] {
-    if (!is_over_) (this->*step)();
+  timer_ = core_.loop().After(delay, [this, step, life = life_] {
+    if (IsCurrent(life)) (this->*step)();
   });
 }
 
@@ -60,9 +67,9 @@ void Ownership::Register() {
   const absl::Time sent = core_.loop().Now();
   core_.store().RegisterIncarnation(
       options_.node_name, options_.address,
-      [this, sent](absl::StatusOr<base::IncarnationId> registered) {
-        core_.loop().Post([this, sent, registered = std::move(registered)] {
-          if (is_over_) return;
+      [this, sent, life = life_](absl::StatusOr<base::IncarnationId> registered) {
+        core_.loop().Post([this, sent, life, registered = std::move(registered)] {
+          if (!IsCurrent(life)) return;
           if (!registered.ok()) {
             Set(ServingState::kStoreUnreachable);
             return Again(absl::Seconds(1), &Ownership::Register);
@@ -81,16 +88,17 @@ void Ownership::OwnedSince(absl::Time heard) {
 }
 
 void Ownership::Look() {
-  core_.store().ListIncarnations([this](absl::StatusOr<std::vector<store::Incarnation>> listed) {
-    core_.loop().Post([this, listed = std::move(listed)]() mutable {
-      if (is_over_) return;
-      if (!listed.ok()) {
-        Set(ServingState::kStoreUnreachable);
-        return Again(absl::Seconds(1), &Ownership::Look);
-      }
-      Judge(*std::move(listed));
-    });
-  });
+  core_.store().ListIncarnations(
+      [this, life = life_](absl::StatusOr<std::vector<store::Incarnation>> listed) {
+        core_.loop().Post([this, life, listed = std::move(listed)]() mutable {
+          if (!IsCurrent(life)) return;
+          if (!listed.ok()) {
+            Set(ServingState::kStoreUnreachable);
+            return Again(absl::Seconds(1), &Ownership::Look);
+          }
+          Judge(*std::move(listed));
+        });
+      });
 }
 
 void Ownership::Judge(std::vector<store::Incarnation> incarnations) {
@@ -121,20 +129,23 @@ void Ownership::FenceNext(std::vector<base::IncarnationId> silent) {
   if (silent.empty()) return Claim();
   const base::IncarnationId id = silent.back();
   silent.pop_back();
-  core_.store().Fence(id, [this, silent = std::move(silent)](absl::Status status) mutable {
-    core_.loop().Post([this, status = std::move(status), silent = std::move(silent)]() mutable {
-      if (is_over_) return;
-      if (!status.ok()) return Again(absl::Seconds(1), &Ownership::Look);
-      FenceNext(std::move(silent));
-    });
-  });
+  core_.store().Fence(
+      id, [this, life = life_, silent = std::move(silent)](absl::Status status) mutable {
+        core_.loop().Post(
+            [this, life, status = std::move(status), silent = std::move(silent)]() mutable {
+              if (!IsCurrent(life)) return;
+              if (!status.ok()) return Again(absl::Seconds(1), &Ownership::Look);
+              FenceNext(std::move(silent));
+            });
+      });
 }
 
 void Ownership::Claim() {
   core_.store().ClaimShards(
-      incarnation_, AllShards(), [this](absl::StatusOr<std::vector<store::ShardOwner>> owned) {
-        core_.loop().Post([this, owned = std::move(owned)] {
-          if (is_over_) return;
+      incarnation_, AllShards(),
+      [this, life = life_](absl::StatusOr<std::vector<store::ShardOwner>> owned) {
+        core_.loop().Post([this, life, owned = std::move(owned)] {
+          if (!IsCurrent(life)) return;
           if (!owned.ok() || static_cast<int32_t>(owned->size()) < base::kShardCount) {
             return Again(absl::Seconds(1), &Ownership::Look);
           }
@@ -145,20 +156,15 @@ void Ownership::Claim() {
 }
 
 void Ownership::Beat() {
-  const base::IncarnationId beating = incarnation_;
   const absl::Time sent = core_.loop().Now();
-  core_.store().Heartbeat(beating, [this, beating, sent](absl::Status status) {
-    core_.loop().Post([this, beating, sent, status = std::move(status)] {
-      if (is_over_ || beating != incarnation_) return;
-      if (status.code() == absl::StatusCode::kAborted) {
-        // Fenced while we were silent.
-        core_.StopServing();
-        core_.loop().Cancel(timer_);
-        Set(ServingState::kStandby);
-        return Again(absl::Seconds(1), &Ownership::Register);
-      }
+  core_.store().Heartbeat(incarnation_, [this, sent, life = life_](absl::Status status) {
+    core_.loop().Post([this, sent, life, status = std::move(status)] {
+      if (!IsCurrent(life)) return;
+      if (status.code() == absl::StatusCode::kAborted) return Fenced();
       if (status.ok()) OwnedSince(sent);
-      beat_timer_ = core_.loop().After(options_.heartbeat_interval, [this] { Beat(); });
+      beat_timer_ = core_.loop().After(options_.heartbeat_interval, [this, life] {
+        if (IsCurrent(life)) Beat();
+      });
     });
   });
 }

@@ -26,6 +26,9 @@ class Ownership {
   ServingState state() const { return state_.load(); }
 
  private:
+  void Fenced();
+  // False for what was begun in a life before this.
+  bool IsCurrent(int64_t life) const { return !is_over_ && life == life_; }
   void Set(ServingState state);
   void Register();
   void Look();
@@ -42,6 +45,7 @@ class Ownership {
   absl::AnyInvocable<void(ServingState)> on_state_;
   std::atomic<ServingState> state_{ServingState::kStarting};
   base::IncarnationId incarnation_;
+  int64_t life_ = 0;  // rises whenever all begins anew
   runtime::TimerId timer_ = 0;
   runtime::TimerId beat_timer_ = 0;
   bool is_over_ = false;
