@@ -265,20 +265,23 @@ const Setting* FindSetting(absl::string_view name) {
   return nullptr;
 }
 
-std::string SuggestSetting(absl::string_view name) {
+std::string SuggestSetting(absl::string_view name, absl::Span<const absl::string_view> others) {
   const std::string folded = Fold(name);
   absl::string_view nearest;
   // A name with a third of its letters wrong is another name.
   int64_t least = static_cast<int64_t>(folded.size()) / 3 + 1;
+  const auto consider = [&](absl::string_view known) {
+    if (known.empty()) return;
+    const int64_t distance = EditDistance(folded, Fold(known));
+    if (distance >= least) return;
+    least = distance;
+    nearest = known;
+  };
   for (const Setting& setting : kTable) {
-    for (const absl::string_view known : {setting.name, setting.alias}) {
-      if (known.empty()) continue;
-      const int64_t distance = EditDistance(folded, Fold(known));
-      if (distance >= least) continue;
-      least = distance;
-      nearest = known;
-    }
+    consider(setting.name);
+    consider(setting.alias);
   }
+  for (const absl::string_view other : others) consider(other);
   return std::string(nearest);
 }
 

@@ -93,8 +93,8 @@ struct Setting {
 absl::Span<const Setting> SettingTable();
 // By name, alias, flag or environment spelling; null if there is none.
 const Setting* FindSetting(absl::string_view name);
-// The known name or alias nearest to a misspelled one; empty if none is near.
-std::string SuggestSetting(absl::string_view name);
+// The known name or alias, or one of `others`, nearest to a misspelled one; empty if none is near.
+std::string SuggestSetting(absl::string_view name, absl::Span<const absl::string_view> others = {});
 
 // Value. Getters abort on a row of another type: that is a bug of ours, found by any test.
 class Settings {

@@ -171,7 +171,15 @@ std::string TextOf(const YAML::Node& node) {
 absl::Status SetOption(absl::string_view name, absl::string_view text, absl::string_view source,
                        ServerOptions& options) {
   const std::string key = absl::StrReplaceAll(name, {{"-", "_"}});
-  if (!IsOption(key)) return options.settings.Set(name, text, source);
+  if (!IsOption(key)) {
+    if (base::FindSetting(name) == nullptr) {
+      const std::string nearest = base::SuggestSetting(name, kOptionNames);
+      return InvalidArgument(
+          absl::StrCat("unknown setting \"", std::string(name), "\"",
+                       nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
+    }
+    return options.settings.Set(name, text, source);
+  }
   ServerOptions changed = options;
   if (auto status = SetOwn(key, text, changed); !status.ok()) return status;
   changed.origins[key] = {std::string(text), std::string(source)};

@@ -187,5 +187,11 @@ TEST(Options, PasswordsAreNotShown) {
   EXPECT_EQ(Describe(options).find("secret"), std::string::npos);
 }
 
+TEST(Options, AMisspelledNameGetsASuggestion) {
+  ServerOptions options;
+  const auto status = SetOption("metric_port", "1", "test", options);
+  EXPECT_EQ(status.message(), "unknown setting \"metric_port\"; did you mean \"metrics_port\"?");
+}
+
 }  // namespace
 }  // namespace perdure::server
