@@ -317,9 +317,15 @@ void Core::Drop(const ExecutionPtr& execution) {
 // --- Transitions
 // --------------------------------------------------------------------------------------
 
-void Core::KeepEvent(Execution& execution, const HistoryEvent& event) {
-  execution.recent_events.push_back(std::make_shared<const HistoryEvent>(event));
+void Core::KeepEvents(Execution& execution, pb::JournalRecord record) {
+  for (pb::Change& change : *record.mutable_changes()) {
+    if (change.has_event()) KeepEvent(execution, std::move(*change.mutable_event()));
+  }
+}
+
+void Core::KeepEvent(Execution& execution, HistoryEvent event) {
   execution.recent_bytes += static_cast<int64_t>(event.ByteSizeLong());
+  execution.recent_events.push_back(std::make_shared<const HistoryEvent>(std::move(event)));
   // Events not yet committed are nowhere else.
   while (execution.recent_bytes > options_.recent_bytes_max && execution.recent_events.size() > 1 &&
          execution.recent_events.front()->event_id() < execution.committed_next_event_id &&
@@ -331,22 +337,19 @@ void Core::KeepEvent(Execution& execution, const HistoryEvent& event) {
 }
 
 void Core::ApplyChanges(const ExecutionPtr& execution, const pb::JournalRecord& record) {
-  if (execution->unflushed.changes_size() == 0) {
+  if (execution->unflushed.empty()) {
     execution->unflushed_first_event_id = execution->state.info.next_event_id();
   }
-  execution->unflushed.set_version(1);
   for (const pb::Change& change : record.changes()) {
     execution->state.Apply(change);
-    if (change.has_event()) KeepEvent(*execution, change.event());
-    if (!machines::IsVolatile(change)) *execution->unflushed.add_changes() = change;
+    if (!machines::IsVolatile(change)) machines::AppendChange(change, execution->unflushed);
   }
 }
 
 void Core::QueueCommit(const ExecutionPtr& execution) {
   Execution& run = *execution;
   Committer::Entry& entry = committer_->Queue(execution);
-  std::string bytes = run.unflushed.SerializeAsString();
-  run.unflushed.Clear();
+  std::string bytes = std::exchange(run.unflushed, std::string());
   run.journal_bytes_since_snapshot += static_cast<int64_t>(bytes.size());
   if (entry.commit.journal_record.empty()) {
     run.state.EndRecord(run.unflushed_first_event_id);
@@ -470,6 +473,7 @@ void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, Aft
   std::vector<machines::NewRun> new_runs = std::move(decision.new_runs);
   Effects effects = EffectsOf(execution, decision);
   effects.closes = was_running && !execution->state.IsRunning();
+  KeepEvents(*execution, std::move(decision.record));
   if (is_durable) {
     QueueCommit(execution);
     if (effects.changes_row) FillVisibility(execution, committer_->Queue(execution).commit);
@@ -490,7 +494,7 @@ void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, Aft
 }
 
 void Core::Flush(const ExecutionPtr& execution, After after) {
-  if (execution->unflushed.changes_size() > 0) QueueCommit(execution);
+  if (!execution->unflushed.empty()) QueueCommit(execution);
   committer_->AfterCommits(execution, std::move(after));
 }
 

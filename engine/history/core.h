@@ -137,10 +137,11 @@ class Core {
   void Drop(const ExecutionPtr& execution);
 
   void ApplyChanges(const ExecutionPtr& execution, const pb::JournalRecord& record);
+  void KeepEvents(Execution& execution, pb::JournalRecord record);
   void QueueCommit(const ExecutionPtr& execution);
   void FillVisibility(const ExecutionPtr& execution, store::ExecutionCommit& commit);
   void FillSnapshot(const ExecutionPtr& execution, store::ExecutionCommit& commit);
-  void KeepEvent(Execution& execution, const HistoryEvent& event);
+  void KeepEvent(Execution& execution, HistoryEvent event);
   // What the changes ask for once they are durable.
   struct Effects {
     bool has_task = false;

@@ -332,7 +332,7 @@ void Core::Due(const store::DueExecution& row) {
 
 bool Core::IsEvictable(const Execution& execution) const {
   const State& state = execution.state;
-  if (execution.commits_in_flight > 0 || execution.unflushed.changes_size() > 0) return false;
+  if (execution.commits_in_flight > 0 || !execution.unflushed.empty()) return false;
   if (!execution.history_waiters.empty() || !execution.update_waiters.empty()) return false;
   if (!execution.queries.empty() || !execution.outbox_in_flight.empty()) return false;
   if (!state.IsRunning()) return state.outbox.empty();

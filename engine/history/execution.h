@@ -55,7 +55,7 @@ struct Execution {
   // -----------------------------------------------------------------------------------------
   // Changes applied but not yet given to the committer: lazy ones wait for something that must be
   // durable.
-  pb::JournalRecord unflushed;
+  std::string unflushed;                 // a serialized JournalRecord, or empty
   EventId unflushed_first_event_id = 0;  // next_event_id before the first of them
   int64_t last_sequence = 0;             // given to the committer
   int64_t snapshot_sequence = 0;

@@ -1,8 +1,26 @@
 #include "machines/workflow/load.h"
 
 #include "base/check.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/wire_format_lite.h"
 
 namespace perdure::machines {
+
+void AppendChange(const pb::Change& change, std::string& record) {
+  if (record.empty()) {
+    pb::JournalRecord first;
+    first.set_version(1);
+    first.SerializeToString(&record);
+  }
+  using google::protobuf::internal::WireFormatLite;
+  google::protobuf::io::StringOutputStream stream(&record);
+  google::protobuf::io::CodedOutputStream out(&stream);
+  out.WriteTag(WireFormatLite::MakeTag(pb::JournalRecord::kChangesFieldNumber,
+                                       WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
+  out.WriteVarint32(static_cast<uint32_t>(change.ByteSizeLong()));
+  change.SerializeWithCachedSizes(&out);
+}
 
 absl::StatusOr<State> LoadSnapshot(absl::string_view bytes) {
   pb::Snapshot snapshot;

@@ -1,5 +1,5 @@
-// A run's rows, back to its state. Rows come from outside: what something has damaged is answered,
-// never believed.
+// A run's rows: how a journal record is written, and how rows become a state again. Rows come from
+// outside: what something has damaged is answered, never believed.
 #pragma once
 
 #include <string>
@@ -9,6 +9,10 @@
 #include "machines/workflow/state.h"
 
 namespace perdure::machines {
+
+// Appends the change to the bytes of a JournalRecord, empty for a new one. What is written is what
+// the message would be, without the copies that building it takes.
+void AppendChange(const pb::Change& change, std::string& record);
 
 // DATA_LOSS if the bytes are no snapshot that a state can have written.
 absl::StatusOr<State> LoadSnapshot(absl::string_view bytes);
