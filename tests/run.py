@@ -98,6 +98,21 @@ class Step:
             raise StepFailed("ctest failed without a failed test")
         return outcome
 
+    def cases(self, *command, **options) -> Outcome:
+        """Counts the lines `passed NAME` and `FAILED NAME…` that a program printed; its last count must say the same."""
+        begin = self.path.stat().st_size
+        code = self.run(*command, **options, may_fail=True)
+        with open(self.path, "rb") as log:
+            log.seek(begin)
+            lines = log.read().decode(errors="replace").splitlines()
+        passed = [line for line in lines if line.startswith("passed ")]
+        failed = [line for line in lines if line.startswith("FAILED ")]
+        if f"{len(passed)} passed, {len(failed)} failed" not in lines:
+            raise StepFailed(f"exit {code} before all cases ended")
+        if code != 0 and not failed:
+            raise StepFailed(f"exit {code} without a failed case")
+        return Outcome(passed=len(passed), failed=len(failed), notes=failed)
+
     def pytest(self, folder: str, env=None) -> Outcome:
         results = BUILD / f"{self.name}.xml"
         results.unlink(missing_ok=True)
@@ -283,6 +298,17 @@ def golang(step: Step) -> Outcome:
     return Outcome(passed=1)
 
 
+def java(step: Step) -> Outcome:
+    if shutil.which("mvn") is None or shutil.which("java") is None:
+        return Outcome(skipped=1, notes=["skipped: no Maven or no Java here"])
+    # Java's compiler leaves what a removed source once was.
+    shutil.rmtree(BUILD / "java", ignore_errors=True)
+    step.run("mvn", "--batch-mode", "--quiet", "--no-transfer-progress", "--file", "tests/java/pom.xml",
+             "process-classes", timeout=900)
+    return step.cases(PYTHON, "tests/with_server.py", "java", "-cp", "build/java/classes:build/java/lib/*",
+                      "perdure.Main", timeout=600)
+
+
 def simulator(step: Step) -> Outcome:
     step.run(BUILD / "release/bin/perdure-sim", "--seeds", SEEDS, timeout=900)
     return Outcome(passed=SEEDS)
@@ -302,6 +328,7 @@ TEST = {
     "sdk_postgres": (sdk_postgres, ["release", "postgres"]),
     "typescript": (typescript, ["release", "python"]),
     "golang": (golang, ["release", "python"]),
+    "java": (java, ["release", "python"]),
     "crash_sqlite": (crash_sqlite, ["release", "python"]),
     "crash_postgres": (crash_postgres, ["release", "postgres"]),
     "simulator": (simulator, ["release"]),
