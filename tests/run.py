@@ -99,7 +99,7 @@ class Step:
         return outcome
 
     def cases(self, *command, **options) -> Outcome:
-        """Counts the lines `passed NAME` and `FAILED NAME…` that a program printed; its last count must say the same."""
+        """Counts the lines `passed NAME` and `FAILED NAME…` of a program; the count it prints last must be the same."""
         begin = self.path.stat().st_size
         code = self.run(*command, **options, may_fail=True)
         with open(self.path, "rb") as log:
@@ -285,8 +285,7 @@ def typescript(step: Step) -> Outcome:
     work = BUILD / "typescript"
     shutil.copytree(ROOT / "tests/typescript", work, dirs_exist_ok=True)
     step.run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", cwd=work, timeout=600)
-    step.run(PYTHON, ROOT / "tests/with_server.py", "node", "smoke.mjs", cwd=work, timeout=300)
-    return Outcome(passed=1)
+    return step.cases(PYTHON, ROOT / "tests/with_server.py", "node", "cases.mjs", cwd=work, timeout=600)
 
 
 def golang(step: Step) -> Outcome:
