@@ -292,9 +292,8 @@ def golang(step: Step) -> Outcome:
     if shutil.which("go") is None:
         return Outcome(skipped=1, notes=["skipped: no go here"])
     work = ROOT / "tests/go"
-    step.run("go", "build", "-o", BUILD / "go-smoke", ".", cwd=work, timeout=900)
-    step.run(PYTHON, ROOT / "tests/with_server.py", BUILD / "go-smoke", timeout=300)
-    return Outcome(passed=1)
+    step.run("go", "build", "-o", BUILD / "go-sdk-test", ".", cwd=work, timeout=900)
+    return step.cases(PYTHON, ROOT / "tests/with_server.py", BUILD / "go-sdk-test", timeout=600)
 
 
 def java(step: Step) -> Outcome:
