@@ -109,6 +109,8 @@ class Step:
         failed = [line for line in lines if line.startswith("FAILED ")]
         if f"{len(passed)} passed, {len(failed)} failed" not in lines:
             raise StepFailed(f"exit {code} before all cases ended")
+        if not passed and not failed:
+            raise StepFailed("no case was run")
         if code != 0 and not failed:
             raise StepFailed(f"exit {code} without a failed case")
         return Outcome(passed=len(passed), failed=len(failed), notes=failed)
