@@ -109,6 +109,8 @@ class Step:
         failed = [line for line in lines if line.startswith("FAILED ")]
         if f"{len(passed)} passed, {len(failed)} failed" not in lines:
             raise StepFailed(f"exit {code} before all cases ended")
+        if not passed and not failed:
+            raise StepFailed("no case was run")
         if code != 0 and not failed:
             raise StepFailed(f"exit {code} without a failed case")
         return Outcome(passed=len(passed), failed=len(failed), notes=failed)
@@ -292,9 +294,8 @@ def golang(step: Step) -> Outcome:
     if shutil.which("go") is None:
         return Outcome(skipped=1, notes=["skipped: no go here"])
     work = ROOT / "tests/go"
-    step.run("go", "build", "-o", BUILD / "go-smoke", ".", cwd=work, timeout=900)
-    step.run(PYTHON, ROOT / "tests/with_server.py", BUILD / "go-smoke", timeout=300)
-    return Outcome(passed=1)
+    step.run("go", "build", "-o", BUILD / "go-sdk-test", ".", cwd=work, timeout=900)
+    return step.cases(PYTHON, ROOT / "tests/with_server.py", BUILD / "go-sdk-test", timeout=600)
 
 
 def java(step: Step) -> Outcome:

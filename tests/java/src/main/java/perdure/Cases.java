@@ -27,6 +27,8 @@ import io.temporal.failure.ActivityFailure;
 import io.temporal.failure.ApplicationFailure;
 import io.temporal.failure.CanceledFailure;
 import io.temporal.failure.TerminatedFailure;
+import io.temporal.testing.WorkflowReplayer;
+import io.temporal.worker.NonDeterministicException;
 import io.temporal.worker.Worker;
 import io.temporal.worker.WorkerFactory;
 import io.temporal.worker.WorkerOptions;
@@ -81,6 +83,7 @@ final class Cases {
     cases.put("a reset run goes on from where it is reset to", this::reset);
     cases.put("an id that runs is not started again", this::alreadyStarted);
     cases.put("a second worker goes on where the first stopped", this::secondWorker);
+    cases.put("the server's history is replayed", this::replay);
     return cases;
   }
 
@@ -553,6 +556,40 @@ final class Cases {
       equal(List.of("a"), stub.getResult(List.class), "result");
     } finally {
       two.shutdownNow();
+    }
+  }
+
+  private void replay() throws Exception {
+    WorkflowStub stub = started("Cancelled");
+    String id = stub.getExecution().getWorkflowId();
+    await(activities.running, id::equals);
+    stub.cancel();
+    thrown(WorkflowFailedException.class, () -> stub.getResult(String.class));
+    WorkflowReplayer.replayWorkflowExecution(
+        client.fetchHistory(id), Workflows.CancelledWorkflow.class);
+    RuntimeException different =
+        thrown(
+            RuntimeException.class,
+            () ->
+                WorkflowReplayer.replayWorkflowExecution(
+                    client.fetchHistory(id), NotCancelledWorkflow.class));
+    // The SDK gives the cause as text only.
+    if (!different.getMessage().contains(NonDeterministicException.class.getName())) {
+      throw new AssertionError("not for being different", different);
+    }
+  }
+
+  /** Not what the history is of. */
+  public static class NotCancelledWorkflow implements Workflows.Cancelled {
+    @Override
+    public String run() {
+      io.temporal.workflow.Workflow.sleep(1);
+      return "";
+    }
+
+    @Override
+    public String cleaned() {
+      return "";
     }
   }
 }
