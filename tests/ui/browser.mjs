@@ -83,13 +83,19 @@ export class Browser {
     return this.errors.push(text) - 1;
   }
 
-  // Runs `act`, within which an error that matches is right, and must come.
-  async expecting(pattern, act) {
-    const expected = { pattern, count: 0 };
-    this.#expected.push(expected);
-    await act();
-    this.#expected.splice(this.#expected.indexOf(expected), 1);
-    if (expected.count === 0) throw new Error(`no error came that matches ${pattern}`);
+  // Runs `act`, which is to make an error come for each pattern; only these are right, and only until all have come.
+  async expecting(patterns, act) {
+    this.#expected = patterns.map((pattern) => ({ pattern, count: 0 }));
+    try {
+      await act();
+      await until('the errors that should come', () => {
+        const missing = this.#expected.filter(({ count }) => count === 0);
+        if (missing.length > 0) throw new Error(`missing: ${missing.map(({ pattern }) => pattern)}`);
+        return true;
+      });
+    } finally {
+      this.#expected = [];
+    }
   }
 
   visible(testId) {
