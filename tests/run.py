@@ -7,6 +7,7 @@ step prints goes to build/log/STEP.log and is shown when it fails. The last line
 import dataclasses
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -309,6 +310,27 @@ def java(step: Step) -> Outcome:
                       "perdure.Main", timeout=600)
 
 
+def webui(step: Step) -> Outcome:
+    missing = [name for name in ("go", "node", "npm") if shutil.which(name) is None]
+    if not missing and step.run("./dev", "_packages", "chromium", timeout=600, may_fail=True) != 0:
+        missing = ["chromium"]
+    if missing:
+        return Outcome(skipped=1, notes=[f"skipped: no {', '.join(missing)} here"])
+    work = BUILD / "webui"
+    shutil.copytree(ROOT / "tests/ui", work, dirs_exist_ok=True)
+    step.run("go", "build", "-o", work / "serve", ".", cwd=ROOT / "tests/ui", timeout=900)
+    step.run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", cwd=work, timeout=600)
+    code = step.run(PYTHON, ROOT / "tests/with_server.py", "node", "click.mjs", work / "serve", cwd=work, timeout=300,
+                    may_fail=True)
+    counts = re.findall(r"^(\d+) passed, (\d+) failed$", step.path.read_text(errors="replace"), re.MULTILINE)
+    if len(counts) != 1:
+        raise StepFailed("the clicks ended without a count")
+    outcome = Outcome(passed=int(counts[0][0]), failed=int(counts[0][1]))
+    if code != 0 and outcome.failed == 0:
+        raise StepFailed(f"exit {code} without a failed case")
+    return outcome
+
+
 def simulator(step: Step) -> Outcome:
     step.run(BUILD / "release/bin/perdure-sim", "--seeds", SEEDS, timeout=900)
     return Outcome(passed=SEEDS)
@@ -329,6 +351,7 @@ TEST = {
     "typescript": (typescript, ["release", "python"]),
     "golang": (golang, ["release", "python"]),
     "java": (java, ["release", "python"]),
+    "webui": (webui, ["release", "python"]),
     "crash_sqlite": (crash_sqlite, ["release", "python"]),
     "crash_postgres": (crash_postgres, ["release", "postgres"]),
     "simulator": (simulator, ["release"]),

@@ -77,6 +77,16 @@ HistoryEvent Draft::NewEvent(enums::EventType type) const {
   HistoryEvent event;
   event.set_event_type(type);
   SetTimestamp(event.mutable_event_time(), now_ns());
+  switch (type) {
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED:
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED:
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED:
+      // Temporal: an SDK that does not know the event passes it over, rather than fail every task.
+      event.set_worker_may_ignore(true);
+      break;
+    default:
+      break;
+  }
   return event;
 }
 

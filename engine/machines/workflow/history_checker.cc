@@ -317,6 +317,11 @@ class Judge {
         if (is_cancel_requested_ && !rules_.is_reset) Say("cancellation was requested before");
         is_cancel_requested_ = true;
         return;
+      case enums::EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED:
+      case enums::EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED:
+      case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED:
+        if (!event.worker_may_ignore()) Say("an SDK that does not know it may not pass it over");
+        return;
       case enums::EVENT_TYPE_UNSPECIFIED:
         Say("it has no type");
         return;
