@@ -304,6 +304,10 @@ await test('relationships, workers, metadata, search attributes and memo', async
   await browser.visible('workers-tab').click();
   await lookAt('the-ui-worker');
   await browser.visible('user-metadata-tab').click();
+  await until('the summary, in a frame of its own', async () => {
+    const texts = await Promise.all(page.frames().map((frame) => frame.locator('body').innerText()));
+    return texts.some((text) => text.trim() === 'summary of order-1');
+  });
   await browser.visible('search-attributes-tab').click();
   await lookAt(/ada-order-1/);
   await browser.visible('memo-tab').click();
