@@ -239,7 +239,7 @@ class Bench:
               CASE WHEN i % 10 = 0 THEN 1 WHEN i % 10 < 8 THEN 2 ELSE 3 + i % 5 END,
               'order-' || i, 'type-' || i % 20, 'orders'
           FROM generate_series(1, {self.options.runs}) i,
-              LATERAL (SELECT (extract(epoch FROM now()) * 1000000)::bigint - i * 2592000 AS s) t,
+              LATERAL (SELECT (extract(epoch FROM now()) * 1000000)::bigint - i::bigint * 2592000 AS s) t,
               (SELECT number FROM namespaces WHERE name = 'default') n""", database)
         self.postgres.sql("ANALYZE visibility", database)
         server.start()
