@@ -139,7 +139,7 @@ void Instance::Apply(DoUpdateJob& job) {
       if (one.kind == HandlerKind::update) message += " " + std::string(one.name);
     }
     Emit(UpdateRejectedCommand{std::move(job.protocol_instance_id),
-                               MakeFailure(std::move(message), "UnknownUpdate")});
+                               ApplicationError(message, {.type = "UnknownUpdate"}).failure_ptr()});
     return;
   }
   Spawn(RunUpdate(handler, std::move(job)), root.get(), {});

@@ -175,7 +175,6 @@ class Instance final : public Program, public RunLoop {
   std::unordered_map<std::uint32_t, Pending> pending_;
   Condition *condition_first_ = nullptr, *condition_last_ = nullptr, *condition_next_ = nullptr;
   PromiseBase *owned_first_ = nullptr, *owned_last_ = nullptr;
-  std::vector<SignalWorkflowJob> unhandled_signals_;
 };
 
 }  // namespace perdure::detail
