@@ -14,7 +14,7 @@ class ScriptedRun {
   template <class W>
   static ScriptedRun Of() {
     ScriptedRun run;
-    *run.definition_ = DefinitionOf<W>();
+    *run.definition_ = definition_of<W>();
     run.options_->log = [lines = run.lines_.get()](int, const RunInfo&, std::string_view text) {
       lines->emplace_back(text);
     };

@@ -314,7 +314,7 @@ struct define {
 namespace detail {
 
 template <class W>
-WorkflowDefinition DefinitionOf(VersioningBehavior versioning = VersioningBehavior::unspecified) {
+WorkflowDefinition definition_of(VersioningBehavior versioning = VersioningBehavior::unspecified) {
   if constexpr (requires { W::versioning; }) {
     if (versioning == VersioningBehavior::unspecified) versioning = W::versioning;
   }
