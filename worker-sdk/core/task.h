@@ -31,21 +31,23 @@ struct LocalActivityOutcome {
   Nanos run_time{};  // Between its schedule and now; moves workflow time (R40).
 };
 
-// Steps: what the worker has to do next for this task. Exactly one is returned by each call into Run.
+// Steps: what the worker has to do next for this task. Exactly one is returned by each call into
+// Run.
 
-// Fetch the next page of history (GetWorkflowExecutionHistory, from the start where `token` is empty) and hand
-// it to Run::AddHistory.
+// Fetch the next page of history (GetWorkflowExecutionHistory, from the start where `token` is
+// empty) and hand it to Run::AddHistory.
 struct NeedHistory {
   std::string next_page_token;
 };
-// Run these; each outcome goes to Run::ResolveLocalActivity. The task stays open. `canceled` names ones that
-// run and whose results nobody waits for any more.
+// Run these; each outcome goes to Run::ResolveLocalActivity. The task stays open. `canceled` names
+// ones that run and whose results nobody waits for any more.
 struct RunLocalActivities {
   std::vector<LocalActivityCall> start;
   std::vector<std::uint32_t> canceled;
 };
-// Send this; identity, task token, namespace, sticky attributes, versions and capabilities are the worker's to
-// fill in. `closes_run`: the last command ends the run, so it may leave the cache once this is accepted.
+// Send this; identity, task token, namespace, sticky attributes, versions and capabilities are the
+// worker's to fill in. `closes_run`: the last command ends the run, so it may leave the cache once
+// this is accepted.
 struct CompleteTask {
   temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest request;
   bool closes_run = false;
@@ -55,7 +57,8 @@ struct CompleteTask {
 struct AnswerQuery {
   temporal::api::workflowservice::v1::RespondQueryTaskCompletedRequest request;
 };
-// The run must leave the cache. Whether it is reported depends on the attempt (R52), which is the worker's business.
+// The run must leave the cache. Whether it is reported depends on the attempt (R52), which is the
+// worker's business.
 struct FailTask {
   temporal::api::enums::v1::WorkflowTaskFailedCause cause;
   temporal::api::failure::v1::Failure failure;
