@@ -74,8 +74,7 @@ void ServerCalls::report_activity_canceled(ActivityTarget& target, Payloads& det
       PERDURE_WORKFLOW_METHOD("RespondActivityTaskCanceledById"), fill);
 }
 
-ActivityHeartbeatOutput ServerCalls::heartbeat_activity(ActivityTarget& target,
-                                                        Payloads& details) {
+ActivityHeartbeatOutput ServerCalls::heartbeat_activity(ActivityTarget& target, Payloads& details) {
   const auto fill = [&](auto* request) {
     core::SetIf(details, [&] { return request->mutable_details(); });
   };

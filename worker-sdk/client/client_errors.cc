@@ -72,8 +72,8 @@ RpcError::RpcError(std::string what, RpcCode code, std::string_view message, std
     : Error(std::move(what)), code_(code), message_(message), details_(std::move(details)) {}
 
 ConnectError::ConnectError(std::string_view target, RpcCode code, std::string_view message)
-    : RpcError(Join({"cannot connect to ", target, ": ", message, " (", to_string(code), ")"}), code,
-               message, {}),
+    : RpcError(Join({"cannot connect to ", target, ": ", message, " (", to_string(code), ")"}),
+               code, message, {}),
       target_(target) {}
 
 WorkflowNotFoundError::WorkflowNotFoundError(std::string_view workflow_id, std::string_view run_id,

@@ -1,7 +1,8 @@
-// A server as the SDK sees it: a transport, and what is done to every call: payload codecs, limits, retries.
+// A server as the SDK sees it: a transport, and what is done to every call: payload codecs, limits,
+// retries.
 //
-// Thread-safe. Shared by a Client, its copies and handles, and its workers; the transport ends with the last of
-// them.
+// Thread-safe. Shared by a Client, its copies and handles, and its workers; the transport ends with
+// the last of them.
 #pragma once
 
 #include <memory>
@@ -30,11 +31,13 @@ struct ConnectionOptions {
   PayloadLimits limits;
 };
 
-// A worker of the same connection that takes the first task of a workflow with the answer to its start.
+// A worker of the same connection that takes the first task of a workflow with the answer to its
+// start.
 class EagerStarter {
  public:
   virtual ~EagerStarter() = default;
-  // True: a slot is kept for a workflow of this queue until Dispatch or Release. Any thread, as the others.
+  // True: a slot is kept for a workflow of this queue until Dispatch or Release. Any thread, as the
+  // others.
   virtual bool Reserve(const std::string& task_queue) = 0;
   virtual void Dispatch(api::PollWorkflowTaskQueueResponse task) = 0;
   virtual void Release() = 0;
@@ -53,12 +56,12 @@ class Connection {
   const std::string& identity() const { return options_.identity; }
   Nanos rpc_timeout() const { return options_.rpc_timeout; }
 
-  // Encodes the request's payloads in place, calls with retries, decodes the response's. Blocks; not for executors'
-  // threads. `method` is a path, a string literal.
+  // Encodes the request's payloads in place, calls with retries, decodes the response's. Blocks;
+  // not for executors' threads. `method` is a path, a string literal.
   absl::Status Call(CallKind kind, std::string_view method, google::protobuf::Message* request,
                     google::protobuf::Message* response, Nanos limit = Nanos::max());
-  // The same for loops: both messages must live until `done` has run, on `executor`. Where the request cannot be
-  // sent, `done` is posted and the handle is idle.
+  // The same for loops: both messages must live until `done` has run, on `executor`. Where the
+  // request cannot be sent, `done` is posted and the handle is idle.
   std::unique_ptr<Transport::Call> Start(CallKind kind, std::string_view method,
                                          google::protobuf::Message* request,
                                          google::protobuf::Message* response, CallOptions options,

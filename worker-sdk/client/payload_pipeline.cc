@@ -24,8 +24,8 @@ void LeaveFailure(Failure*) {}
 absl::Status TooLarge(absl::string_view field, std::int64_t size, std::int64_t limit) {
   absl::Status status = absl::InvalidArgumentError(
       absl::StrCat(field, " has ", size, " bytes; at most ", limit, " can be sent"));
-  status.SetPayload(PayloadPipeline::kTooLargeUrl,
-                    absl::Cord(absl::StrCat(field, "\n", size, "\n", limit)));
+  const std::string text = absl::StrCat(field, "\n", size, "\n", limit);
+  status.SetPayload(PayloadPipeline::kTooLargeUrl, absl::Cord(absl::string_view(text)));
   return status;
 }
 
@@ -65,10 +65,10 @@ absl::Status PayloadPipeline::Code(Message* message, bool is_encoding) {
     return codecs_.empty() ? absl::OkStatus() : Apply(codecs_, is_encoding, list);
   };
   const bool hides = is_encoding && encode_failures_;
-  return visitor_.Visit(message, {.on_payloads = apply,
-                                  .before_failure = hides ? EncodeFailureAttributes : LeaveFailure,
-                                  .after_failure =
-                                      is_encoding ? LeaveFailure : DecodeFailureAttributes});
+  return visitor_.Visit(message,
+                        {.on_payloads = apply,
+                         .before_failure = hides ? EncodeFailureAttributes : LeaveFailure,
+                         .after_failure = is_encoding ? LeaveFailure : DecodeFailureAttributes});
 }
 
 absl::Status PayloadPipeline::CheckLimits(Message* request) {
@@ -82,9 +82,9 @@ absl::Status PayloadPipeline::CheckLimits(Message* request) {
       }
       return absl::OkStatus();
     };
-    absl::Status status = visitor_.Visit(request, {.on_payloads = check,
-                                                   .before_failure = LeaveFailure,
-                                                   .after_failure = LeaveFailure});
+    absl::Status status = visitor_.Visit(
+        request,
+        {.on_payloads = check, .before_failure = LeaveFailure, .after_failure = LeaveFailure});
     if (!status.ok()) return status;
   }
   if (limits_.request_size_max > 0 && size > limits_.request_size_max) {

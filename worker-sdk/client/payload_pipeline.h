@@ -1,5 +1,5 @@
-// What happens to payloads between this process and the server, in one place for client and worker: codecs, and
-// the hiding of failures' texts. Also what is too large to be sent.
+// What happens to payloads between this process and the server, in one place for client and worker:
+// codecs, and the hiding of failures' texts. Also what is too large to be sent.
 //
 // Thread-safe. Owned by the connection.
 #pragma once
@@ -28,8 +28,8 @@ class PayloadPipeline {
                   PayloadLimits limits = {})
       : codecs_(std::move(codecs)), encode_failures_(encode_failures), limits_(limits) {}
 
-  // A request on its way out. INVALID_ARGUMENT with the payload kTooLargeUrl where it is too large; INTERNAL where
-  // a codec threw. Walks the message only where there is a codec or much data.
+  // A request on its way out. INVALID_ARGUMENT with the payload kTooLargeUrl where it is too large;
+  // INTERNAL where a codec threw. Walks the message only where there is a codec or much data.
   absl::Status Encode(google::protobuf::Message* request);
   // An answer, once.
   absl::Status Decode(google::protobuf::Message* response);
@@ -47,8 +47,8 @@ class PayloadPipeline {
   PayloadVisitor visitor_;
 };
 
-// A failure's message and stack trace as its encoded_attributes, and back; its cause is left alone. Decoding is for
-// whatever another SDK may have sent, too.
+// A failure's message and stack trace as its encoded_attributes, and back; its cause is left alone.
+// Decoding is for whatever another SDK may have sent, too.
 void EncodeFailureAttributes(temporal::api::failure::v1::Failure* failure);
 void DecodeFailureAttributes(temporal::api::failure::v1::Failure* failure);
 // The whole chain of causes.

@@ -1,7 +1,7 @@
 // Finds every payload and every failure in a message of the API.
 //
-// Thread-safe. What a type of message may hold is worked out once, when the first of its kind comes; a walk then
-// touches only fields that can lead to a payload.
+// Thread-safe. What a type of message may hold is worked out once, when the first of its kind
+// comes; a walk then touches only fields that can lead to a payload.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,8 @@ namespace perdure::client {
 using PayloadList = google::protobuf::RepeatedPtrField<temporal::api::common::v1::Payload>;
 
 struct PayloadVisit {
-  // A list of arguments or results, or one payload alone: then one must be left. `field` names where it stands.
+  // A list of arguments or results, or one payload alone: then one must be left. `field` names
+  // where it stands.
   absl::FunctionRef<absl::Status(PayloadList*, const std::string& field)> on_payloads;
   // Before and after a failure's own payloads and its cause are visited.
   absl::FunctionRef<void(temporal::api::failure::v1::Failure*)> before_failure;
@@ -30,8 +31,8 @@ class PayloadVisitor {
   PayloadVisitor();
   ~PayloadVisitor();
 
-  // Everything but search attributes and headers. Updates, which travel packed in protocol messages, too. Ends with
-  // the first error.
+  // Everything but search attributes and headers. Updates, which travel packed in protocol
+  // messages, too. Ends with the first error.
   absl::Status Visit(google::protobuf::Message* message, const PayloadVisit& visit);
 
  private:

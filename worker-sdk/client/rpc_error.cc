@@ -39,7 +39,8 @@ void ThrowTooLarge(const absl::Status& status) {
   if (!payload) return;
   const std::vector<std::string> parts = absl::StrSplit(std::string(*payload), '\n');
   std::int64_t size = 0, limit = 0;
-  if (parts.size() == 3 && absl::SimpleAtoi(parts[1], &size) && absl::SimpleAtoi(parts[2], &limit)) {
+  if (parts.size() == 3 && absl::SimpleAtoi(parts[1], &size) &&
+      absl::SimpleAtoi(parts[2], &limit)) {
     throw PayloadTooLargeError(parts[0], size, limit);
   }
 }
@@ -59,8 +60,8 @@ void ThrowStatus(const absl::Status& status, const CallSubject& subject) {
     throw QueryFailedError(core::SharedFailure(std::move(failure)));
   }
   if (const auto started = Find<details::WorkflowExecutionAlreadyStartedFailure>(rpc)) {
-    throw WorkflowAlreadyStartedError(subject.workflow_id, subject.workflow_type,
-                                      started->run_id(), message, bytes);
+    throw WorkflowAlreadyStartedError(subject.workflow_id, subject.workflow_type, started->run_id(),
+                                      message, bytes);
   }
   if (status.code() == absl::StatusCode::kNotFound && !subject.workflow_id.empty() &&
       !Find<details::NamespaceNotFoundFailure>(rpc)) {

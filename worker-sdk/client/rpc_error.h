@@ -15,8 +15,9 @@ struct CallSubject {
   std::string workflow_type;
 };
 
-// Throws the exception that fits an error: WorkflowAlreadyStartedError, WorkflowNotFoundError, QueryFailedError by
-// the status's details, PayloadTooLargeError for what the pipeline refused, RpcError for all else.
+// Throws the exception that fits an error: WorkflowAlreadyStartedError, WorkflowNotFoundError,
+// QueryFailedError by the status's details, PayloadTooLargeError for what the pipeline refused,
+// RpcError for all else.
 [[noreturn]] void ThrowStatus(const absl::Status& status, const CallSubject& subject = {});
 inline void ThrowUnlessOk(const absl::Status& status, const CallSubject& subject = {}) {
   if (!status.ok()) ThrowStatus(status, subject);

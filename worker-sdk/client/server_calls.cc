@@ -20,15 +20,16 @@ CallSubject SubjectOf(const StartInput& input) {
   return {.workflow_id = input.workflow_id, .run_id = {}, .workflow_type = input.workflow_type};
 }
 
-void SetExecution(const RunTarget& target, temporal::api::common::v1::WorkflowExecution* execution) {
+void SetExecution(const RunTarget& target,
+                  temporal::api::common::v1::WorkflowExecution* execution) {
   execution->set_workflow_id(target.workflow_id);
   execution->set_run_id(target.run_id);
 }
 
-enums::UpdateWorkflowExecutionLifecycleStage ToApi(UpdateStage stage) {
+enums::UpdateWorkflowExecutionLifecycleStage ToApi(update_stage stage) {
   // The server takes no less than "accepted".
   return static_cast<enums::UpdateWorkflowExecutionLifecycleStage>(
-      std::max(stage, UpdateStage::accepted));
+      std::max(stage, update_stage::accepted));
 }
 
 UpdateOutput ToOutput(const temporal::api::update::v1::UpdateRef& ref,
@@ -36,11 +37,10 @@ UpdateOutput ToOutput(const temporal::api::update::v1::UpdateRef& ref,
                       const std::string& update_id) {
   UpdateOutput output;
   output.update_id = ref.update_id().empty() ? update_id : ref.update_id();
-  output.run_id = ref.workflow_execution().run_id().empty() ? target.run_id
-                                                            : ref.workflow_execution().run_id();
+  output.run_id =
+      ref.workflow_execution().run_id().empty() ? target.run_id : ref.workflow_execution().run_id();
   if (outcome->has_success()) {
-    Payloads values = core::FromApi(std::move(*outcome->mutable_success()));
-    output.result = values.empty() ? Payload() : std::move(values[0]);
+    output.result = core::FromApi(std::move(*outcome->mutable_success()));
   } else if (outcome->has_failure()) {
     DecodeFailureChain(outcome->mutable_failure());
     output.failure = core::SharedFailure(std::move(*outcome->mutable_failure()));
@@ -62,8 +62,9 @@ void FillUpdate(const UpdateInput& input, const Connection& connection,
   core::SetHeaderIf(input.headers, [&] { return update->mutable_input()->mutable_header(); });
 }
 
-// The server answers a wait that took too long with an earlier stage; the same request is sent again then.
-bool IsFarEnough(enums::UpdateWorkflowExecutionLifecycleStage stage, UpdateStage wanted) {
+// The server answers a wait that took too long with an earlier stage; the same request is sent
+// again then.
+bool IsFarEnough(enums::UpdateWorkflowExecutionLifecycleStage stage, update_stage wanted) {
   return stage >= ToApi(wanted);
 }
 
@@ -85,9 +86,8 @@ StartOutput ServerCalls::start_workflow(StartInput& input) {
   EagerStarter* starter = input.eager_start ? connection_->ReserveEager(input.task_queue) : nullptr;
   request.set_request_eager_execution(starter != nullptr);
   FillStart(input, *connection_, &request);
-  const absl::Status status =
-      connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("StartWorkflowExecution"),
-                        &request, &response);
+  const absl::Status status = connection_->Call(
+      CallKind::kUnary, PERDURE_WORKFLOW_METHOD("StartWorkflowExecution"), &request, &response);
   if (starter != nullptr) {
     if (status.ok() && response.has_eager_workflow_task()) {
       starter->Dispatch(std::move(*response.mutable_eager_workflow_task()));
@@ -199,7 +199,7 @@ UpdateOutput ServerCalls::poll_update(PollUpdateInput& input) {
     request.set_identity(connection_->identity());
     SetExecution(input.target, request.mutable_update_ref()->mutable_workflow_execution());
     request.mutable_update_ref()->set_update_id(input.update_id);
-    request.mutable_wait_policy()->set_lifecycle_stage(ToApi(UpdateStage::completed));
+    request.mutable_wait_policy()->set_lifecycle_stage(ToApi(update_stage::completed));
     ThrowUnlessOk(connection_->Call(CallKind::kLongPoll,
                                     PERDURE_WORKFLOW_METHOD("PollWorkflowExecutionUpdate"),
                                     &request, &response),

@@ -12,15 +12,16 @@ namespace {
 template <class Request>
 void SetVersioning(const StartInput& input, Request* request) {
   switch (input.versioning) {
-    case VersioningOverride::Kind::none:
+    case versioning_override::kind::none:
       return;
-    case VersioningOverride::Kind::auto_upgrade:
+    case versioning_override::kind::auto_upgrade:
       request->mutable_versioning_override()->set_auto_upgrade(true);
       return;
-    case VersioningOverride::Kind::pinned: {
+    case versioning_override::kind::pinned: {
       auto* pinned = request->mutable_versioning_override()->mutable_pinned();
-      pinned->set_behavior(temporal::api::workflow::v1::
-                               VersioningOverride_PinnedOverrideBehavior_PINNED_OVERRIDE_BEHAVIOR_PINNED);
+      pinned->set_behavior(
+          temporal::api::workflow::v1::
+              VersioningOverride_PinnedOverrideBehavior_PINNED_OVERRIDE_BEHAVIOR_PINNED);
       pinned->mutable_version()->set_deployment_name(input.pinned_deployment_name);
       pinned->mutable_version()->set_build_id(input.pinned_build_id);
       return;
@@ -49,9 +50,9 @@ void Fill(StartInput input, const Connection& connection, Request* request) {
   request->mutable_task_queue()->set_kind(temporal::api::enums::v1::TASK_QUEUE_KIND_NORMAL);
   request->set_request_id(input.request_id.empty() ? RandomId() : std::move(input.request_id));
   request->set_workflow_id_reuse_policy(
-      static_cast<temporal::api::enums::v1::WorkflowIdReusePolicy>(input.id_reuse_policy));
+      static_cast<temporal::api::enums::v1::WorkflowIdReusePolicy>(input.id_reuse));
   request->set_workflow_id_conflict_policy(
-      static_cast<temporal::api::enums::v1::WorkflowIdConflictPolicy>(input.id_conflict_policy));
+      static_cast<temporal::api::enums::v1::WorkflowIdConflictPolicy>(input.id_conflict));
   request->set_cron_schedule(std::move(input.cron_schedule));
   core::SetIf(std::move(input.args), [&] { return request->mutable_input(); });
   core::SetHeaderIf(std::move(input.headers), [&] { return request->mutable_header(); });

@@ -1,4 +1,5 @@
-// A start as the API's messages: the same fields stand in a start, a signal-with-start and an update-with-start.
+// A start as the API's messages: the same fields stand in a start, a signal-with-start and an
+// update-with-start.
 #pragma once
 
 #include "perdure/client_calls.h"

@@ -59,7 +59,8 @@ PendingActivity Read(workflow::PendingActivityInfo* info) {
   return activity;
 }
 
-// Another SDK's text may be in a form that this one cannot read; a description is not to fail of it.
+// Another SDK's text may be in a form that this one cannot read; a description is not to fail of
+// it.
 std::string Text(bool is_set, temporal::api::common::v1::Payload payload) {
   if (!is_set) return {};
   try {
@@ -113,12 +114,12 @@ std::string ServerCalls::fetch_history(HistoryInput& input) {
     request.mutable_execution()->set_workflow_id(input.target.workflow_id);
     request.mutable_execution()->set_run_id(input.target.run_id);
     request.set_next_page_token(page_token);
-    ThrowUnlessOk(connection_->Call(CallKind::kUnary,
-                                    PERDURE_WORKFLOW_METHOD("GetWorkflowExecutionHistory"),
-                                    &request, &response),
-                  {.workflow_id = input.target.workflow_id,
-                   .run_id = input.target.run_id,
-                   .workflow_type = {}});
+    ThrowUnlessOk(
+        connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("GetWorkflowExecutionHistory"),
+                          &request, &response),
+        {.workflow_id = input.target.workflow_id,
+         .run_id = input.target.run_id,
+         .workflow_type = {}});
     for (auto& event : *response.mutable_history()->mutable_events()) {
       *history.add_events() = std::move(event);
     }
@@ -134,9 +135,8 @@ ListOutput ServerCalls::list_workflows(ListInput& input) {
   request.set_query(input.query);
   request.set_page_size(input.page_size);
   request.set_next_page_token(input.page_token);
-  ThrowUnlessOk(connection_->Call(CallKind::kUnary,
-                                  PERDURE_WORKFLOW_METHOD("ListWorkflowExecutions"), &request,
-                                  &response));
+  ThrowUnlessOk(connection_->Call(
+      CallKind::kUnary, PERDURE_WORKFLOW_METHOD("ListWorkflowExecutions"), &request, &response));
   ListOutput output;
   output.page_token = response.next_page_token();
   for (auto& info : *response.mutable_executions()) Read(&info, &output.executions.emplace_back());
@@ -148,9 +148,8 @@ WorkflowCount ServerCalls::count_workflows(const std::string& query) {
   api::CountWorkflowExecutionsResponse response;
   request.set_namespace_(connection_->namespace_());
   request.set_query(query);
-  ThrowUnlessOk(connection_->Call(CallKind::kUnary,
-                                  PERDURE_WORKFLOW_METHOD("CountWorkflowExecutions"), &request,
-                                  &response));
+  ThrowUnlessOk(connection_->Call(
+      CallKind::kUnary, PERDURE_WORKFLOW_METHOD("CountWorkflowExecutions"), &request, &response));
   WorkflowCount count;
   count.count = response.count();
   for (auto& group : *response.mutable_groups()) {

@@ -19,7 +19,8 @@ FailurePtr Shared(std::string message, auto info) {
   return failure;
 }
 
-// What the event that closes a run says. Exactly one of next_run_id, failure and result counts, in that order.
+// What the event that closes a run says. Exactly one of next_run_id, failure and result counts, in
+// that order.
 struct Closing {
   std::string next_run_id;
   bool is_continued_as_new = false;

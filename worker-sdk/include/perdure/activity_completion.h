@@ -11,8 +11,8 @@
 
 namespace perdure {
 
-// A value, thread-safe. Calls block and throw RpcError; WorkflowNotFoundError or RpcError (not found) where the
-// activity has ended already.
+// A value, thread-safe. Calls block and throw RpcError; WorkflowNotFoundError or RpcError (not
+// found) where the activity has ended already.
 class ActivityHandle {
  public:
   ActivityHandle(std::shared_ptr<ClientCalls> calls, ActivityTarget target)

@@ -4,9 +4,9 @@
 //   auto h = client.start<&Greeting::run>({.id = "hello-1", .task_queue = "q"}, "Ann");
 //   std::string text = h.result();
 //
-// A Client is a value, cheap to copy and thread-safe; its copies, handles and workers share one connection, which
-// ends with the last of them. All calls block and throw perdure/client_errors.h; they are made again for ten
-// seconds where the server is away. None may be made inside a workflow.
+// A Client is a value, cheap to copy and thread-safe; its copies, handles and workers share one
+// connection, which ends with the last of them. All calls block and throw perdure/client_errors.h;
+// they are made again for ten seconds where the server is away. None may be made inside a workflow.
 #pragma once
 
 #include <memory>
@@ -55,25 +55,25 @@ class Client {
 
   // Returns when the server has taken the start. Throws WorkflowAlreadyStartedError.
   template <auto Run, class... A>
-  handle_of<Run> start(const StartOptions& options, A&&... arguments) const {
+  handle_of<Run> start(const start_options& options, A&&... arguments) const {
     return started<handle_of<Run>>(
         start_input(detail::workflow_name<Run>(), options,
                     detail::encode_arguments<Run>(std::forward<A>(arguments)...)));
   }
   // Starts it and waits for its result.
   template <auto Run, class... A>
-  detail::result_of<Run> execute(const StartOptions& options, A&&... arguments) const {
+  detail::result_of<Run> execute(const start_options& options, A&&... arguments) const {
     return start<Run>(options, std::forward<A>(arguments)...).result();
   }
   // A workflow of another language, or known at run time only.
   template <class R, class... A>
-  WorkflowHandle<void, R> start_by_name(std::string_view type, const StartOptions& options,
+  WorkflowHandle<void, R> start_by_name(std::string_view type, const start_options& options,
                                         const A&... arguments) const {
     return started<WorkflowHandle<void, R>>(
         start_input(type, options, detail::encode_untyped(arguments...)));
   }
   template <class R, class... A>
-  R execute_by_name(std::string_view type, const StartOptions& options,
+  R execute_by_name(std::string_view type, const start_options& options,
                     const A&... arguments) const {
     return start_by_name<R>(type, options, arguments...).result();
   }
@@ -81,7 +81,7 @@ class Client {
   // Signals the workflow, and starts it first where it does not run:
   //   client.signal_with_start<&Order::run, &Order::add>(options, args("id-1"), args(4));
   template <auto Run, auto Signal, class... A, class... S>
-  handle_of<Run> signal_with_start(const StartOptions& options, std::tuple<A...> arguments,
+  handle_of<Run> signal_with_start(const start_options& options, std::tuple<A...> arguments,
                                    std::tuple<S...> signal_arguments) const {
     return signal_started<handle_of<Run>>(
         {.start = start_input(detail::workflow_name<Run>(), options, encode<Run>(arguments)),
@@ -91,12 +91,12 @@ class Client {
   // The same with an update; needs an id_conflict_policy in the options.
   template <auto Run, auto Update, class... A, class... U>
   StartedWithUpdate<detail::owner_of<Run>, detail::result_of<Run>, detail::result_of<Update>>
-  update_with_start(const StartOptions& options, const UpdateOptions& update_options,
+  update_with_start(const start_options& options, const update_options& waiting,
                     std::tuple<A...> arguments, std::tuple<U...> update_arguments) const {
     UpdateWithStartInput input = update_start_input(
         start_input(detail::workflow_name<Run>(), options, encode<Run>(arguments)),
         detail::handler_name<detail::owner_of<Run>, Update>(), encode<Update>(update_arguments),
-        update_options);
+        waiting);
     UpdateWithStartOutput output = calls_->update_with_start(input);
     return {handle_from<handle_of<Run>>(input.start.workflow_id, output.start.run_id),
             {calls_, input.start.workflow_id, std::move(output.update)}};
@@ -112,8 +112,9 @@ class Client {
     return {calls_, target_of(id, run_id), std::string(run_id)};
   }
 
-  // Runs that fit a query of search attributes (empty: all), newest first; fetched a page at a time as it is
-  // iterated over: for (const WorkflowExecution& run : client.list("WorkflowType = 'Order'")) ... .
+  // Runs that fit a query of search attributes (empty: all), newest first; fetched a page at a time
+  // as it is iterated over: for (const WorkflowExecution& run : client.list("WorkflowType =
+  // 'Order'")) ... .
   WorkflowList list(std::string_view query = {}, std::int32_t page_size = 0) const;
   WorkflowCount count(std::string_view query = {}) const;
 
@@ -138,7 +139,8 @@ class Client {
   template <class Handle>
   Handle handle_from(const std::string& id, const std::string& run_id) const {
     // Signals and queries go to the latest run; cancel and terminate only to one of this chain.
-    return Handle(calls_, RunTarget{.workflow_id = id, .run_id = {}, .first_run_id = run_id}, run_id);
+    return Handle(calls_, RunTarget{.workflow_id = id, .run_id = {}, .first_run_id = run_id},
+                  run_id);
   }
   template <class Handle>
   Handle started(StartInput input) const {
@@ -150,10 +152,10 @@ class Client {
     const StartOutput output = calls_->signal_with_start(input);
     return handle_from<Handle>(input.start.workflow_id, output.run_id);
   }
-  static StartInput start_input(std::string_view type, const StartOptions& options,
+  static StartInput start_input(std::string_view type, const start_options& options,
                                 Payloads arguments);
   static UpdateWithStartInput update_start_input(StartInput start, std::string_view name,
-                                                 Payloads arguments, const UpdateOptions& options);
+                                                 Payloads arguments, const update_options& options);
   static RunTarget target_of(std::string_view id, std::string_view run_id);
 
   std::shared_ptr<client::Connection> connection_;  // Shared with copies, handles and workers.

@@ -1,7 +1,7 @@
 // What a client does, as plain requests: the seam that interceptors sit in.
 //
-// A typed call (Client::start, WorkflowHandle::signal, ...) is turned into one of the inputs below and goes through
-// the interceptors, in the order of ClientOptions::interceptors, to the server:
+// A typed call (Client::start, WorkflowHandle::signal, ...) is turned into one of the inputs below
+// and goes through the interceptors, in the order of ClientOptions::interceptors, to the server:
 //
 //   struct Tracing : perdure::ClientInterceptor {
 //     StartOutput start_workflow(StartInput& input, ClientCalls& next) override {
@@ -10,8 +10,8 @@
 //     }
 //   };
 //
-// All calls block and throw RpcError and its relatives (perdure/client_errors.h). Any thread may make them: an
-// interceptor must be thread-safe.
+// All calls block and throw RpcError and its relatives (perdure/client_errors.h). Any thread may
+// make them: an interceptor must be thread-safe.
 #pragma once
 
 #include <chrono>
@@ -34,15 +34,15 @@ struct StartInput {
   std::string workflow_id, workflow_type, task_queue;
   Payloads args;
   PayloadMap headers, memo, search_attributes;
-  IdReusePolicy id_reuse_policy{};
-  IdConflictPolicy id_conflict_policy{};
+  id_reuse_policy id_reuse{};
+  id_conflict_policy id_conflict{};
   std::optional<Nanos> execution_timeout, run_timeout, task_timeout, start_delay;
   std::optional<detail::RetryPolicyData> retry;
   std::string cron_schedule;
   bool eager_start = false;
   std::string summary, details;
   detail::PriorityData priority;
-  VersioningOverride::Kind versioning{};
+  versioning_override::kind versioning{};
   std::string pinned_deployment_name, pinned_build_id;
   std::string request_id;
 };
@@ -70,24 +70,24 @@ struct SignalWithStartInput {
 };
 
 // When a query is refused because of the workflow's status.
-enum class QueryRejectCondition { unspecified, none, not_open, not_completed_cleanly };
+enum class query_reject_condition { unspecified, none, not_open, not_completed_cleanly };
 struct QueryInput {
   RunTarget target;
   std::string name;
   Payloads args;
   PayloadMap headers;
-  QueryRejectCondition reject{};
+  query_reject_condition reject{};
 };
 
 // How far an update has to be before a call returns. The numbers are the API's.
-enum class UpdateStage { unspecified, admitted, accepted, completed };
+enum class update_stage { unspecified, admitted, accepted, completed };
 struct UpdateInput {
   RunTarget target;
   std::string update_id;
   std::string name;
   Payloads args;
   PayloadMap headers;
-  UpdateStage wait_for = UpdateStage::accepted;
+  update_stage wait_for = update_stage::accepted;
 };
 struct UpdateOutput {
   std::string run_id;
@@ -172,12 +172,14 @@ class ClientCalls {
   virtual ListOutput list_workflows(ListInput& input) = 0;
   virtual WorkflowCount count_workflows(const std::string& query) = 0;
   virtual void complete_activity(ActivityTarget& target, Payloads& result) = 0;
-  virtual void fail_activity(ActivityTarget& target, FailurePtr failure, Payloads& last_details) = 0;
+  virtual void fail_activity(ActivityTarget& target, FailurePtr failure,
+                             Payloads& last_details) = 0;
   virtual void report_activity_canceled(ActivityTarget& target, Payloads& details) = 0;
   virtual ActivityHeartbeatOutput heartbeat_activity(ActivityTarget& target, Payloads& details) = 0;
 };
 
-// Each method may change its input, call next (not at all, once, or again), and change what comes back.
+// Each method may change its input, call next (not at all, once, or again), and change what comes
+// back.
 class ClientInterceptor {
  public:
   virtual ~ClientInterceptor() = default;

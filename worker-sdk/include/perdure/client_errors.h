@@ -1,16 +1,17 @@
 // The exceptions of the client. All are perdure::Error (perdure/errors.h).
 //
 //   RpcError                           the server, or the way to it, answered with an error
-//   ├ WorkflowNotFoundError            no such workflow or run (or it is closed, and this needs a running one)
-//   ├ WorkflowAlreadyStartedError      the id is in use, and the policies do not allow another
-//   └ ConnectError                     the server could not be reached when the client connected
-//   WorkflowFailedError                a workflow's result is not a value; cause() says why
-//   WorkflowContinuedAsNewError        the run went on as another, and following was not asked for
-//   QueryFailedError                   the workflow's handler threw, or there is none of that name
-//   QueryRejectedError                 the workflow's status is one in which the query was not wanted
-//   UpdateFailedError                  the update was rejected, or its handler failed; cause() says why
-//   PayloadTooLargeError               refused before it was sent: the server would not take it
-//   ConfigError                        the environment or temporal.toml cannot be understood
+//   ├ WorkflowNotFoundError            no such workflow or run (or it is closed, and this needs a
+//   running one) ├ WorkflowAlreadyStartedError      the id is in use, and the policies do not allow
+//   another └ ConnectError                     the server could not be reached when the client
+//   connected WorkflowFailedError                a workflow's result is not a value; cause() says
+//   why WorkflowContinuedAsNewError        the run went on as another, and following was not asked
+//   for QueryFailedError                   the workflow's handler threw, or there is none of that
+//   name QueryRejectedError                 the workflow's status is one in which the query was not
+//   wanted UpdateFailedError                  the update was rejected, or its handler failed;
+//   cause() says why PayloadTooLargeError               refused before it was sent: the server
+//   would not take it ConfigError                        the environment or temporal.toml cannot be
+//   understood
 #pragma once
 
 #include <cstdint>
@@ -94,8 +95,8 @@ class WorkflowAlreadyStartedError : public RpcError {
   std::string workflow_id_, workflow_type_, run_id_;
 };
 
-// cause() is why: application, canceled, timeout, terminated ... ; rethrow_cause() throws it as ApplicationError,
-// CanceledError, TimeoutError, TerminatedError ... .
+// cause() is why: application, canceled, timeout, terminated ... ; rethrow_cause() throws it as
+// ApplicationError, CanceledError, TimeoutError, TerminatedError ... .
 class WorkflowFailedError : public FailureError {
  public:
   WorkflowFailedError(std::string_view workflow_id, std::string_view run_id, FailurePtr reason,

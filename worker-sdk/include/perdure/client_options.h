@@ -32,7 +32,8 @@ struct ClientOptions {
   std::string namespace_ = "default";
   std::string identity = {};  // Empty: pid@host.
   std::optional<TlsOptions> tls = {};
-  std::string api_key = {};  // Sent as "authorization: Bearer ..."; switches TLS on unless disable_tls.
+  std::string api_key =
+      {};  // Sent as "authorization: Bearer ..."; switches TLS on unless disable_tls.
   bool disable_tls = false;
   // Sent with every call.
   std::map<std::string, std::string> metadata = {};
@@ -45,9 +46,11 @@ struct ClientOptions {
   std::chrono::nanoseconds rpc_timeout = std::chrono::seconds(10);
   std::chrono::nanoseconds keepalive_interval = std::chrono::seconds(30);  // Zero: none.
   std::chrono::nanoseconds keepalive_timeout = std::chrono::seconds(15);
-  // Payloads are encoded by the last first and decoded by the first first. Shared with the client and its workers.
+  // Payloads are encoded by the last first and decoded by the first first. Shared with the client
+  // and its workers.
   std::vector<std::shared_ptr<PayloadCodec>> codecs = {};
-  // Messages and stack traces of failures are made payloads, so that codecs hide them from the server.
+  // Messages and stack traces of failures are made payloads, so that codecs hide them from the
+  // server.
   bool encode_failure_attributes = false;
   // The first sees a call first. Shared with the client.
   std::vector<std::shared_ptr<ClientInterceptor>> interceptors = {};
@@ -56,8 +59,9 @@ struct ClientOptions {
   std::int64_t payload_size_max = std::int64_t{2} << 20;
   std::int64_t request_size_max = std::int64_t{4} << 20;
 
-  // From the environment (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS...) and the profile
-  // of temporal.toml that TEMPORAL_PROFILE or `profile` names; see docs/sdk/client.md. Throws ConfigError.
+  // From the environment (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS...)
+  // and the profile of temporal.toml that TEMPORAL_PROFILE or `profile` names; see
+  // docs/sdk/client.md. Throws ConfigError.
   static ClientOptions from_environment(std::string_view profile = {});
 };
 

@@ -14,7 +14,8 @@ class History {
   // The bytes of temporal.api.history.v1.History.
   History(std::string workflow_id, std::string serialized)
       : workflow_id_(std::move(workflow_id)), serialized_(std::move(serialized)) {}
-  // As user interfaces and the command lines download it (`temporal workflow show -o json`). Throws DecodeError.
+  // As user interfaces and the command lines download it (`temporal workflow show -o json`). Throws
+  // DecodeError.
   static History from_json(std::string workflow_id, std::string_view json);
 
   const std::string& workflow_id() const { return workflow_id_; }

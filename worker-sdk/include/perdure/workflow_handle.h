@@ -1,7 +1,8 @@
 // A workflow as its clients hold it: signals, queries, updates, its result.
 //
-// Handles are values, cheap to copy, thread-safe, and keep the client's connection. All calls block; none may be
-// made inside a workflow. Handlers are named by their members: h.signal<&Order::approve>("bob").
+// Handles are values, cheap to copy, thread-safe, and keep the client's connection. All calls
+// block; none may be made inside a workflow. Handlers are named by their members:
+// h.signal<&Order::approve>("bob").
 #pragma once
 
 #include <memory>
@@ -18,35 +19,38 @@
 namespace perdure {
 
 // Options of calls; trivially copyable, so views and pointers must live until the call returns.
-struct SignalOptions {
+struct signal_options {
   const PayloadMap* headers = nullptr;
   std::string_view request_id{};
 };
-struct QueryOptions {
+struct query_options {
   const PayloadMap* headers = nullptr;
-  QueryRejectCondition reject = QueryRejectCondition::unspecified;
+  query_reject_condition reject = query_reject_condition::unspecified;
 };
-struct UpdateOptions {
+struct update_options {
   std::string_view id{};  // Two updates with one id are one update; empty: a random one.
-  UpdateStage wait_for = UpdateStage::accepted;
+  update_stage wait_for = update_stage::accepted;
   const PayloadMap* headers = nullptr;
 };
-struct ResultOptions {
-  // False: a run that continued as new throws WorkflowContinuedAsNewError, one that is retried its own failure.
+struct result_options {
+  // False: a run that continued as new throws WorkflowContinuedAsNewError, one that is retried its
+  // own failure.
   bool follow_runs = true;
 };
 
 class UpdateHandleBase {
  public:
   UpdateHandleBase(std::shared_ptr<ClientCalls> calls, std::string workflow_id, UpdateOutput output)
-      : calls_(std::move(calls)), workflow_id_(std::move(workflow_id)), output_(std::move(output)) {}
+      : calls_(std::move(calls)),
+        workflow_id_(std::move(workflow_id)),
+        output_(std::move(output)) {}
   const std::string& id() const { return output_.update_id; }
   const std::string& workflow_id() const { return workflow_id_; }
   const std::string& run_id() const { return output_.run_id; }
 
  protected:
   // Waits for the outcome; throws UpdateFailedError.
-  Payload outcome() const;
+  Payloads outcome() const;
 
  private:
   std::shared_ptr<ClientCalls> calls_;  // Shared with the client and its handles.
@@ -58,18 +62,17 @@ template <class R>
 class UpdateHandle : public UpdateHandleBase {
  public:
   using UpdateHandleBase::UpdateHandleBase;
-  // Waits, however long. Throws UpdateFailedError; WorkflowNotFoundError if the workflow closed before.
-  R result() const {
-    [[maybe_unused]] const Payload payload = outcome();
-    if constexpr (!std::is_void_v<R>) return decode<R>(payload);
-  }
+  // Waits, however long. Throws UpdateFailedError; WorkflowNotFoundError if the workflow closed
+  // before.
+  R result() const { return detail::decode_result<R>(outcome()); }
 };
 
 // What needs no types.
 class WorkflowHandleBase {
  public:
   // `run_id`: the run that is meant, empty for the latest. `result_run_id`: where result() begins.
-  WorkflowHandleBase(std::shared_ptr<ClientCalls> calls, RunTarget target, std::string result_run_id)
+  WorkflowHandleBase(std::shared_ptr<ClientCalls> calls, RunTarget target,
+                     std::string result_run_id)
       : calls_(std::move(calls)),
         target_(std::move(target)),
         result_run_id_(std::move(result_run_id)) {}
@@ -97,20 +100,22 @@ class WorkflowHandleBase {
   }
   template <class R, class... A>
   R update_by_name(std::string_view name, const A&... arguments) const {
-    return start_update_by_name<R>({.wait_for = UpdateStage::completed}, name, arguments...).result();
+    return start_update_by_name<R>({.wait_for = update_stage::completed}, name, arguments...)
+        .result();
   }
   template <class R, class... A>
-  UpdateHandle<R> start_update_by_name(const UpdateOptions& options, std::string_view name,
+  UpdateHandle<R> start_update_by_name(const update_options& options, std::string_view name,
                                        const A&... arguments) const {
     return {calls_, id(), send_update(name, detail::encode_untyped(arguments...), options)};
   }
 
  protected:
-  void send_signal(std::string_view name, Payloads arguments, const SignalOptions& options) const;
-  Payloads send_query(std::string_view name, Payloads arguments, const QueryOptions& options) const;
+  void send_signal(std::string_view name, Payloads arguments, const signal_options& options) const;
+  Payloads send_query(std::string_view name, Payloads arguments,
+                      const query_options& options) const;
   UpdateOutput send_update(std::string_view name, Payloads arguments,
-                           const UpdateOptions& options) const;
-  Payloads wait_for_result(const ResultOptions& options) const;
+                           const update_options& options) const;
+  Payloads wait_for_result(const result_options& options) const;
   void terminate_with(std::string_view reason, Payloads details) const;
   const std::shared_ptr<ClientCalls>& calls() const { return calls_; }
 
@@ -127,7 +132,7 @@ class WorkflowHandle : public WorkflowHandleBase {
   using WorkflowHandleBase::WorkflowHandleBase;
 
   // Waits, however long, through retries, cron and continue-as-new. Throws WorkflowFailedError.
-  R result(const ResultOptions& options = {}) const {
+  R result(const result_options& options = {}) const {
     return detail::decode_result<R>(wait_for_result(options));
   }
 
@@ -136,7 +141,7 @@ class WorkflowHandle : public WorkflowHandleBase {
     signal_with<Member>({}, std::forward<A>(arguments)...);
   }
   template <auto Member, class... A>
-  void signal_with(const SignalOptions& options, A&&... arguments) const {
+  void signal_with(const signal_options& options, A&&... arguments) const {
     send_signal(detail::handler_name<W, Member>(),
                 detail::encode_arguments<Member>(std::forward<A>(arguments)...), options);
   }
@@ -148,7 +153,7 @@ class WorkflowHandle : public WorkflowHandleBase {
   }
   // Throws QueryRejectedError, too.
   template <auto Member, class... A>
-  detail::result_of<Member> query_with(const QueryOptions& options, A&&... arguments) const {
+  detail::result_of<Member> query_with(const query_options& options, A&&... arguments) const {
     return detail::decode_result<detail::result_of<Member>>(
         send_query(detail::handler_name<W, Member>(),
                    detail::encode_arguments<Member>(std::forward<A>(arguments)...), options));
@@ -157,17 +162,18 @@ class WorkflowHandle : public WorkflowHandleBase {
   // Waits for the update's result. Throws UpdateFailedError.
   template <auto Member, class... A>
   detail::result_of<Member> update(A&&... arguments) const {
-    return start_update_with<Member>({.wait_for = UpdateStage::completed},
+    return start_update_with<Member>({.wait_for = update_stage::completed},
                                      std::forward<A>(arguments)...)
         .result();
   }
-  // Waits until the update is accepted or completed; a rejected one throws from the handle's result().
+  // Waits until the update is accepted or completed; a rejected one throws from the handle's
+  // result().
   template <auto Member, class... A>
-  UpdateHandle<detail::result_of<Member>> start_update(UpdateStage stage, A&&... arguments) const {
+  UpdateHandle<detail::result_of<Member>> start_update(update_stage stage, A&&... arguments) const {
     return start_update_with<Member>({.wait_for = stage}, std::forward<A>(arguments)...);
   }
   template <auto Member, class... A>
-  UpdateHandle<detail::result_of<Member>> start_update_with(const UpdateOptions& options,
+  UpdateHandle<detail::result_of<Member>> start_update_with(const update_options& options,
                                                             A&&... arguments) const {
     return {calls(), id(),
             send_update(detail::handler_name<W, Member>(),

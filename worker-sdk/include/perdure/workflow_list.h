@@ -11,7 +11,8 @@
 
 namespace perdure {
 
-// An input range: begin() starts from the first page; incrementing may call the server, and throw RpcError.
+// An input range: begin() starts from the first page; incrementing may call the server, and throw
+// RpcError.
 class WorkflowList {
  public:
   class iterator {

@@ -12,8 +12,8 @@
 
 namespace perdure {
 
-// Arguments of one of several callees in one call: client.signal_with_start<&W::run, &W::add>(options, args("x"),
-// args(4)). Holds references: for use within the call only.
+// Arguments of one of several callees in one call: client.signal_with_start<&W::run,
+// &W::add>(options, args("x"), args(4)). Holds references: for use within the call only.
 template <class... A>
 constexpr std::tuple<A&&...> args(A&&... values) {
   return std::tuple<A&&...>(std::forward<A>(values)...);
