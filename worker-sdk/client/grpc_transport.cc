@@ -33,10 +33,11 @@ using Metadata = std::vector<std::pair<std::string, std::string>>;
 absl::Status ToStatus(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-  if (!status.error_details().empty()) {
+  const std::string details = status.error_details();
+  if (!details.empty()) {
     result.SetPayload(
         absl::string_view(Transport::kDetailsUrl.data(), Transport::kDetailsUrl.size()),
-        absl::Cord(status.error_details()));
+        absl::Cord(absl::string_view(details)));
   }
   return result;
 }

@@ -36,10 +36,10 @@ RetryOptions RetryOptions::For(CallKind kind) {
   return options;
 }
 
-RetryState::RetryState(CallKind kind, RetryOptions options, Nanos now)
+RetrySchedule::RetrySchedule(CallKind kind, RetryOptions options, Nanos now)
     : kind_(kind), options_(options), started_(now), interval_(options.interval_initial) {}
 
-std::optional<Nanos> RetryState::Next(const absl::Status& status, Nanos now, double random) {
+std::optional<Nanos> RetrySchedule::Next(const absl::Status& status, Nanos now, double random) {
   ++attempts_;
   if (options_.attempts_max > 0 && attempts_ >= options_.attempts_max) return std::nullopt;
   const Nanos elapsed = now - started_;

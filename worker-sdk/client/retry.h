@@ -1,6 +1,7 @@
-// When a failed call is made again, and when its failure is the answer: as the other SDKs decide it.
+// When a failed call is made again, and when its failure is the answer: as the other SDKs decide
+// it.
 //
-// Pure: time and randomness come in. A RetryState belongs to one call.
+// Pure: time and randomness come in. A RetrySchedule belongs to one call.
 #pragma once
 
 #include <chrono>
@@ -14,10 +15,11 @@ namespace perdure::client {
 
 enum class CallKind {
   kUnary,
-  // Waits for something to happen to a run or an update: ends with it, however long the server is away.
+  // Waits for something to happen to a run or an update: ends with it, however long the server is
+  // away.
   kLongPoll,
-  // A worker's poll: a deadline means that there was no task, and an error that no client should see may come
-  // from a proxy that is being set up.
+  // A worker's poll: a deadline means that there was no task, and an error that no client should
+  // see may come from a proxy that is being set up.
   kTaskPoll,
 };
 
@@ -35,12 +37,13 @@ struct RetryOptions {
   static RetryOptions For(CallKind kind);
 };
 
-class RetryState {
+class RetrySchedule {
  public:
-  RetryState(CallKind kind, Nanos now) : RetryState(kind, RetryOptions::For(kind), now) {}
-  RetryState(CallKind kind, RetryOptions options, Nanos now);
+  RetrySchedule(CallKind kind, Nanos now) : RetrySchedule(kind, RetryOptions::For(kind), now) {}
+  RetrySchedule(CallKind kind, RetryOptions options, Nanos now);
 
-  // How long to wait before the next attempt, or nothing where `status` is the answer. `random` lies in [0, 1).
+  // How long to wait before the next attempt, or nothing where `status` is the answer. `random`
+  // lies in [0, 1).
   std::optional<Nanos> Next(const absl::Status& status, Nanos now, double random);
   std::int64_t attempts() const { return attempts_; }
 

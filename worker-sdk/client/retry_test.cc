@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 constexpr double kMiddle = 0.5;  // No jitter.
 
 TEST(Retry, GrowsBySeventyPercentUpToTheMaximum) {
-  RetryState state(CallKind::kUnary, 0ns);
+  RetrySchedule state(CallKind::kUnary, 0ns);
   const absl::Status down = absl::UnavailableError("down");
   EXPECT_EQ(state.Next(down, 1ms, kMiddle), 100ms);
   EXPECT_EQ(state.Next(down, 2ms, kMiddle), 170ms);
@@ -22,13 +22,13 @@ TEST(Retry, GrowsBySeventyPercentUpToTheMaximum) {
 }
 
 TEST(Retry, JitterStaysWithinAFifth) {
-  RetryState low(CallKind::kUnary, 0ns), high(CallKind::kUnary, 0ns);
+  RetrySchedule low(CallKind::kUnary, 0ns), high(CallKind::kUnary, 0ns);
   EXPECT_EQ(low.Next(absl::UnavailableError(""), 0ns, 0), 80ms);
   EXPECT_EQ(high.Next(absl::UnavailableError(""), 0ns, 1), 120ms);
 }
 
 TEST(Retry, EndsAtTheTenthAttempt) {
-  RetryState state(CallKind::kUnary, 0ns);
+  RetrySchedule state(CallKind::kUnary, 0ns);
   for (int i = 1; i < 10; ++i) {
     EXPECT_TRUE(state.Next(absl::UnavailableError(""), 1ms, kMiddle).has_value()) << i;
   }
@@ -36,13 +36,13 @@ TEST(Retry, EndsAtTheTenthAttempt) {
 }
 
 TEST(Retry, EndsAfterTenSeconds) {
-  RetryState state(CallKind::kUnary, 5s);
+  RetrySchedule state(CallKind::kUnary, 5s);
   EXPECT_TRUE(state.Next(absl::UnavailableError(""), 15s, kMiddle).has_value());
   EXPECT_FALSE(state.Next(absl::UnavailableError(""), 15s + 1ns, kMiddle).has_value());
 }
 
 TEST(Retry, LongPollsHaveNoLimit) {
-  RetryState state(CallKind::kLongPoll, 0ns);
+  RetrySchedule state(CallKind::kLongPoll, 0ns);
   for (int i = 0; i < 1000; ++i) {
     ASSERT_TRUE(state.Next(absl::UnavailableError(""), i * 1min, kMiddle).has_value());
   }
@@ -50,7 +50,7 @@ TEST(Retry, LongPollsHaveNoLimit) {
 }
 
 TEST(Retry, LeavesAnOverloadedServerAloneForLonger) {
-  RetryState state(CallKind::kUnary, 0ns);
+  RetrySchedule state(CallKind::kUnary, 0ns);
   const absl::Status busy = absl::ResourceExhaustedError("RPS limit exceeded");
   EXPECT_EQ(state.Next(busy, 0ns, kMiddle), 1s);
   EXPECT_EQ(state.Next(busy, 1s, kMiddle), 2s);
@@ -62,22 +62,21 @@ TEST(Retry, WhatIsTooLargeIsNotSentAgain) {
   const absl::Status large =
       absl::ResourceExhaustedError("grpc: received message larger than max (5 vs. 4)");
   EXPECT_FALSE(IsRetryable(CallKind::kUnary, large));
-  EXPECT_FALSE(RetryState(CallKind::kTaskPoll, 0ns).Next(large, 0ns, kMiddle).has_value());
+  EXPECT_FALSE(RetrySchedule(CallKind::kTaskPoll, 0ns).Next(large, 0ns, kMiddle).has_value());
 }
 
 TEST(Retry, WhichCodesAreFinal) {
-  for (const auto code :
-       {absl::StatusCode::kInvalidArgument, absl::StatusCode::kNotFound,
-        absl::StatusCode::kAlreadyExists, absl::StatusCode::kPermissionDenied,
-        absl::StatusCode::kFailedPrecondition, absl::StatusCode::kUnauthenticated,
-        absl::StatusCode::kUnimplemented, absl::StatusCode::kCancelled,
-        absl::StatusCode::kDeadlineExceeded}) {
+  for (const auto code : {absl::StatusCode::kInvalidArgument, absl::StatusCode::kNotFound,
+                          absl::StatusCode::kAlreadyExists, absl::StatusCode::kPermissionDenied,
+                          absl::StatusCode::kFailedPrecondition, absl::StatusCode::kUnauthenticated,
+                          absl::StatusCode::kUnimplemented, absl::StatusCode::kCancelled,
+                          absl::StatusCode::kDeadlineExceeded}) {
     EXPECT_FALSE(IsRetryable(CallKind::kUnary, absl::Status(code, ""))) << code;
   }
   for (const auto code :
        {absl::StatusCode::kDataLoss, absl::StatusCode::kInternal, absl::StatusCode::kUnknown,
-        absl::StatusCode::kAborted, absl::StatusCode::kOutOfRange,
-        absl::StatusCode::kUnavailable, absl::StatusCode::kResourceExhausted}) {
+        absl::StatusCode::kAborted, absl::StatusCode::kOutOfRange, absl::StatusCode::kUnavailable,
+        absl::StatusCode::kResourceExhausted}) {
     EXPECT_TRUE(IsRetryable(CallKind::kUnary, absl::Status(code, ""))) << code;
   }
 }
@@ -90,7 +89,7 @@ TEST(Retry, TaskPollsTakeADeadlineForAnEmptyPoll) {
 }
 
 TEST(Retry, AYoungTaskPollForgivesFinalErrorsForAMinute) {
-  RetryState state(CallKind::kTaskPoll, 0ns);
+  RetrySchedule state(CallKind::kTaskPoll, 0ns);
   EXPECT_EQ(state.Next(absl::PermissionDeniedError(""), 60s, kMiddle), 10s);
   EXPECT_FALSE(state.Next(absl::PermissionDeniedError(""), 60s + 1ns, kMiddle).has_value());
 }

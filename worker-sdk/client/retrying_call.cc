@@ -16,13 +16,12 @@ double Random() {
   return std::uniform_real_distribution<double>(0, 1)(generator);
 }
 
-// Shared by its handle and by the attempt or timer that is under way. The mutex orders a Cancel from another
-// thread with the loop's steps.
+// Shared by its handle and by the attempt or timer that is under way. The mutex orders a Cancel
+// from another thread with the loop's steps.
 class RetryingCall final : public std::enable_shared_from_this<RetryingCall> {
  public:
-  RetryingCall(Transport* transport, CallKind kind, std::string_view method,
-               const Message& request, Message* response, CallOptions options, Executor* executor,
-               Transport::Done done)
+  RetryingCall(Transport* transport, CallKind kind, std::string_view method, const Message& request,
+               Message* response, CallOptions options, Executor* executor, Transport::Done done)
       : transport_(transport),
         method_(method),
         request_(request),
@@ -41,10 +40,9 @@ class RetryingCall final : public std::enable_shared_from_this<RetryingCall> {
       return;
     }
     previous = std::move(call_);
-    call_ = transport_->Start(method_, request_, response_, options_, executor_,
-                              [self = shared_from_this()](absl::Status status) {
-                                self->Answer(std::move(status));
-                              });
+    call_ = transport_->Start(
+        method_, request_, response_, options_, executor_,
+        [self = shared_from_this()](absl::Status status) { self->Answer(std::move(status)); });
   }
 
   void Cancel() {
@@ -100,7 +98,7 @@ class RetryingCall final : public std::enable_shared_from_this<RetryingCall> {
   Executor* const executor_;
   Transport::Done done_;
   std::mutex mutex_;  // Guards what follows.
-  RetryState retries_;
+  RetrySchedule retries_;
   std::unique_ptr<Transport::Call> call_;
   std::unique_ptr<Executor::Timer> timer_;
   bool is_canceled_ = false;
@@ -145,7 +143,8 @@ absl::Status CallBlocking(Transport* transport, CallKind kind, std::string_view 
     call->Cancel();
     answered->Wait(Nanos::max());  // The response is the caller's: it may go only after the call.
   }
-  if (is_late && !result.ok()) return absl::DeadlineExceededError("no answer within the time given");
+  if (is_late && !result.ok())
+    return absl::DeadlineExceededError("no answer within the time given");
   return result;
 }
 
