@@ -39,18 +39,22 @@ ActivityInfo InfoOf(api::PollActivityTaskQueueResponse* task, const WorkerOption
   return info;
 }
 
+Failure ApplicationFailure(std::string type, std::string message) {
+  Failure failure;
+  failure.message = std::move(message);
+  failure.source = "perdure-cpp";
+  failure.info = ApplicationFailureInfo{.type = std::move(type)};
+  return failure;
+}
+
 // What a cancelled attempt is reported as, when the workflow did not ask for its cancellation: a
 // failure, so that the retry policy gives the activity another attempt.
 Failure StoppedFailure(CancelReason reason) {
-  Failure failure;
-  failure.message =
-      absl::StrCat("the activity was stopped: ", std::string(cancel_reason_name(reason)));
-  failure.source = "perdure-cpp";
-  failure.info =
-      ApplicationFailureInfo{.type = reason == CancelReason::worker_shutdown ? "WorkerShutdown"
-                                     : reason == CancelReason::paused        ? "ActivityPause"
-                                                                             : "ActivityReset"};
-  return failure;
+  return ApplicationFailure(
+      reason == CancelReason::worker_shutdown ? "WorkerShutdown"
+      : reason == CancelReason::paused        ? "ActivityPause"
+                                              : "ActivityReset",
+      absl::StrCat("the activity was stopped: ", std::string(cancel_reason_name(reason))));
 }
 
 }  // namespace
@@ -64,6 +68,8 @@ struct ActivityWorker::Running {
   CancelReason reason = CancelReason::none;
   // The server has given up on the attempt: an answer would only be refused.
   bool is_unknown = false;
+  // The outcome could not be sent, for its size or in a codec; what is sent instead says so.
+  bool is_unsendable = false;
   Nanos started{};
   std::unique_ptr<Executor::Timer> close_timer, heartbeat_timer;
 };
@@ -90,7 +96,7 @@ ActivityWorker::ActivityWorker(Rpc* rpc, const WorkerOptions* options,
       PollerBase::Settings{absl::StrCat("activity:", options_.task_queue),
                            options_.activity_pollers, false, options_.max_activities_per_second},
       rpc, slots, "PollActivityTaskQueue", std::move(request),
-      [this](Task&& task, Slot slot) { Execute(std::move(task), std::move(slot)); },
+      [this](Task&& task, Slot slot) { Polled(std::move(task), std::move(slot)); },
       std::move(fatal));
 }
 
@@ -121,16 +127,31 @@ void ActivityWorker::ExecuteEager(Task task, Slot slot) {
   ++handed_over_;
   rpc_->executor()->Post([this, task = std::move(task), slot = std::move(slot)]() mutable {
     --handed_over_;
-    Execute(std::move(task), std::move(slot));
+    const Id id = Hold(task, std::move(slot));
+    Execute(id, std::move(task));
   });
 }
 
-void ActivityWorker::Execute(Task&& task, Slot slot) {
+ActivityWorker::Id ActivityWorker::Hold(const Task& task, Slot slot) {
   const Id id = ++last_id_;
   Running* running = (running_[id] = std::make_unique<Running>()).get();
   running->token = task.task_token();
   running->slot = std::move(slot);
   running->started = rpc_->executor()->Monotonic();
+  return id;
+}
+
+void ActivityWorker::Polled(Task&& task, Slot slot) {
+  const Id id = Hold(task, std::move(slot));
+  const absl::Status status = rpc_->host().decode ? rpc_->host().decode(&task) : absl::OkStatus();
+  if (status.ok()) return Execute(id, std::move(task));
+  Fail(id, ApplicationFailure("PayloadDecodeError",
+                              absl::StrCat("the activity's input could not be decoded: ",
+                                           std::string(status.message()))));
+}
+
+void ActivityWorker::Execute(Id id, Task&& task) {
+  Running* running = Find(id);
   rpc_->host().metrics->Latency(
       "temporal_activity_schedule_to_start_latency", task.activity_type().name(),
       core::FromApi(task.started_time()) - core::FromApi(task.current_attempt_scheduled_time()));

@@ -59,7 +59,9 @@ class ActivityWorker {
   struct Running;
   using Id = std::int64_t;
 
-  void Execute(Task&& task, Slot slot);
+  void Polled(Task&& task, Slot slot);
+  Id Hold(const Task& task, Slot slot);
+  void Execute(Id id, Task&& task);
   void WatchTimeouts(Id id, Running* running);
   void Heartbeat(Id id, Payloads details);
   void SendHeartbeat(Id id, Payloads details);

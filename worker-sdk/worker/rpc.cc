@@ -30,8 +30,8 @@ class Rpc::Pending : public Rpc::Handle, public std::enable_shared_from_this<Rpc
     started_ = rpc_->executor_->Monotonic();
     if (rpc_->host_->encode) {
       if (absl::Status status = rpc_->host_->encode(request_.get()); !status.ok()) {
-        rpc_->executor_->Post(
-            [self = shared_from_this(), status]() mutable { self->Finish(status); });
+        status.SetPayload(kNotSentUrl, absl::Cord());
+        rpc_->executor_->Post([self = shared_from_this(), status] { self->Finish(status); });
         return;
       }
     }
@@ -58,7 +58,8 @@ class Rpc::Pending : public Rpc::Handle, public std::enable_shared_from_this<Rpc
   }
   void Tried(absl::Status status) {
     call_.reset();
-    if (status.ok() && rpc_->host_->decode) status = rpc_->host_->decode(response_.get());
+    if (status.ok() && limit_ >= Nanos(0) && rpc_->host_->decode)
+      status = rpc_->host_->decode(response_.get());
     if (status.ok() || cancelled_ || !IsTransient(status.code()) || IsMessageTooLarge(status)) {
       return Finish(std::move(status));
     }

@@ -19,6 +19,12 @@
 
 namespace perdure::worker {
 
+// Did the request fail before it left, for its size or in a codec? Then no repetition of it helps.
+inline constexpr char kNotSentUrl[] = "perdure/not-sent";
+inline bool WasNotSent(const absl::Status& status) {
+  return status.GetPayload(kNotSentUrl).has_value();
+}
+
 class Rpc {
  public:
   using Done = absl::AnyInvocable<void(absl::Status)>;
@@ -32,11 +38,12 @@ class Rpc {
   Rpc(const Host* host, client::Executor* executor) : host_(host), executor_(executor) {}
   Rpc(const Rpc&) = delete;
 
-  // One try; the callback gets the response, decoded.
+  // One try; the callback gets the response as it came, for its payloads to be decoded where a
+  // failure of that can be answered.
   template <class Request, class Response, class Callback>
   std::shared_ptr<Handle> Once(std::string_view method, const Request& request, Nanos timeout,
                                Callback callback) {
-    return Start<Response>(method, std::make_unique<Request>(request), timeout, Nanos(0),
+    return Start<Response>(method, std::make_unique<Request>(request), timeout, Nanos(-1),
                            std::move(callback));
   }
   // Repeats what fails in passing until `limit` is over.

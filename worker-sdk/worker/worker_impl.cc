@@ -101,6 +101,7 @@ void WorkerImpl::MakeParts() {
   }
   for (int i = 0; i < (has_workflows ? options_.workflow_threads : 1); ++i) MakeLoop(i);
   if (!has_workflows) loops_[0]->workflows.reset();
+  if (has_workflows) MakeEager();
   auto check = [this] { loops_[0]->executor->Post([this] { CheckAll(); }); };
   control_rpc_->OnIdle(check);
   activity_rpc_->OnIdle(check);
@@ -168,6 +169,7 @@ void WorkerImpl::Start() {
 }
 
 void WorkerImpl::StartPolling(bool server_scales, bool ends_polls) {
+  if (connection_ && eager_) connection_->AddEagerStarter(eager_.get());
   worker::Log(host_, LogLevel::info, "worker started",
               {{"task_queue", options_.task_queue},
                {"namespace", host_.namespace_},
@@ -209,6 +211,10 @@ bool WorkerImpl::WaitStopped(Nanos limit) { return stopped_->Wait(limit); }
 void WorkerImpl::BeginStop() {
   is_stopping_ = true;
   worker::Log(host_, LogLevel::info, "worker stops", {{"task_queue", options_.task_queue}});
+  if (eager_) {
+    eager_->Stop();
+    if (connection_) connection_->RemoveEagerStarter(eager_.get());
+  }
   if (activity_worker_) {
     activity_worker_->StopEager();
     activity_worker_->StopPolling();
@@ -284,7 +290,8 @@ void WorkerImpl::GraceOver() {
 void WorkerImpl::CheckLoop(Loop* loop) {
   if (!loop->is_stopping || loop->is_ended) return;
   if (loop->workflows) {
-    if (!loop->workflows->idle() || loop->rpc->open_calls() > 0) return;
+    // A client may still hold a slot and give its task to any loop.
+    if (!loop->workflows->idle() || loop->rpc->open_calls() > 0 || !eager_->idle()) return;
     loop->workflows->Finish();
   }
   loop->is_ended = true;
@@ -306,15 +313,20 @@ void WorkerImpl::CheckAll() {
   stopped_->Set();
 }
 
-bool WorkerImpl::OfferEager(const std::string& workflow_type,
-                            api::PollWorkflowTaskQueueResponse task) {
-  if (!is_started_ || is_stop_requested_ || options_.no_workflows) return false;
-  if (workflows_.Find(workflow_type) == nullptr) return false;
-  Loop* loop =
-      loops_[std::hash<std::string>()(task.workflow_execution().run_id()) % loops_.size()].get();
-  loop->executor->Post(
-      [loop, task = std::move(task)]() mutable { loop->workflows->Offer(std::move(task)); });
-  return true;
+void WorkerImpl::MakeEager() {
+  eager_ = std::make_unique<worker::EagerStarts>(
+      workflow_slots_.get(), options_.task_queue,
+      [this](worker::EagerStarts::Task task, worker::Slot slot) {
+        const std::size_t hash = std::hash<std::string>()(task.workflow_execution().run_id());
+        Loop* loop = loops_[hash % loops_.size()].get();
+        loop->executor->Post([loop, task = std::move(task), slot = std::move(slot)]() mutable {
+          loop->workflows->Offer(std::move(task), std::move(slot));
+        });
+      },
+      [this] {
+        for (auto& loop : loops_)
+          loop->executor->Post([this, loop = loop.get()] { CheckLoop(loop); });
+      });
 }
 
 }  // namespace perdure::detail

@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "perdure/worker_options.h"
 #include "worker-sdk/worker/activity_worker.h"
+#include "worker-sdk/worker/eager_starts.h"
 #include "worker-sdk/worker/host.h"
 #include "worker-sdk/worker/registry.h"
 #include "worker-sdk/worker/rpc.h"
@@ -61,16 +62,20 @@ class WorkerImpl {
   const WorkerOptions& options() const { return options_; }
   const worker::Host& host() const { return host_; }
 
-  // Hands over the first task of a workflow that a client has just started (eager start). Any
-  // thread; false: not by this worker, and the task is left to time out and come over the queue.
-  bool OfferEager(const std::string& workflow_type,
-                  temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse task);
+  // Takes the first tasks of workflows that clients of this connection start, from Start on (eager
+  // start).
+  void Serve(std::shared_ptr<client::Connection> connection) {
+    connection_ = std::move(connection);
+  }
+  // Null for a worker that runs no workflows, and before Start.
+  client::EagerStarter* eager_starter() { return eager_.get(); }
 
  private:
   struct Loop;
 
   void MakeParts();
   void MakeLoop(int index);
+  void MakeEager();
   void StartPolling(bool server_scales, bool ends_polls);
   void Fatal(const absl::Status& status);
   void BeginStop();
@@ -93,6 +98,9 @@ class WorkerImpl {
   absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<worker::SlotPool> workflow_slots_, activity_slots_, local_slots_;
+  std::shared_ptr<client::Connection>
+      connection_;  // With the client, its copies and other workers; may be null.
+  std::unique_ptr<worker::EagerStarts> eager_;
   std::vector<std::unique_ptr<Loop>> loops_;
   // On the first loop.
   std::unique_ptr<worker::Rpc> control_rpc_, activity_rpc_;

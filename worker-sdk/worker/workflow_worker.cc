@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "worker-sdk/client/payload_pipeline.h"
 #include "worker-sdk/core/convert.h"
 #include "worker-sdk/worker/settings.h"
 
@@ -24,6 +25,24 @@ Nanos TaskTimeout(const api::PollWorkflowTaskQueueResponse& task) {
         events[i].workflow_task_scheduled_event_attributes().start_to_close_timeout());
   }
   return Nanos(0);
+}
+
+// An answer that no repetition gets to the server fails the task, so that its user learns of it.
+std::optional<core::FailTask> UnsendableAnswer(const absl::Status& status) {
+  core::FailTask fail;
+  if (IsMessageTooLarge(status)) {
+    fail.cause = enums::WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE;
+  } else if (WasNotSent(status)) {
+    fail.cause = status.GetPayload(client::PayloadPipeline::kTooLargeUrl)
+                     ? enums::WORKFLOW_TASK_FAILED_CAUSE_PAYLOADS_TOO_LARGE
+                     : enums::WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE;
+  } else {
+    return std::nullopt;
+  }
+  fail.failure.set_message(
+      absl::StrCat("the workflow task's answer cannot be sent: ", std::string(status.message())));
+  fail.failure.mutable_application_failure_info()->set_type("AnswerNotSent");
+  return fail;
 }
 
 PollerOptions Share(PollerOptions pollers, double ratio, bool is_sticky) {
@@ -73,7 +92,7 @@ WorkflowWorker::MakePoller(bool is_sticky) {
       PollerBase::Settings{absl::StrCat(is_sticky ? "sticky:" : "workflow:", options.task_queue),
                            pollers, is_sticky, 0},
       rpc_, parts_.slots, "PollWorkflowTaskQueue", std::move(request),
-      [this](Task&& task, Slot slot) { Take({std::move(task), std::move(slot)}); }, parts_.fatal);
+      [this](Task&& task, Slot slot) { Polled({std::move(task), std::move(slot)}); }, parts_.fatal);
 }
 
 void WorkflowWorker::OnChange(std::function<void()> change) {
@@ -119,12 +138,18 @@ void WorkflowWorker::AbandonLocal() {
   for (CachedRun* run : held) Evict(run);
 }
 
-bool WorkflowWorker::Offer(Task task) {
-  if (is_stopping_) return false;
-  Slot slot = parts_.slots->TryReserve();
-  if (!slot) return false;
-  Take({std::move(task), std::move(slot)});
-  return true;
+void WorkflowWorker::Polled(WorkflowTask task) {
+  const absl::Status status =
+      rpc_->host().decode ? rpc_->host().decode(&task.response) : absl::OkStatus();
+  if (status.ok()) return Take(std::move(task));
+  core::FailTask fail;
+  fail.cause = enums::WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE;
+  fail.failure.set_message(
+      absl::StrCat("the task's payloads could not be decoded: ", std::string(status.message())));
+  fail.failure.mutable_application_failure_info()->set_type("PayloadDecodeError");
+  Log(rpc_->host(), LogLevel::error, fail.failure.message());
+  Report(task.response.task_token(), task.response.attempt(), task.response.has_query(),
+         std::move(fail));
 }
 
 void WorkflowWorker::Take(WorkflowTask task) {
@@ -324,15 +349,7 @@ void WorkflowWorker::CompletedAnswered(const std::string& run_id, bool closes_ru
                                        Accepted* response) {
   CachedRun* run = cache_.Find(run_id);
   if (run == nullptr) return;
-  if (IsMessageTooLarge(status)) {
-    core::FailTask fail;
-    fail.cause = enums::WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE;
-    fail.failure.set_message(
-        absl::StrCat("the workflow task's answer is larger than the server takes: ",
-                     std::string(status.message())));
-    fail.failure.mutable_application_failure_info()->set_type("GrpcMessageTooLarge");
-    return Fail(run, std::move(fail));
-  }
+  if (auto fail = UnsendableAnswer(status)) return Fail(run, std::move(*fail));
   if (!status.ok()) {
     // NotFound: the task was given up. InvalidArgument: something came that the commands did not
     // know of (R26).
@@ -391,29 +408,34 @@ void WorkflowWorker::Fail(CachedRun* run, core::FailTask step) {
        {"error", step.failure.message()}});
   rpc_->host().metrics->Count("temporal_workflow_task_execution_failed", run->owner.workflow_type,
                               1);
+  Report(run->task_token, run->attempt, run->is_legacy_query, std::move(step));
+  Evict(run);
+}
+
+void WorkflowWorker::Report(const std::string& task_token, std::int32_t attempt,
+                            bool is_legacy_query, core::FailTask step) {
   auto ignore = [](const absl::Status&, const auto&) {};
-  if (run->is_legacy_query) {
+  if (is_legacy_query) {
     auto request = std::make_unique<api::RespondQueryTaskCompletedRequest>();
     request->set_namespace_(rpc_->host().namespace_);
-    request->set_task_token(run->task_token);
+    request->set_task_token(task_token);
     request->set_completed_type(enums::QUERY_RESULT_TYPE_FAILED);
     request->set_error_message(step.failure.message());
     request->set_cause(step.cause);
     request->mutable_failure()->Swap(&step.failure);
     rpc_->Call<api::RespondQueryTaskCompletedResponse>("RespondQueryTaskCompleted",
                                                        std::move(request), ignore);
-  } else if (run->attempt <= 1) {
+  } else if (attempt <= 1) {
     // Later attempts are left to time out: answering each would only make the server repeat them
     // faster (R52).
     auto request = std::make_unique<api::RespondWorkflowTaskFailedRequest>();
     SetSender(rpc_->host(), *parts_.options, request.get());
-    request->set_task_token(run->task_token);
+    request->set_task_token(task_token);
     request->set_cause(step.cause);
     request->mutable_failure()->Swap(&step.failure);
     rpc_->Call<api::RespondWorkflowTaskFailedResponse>("RespondWorkflowTaskFailed",
                                                        std::move(request), ignore);
   }
-  Evict(run);
 }
 
 void WorkflowWorker::Evict(CachedRun* run) {

@@ -65,8 +65,8 @@ class WorkflowWorker {
   void Finish();
 
   // A task that came another way than by a poll: from a client that started the workflow here
-  // (eager start). Takes no slot of its own: false where none is free.
-  bool Offer(Task task);
+  // (eager start). Its payloads are decoded.
+  void Offer(Task task, Slot slot) { Take({std::move(task), std::move(slot)}); }
 
   const RunCache& cache() const { return cache_; }
   const std::string& sticky_queue() const { return parts_.sticky_queue; }
@@ -78,6 +78,7 @@ class WorkflowWorker {
   std::unique_ptr<Poller<PollRequest, Task>> MakePoller(bool is_sticky);
   bool is_caching() const { return parts_.options->cache.runs > 0; }
 
+  void Polled(WorkflowTask task);
   void Take(WorkflowTask task);
   bool MakeRoom();
   // A run is not valid any more after each of these: they end in its eviction where the step says
@@ -95,6 +96,8 @@ class WorkflowWorker {
                          const absl::Status& status, Accepted* response);
   void AnswerQuery(CachedRun* run, core::AnswerQuery step);
   void Fail(CachedRun* run, core::FailTask step);
+  void Report(const std::string& task_token, std::int32_t attempt, bool is_legacy_query,
+              core::FailTask step);
   void Evict(CachedRun* run);
   // The task in hand is over and the run stays.
   void Rest(CachedRun* run);

@@ -11,7 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 namespace enums = temporal::api::enums::v1;
 
-const api::RespondWorkflowTaskCompletedRequest& Completion(WorkerFixture& fixture, std::size_t index) {
+const api::RespondWorkflowTaskCompletedRequest& Completion(WorkerFixture& fixture,
+                                                           std::size_t index) {
   return fixture.server->Sent("RespondWorkflowTaskCompleted")
       .at(index)
       ->as<api::RespondWorkflowTaskCompletedRequest>();
@@ -53,7 +54,8 @@ TEST(WorkflowTask, HistoryIsFetchedPageByPage) {
   WorkerFixture fixture;
   fixture.script->on_task = [](const auto&) { return core::NeedHistory{""}; };
   std::vector<std::string> tokens;
-  fixture.script->on_history = [&](const RunScript::History&, const std::string& token) -> core::Step {
+  fixture.script->on_history = [&](const RunScript::History&,
+                                   const std::string& token) -> core::Step {
     tokens.push_back(token);
     if (!token.empty()) return core::NeedHistory{token};
     return core::CompleteTask{};
@@ -98,8 +100,9 @@ TEST(WorkflowTask, NewTaskInTheAnswerIsUsedAtOnce) {
 
 TEST(R26AnswerRefused, UnhandledCommandPutsTheRunOutQuietly) {
   WorkerFixture fixture;
-  fixture.server->On("RespondWorkflowTaskCompleted",
-                     [](FakeServer::Call&) { return absl::InvalidArgumentError("UnhandledCommand"); });
+  fixture.server->On("RespondWorkflowTaskCompleted", [](FakeServer::Call&) {
+    return absl::InvalidArgumentError("UnhandledCommand");
+  });
   fixture.StartWorkflows();
   fixture.Give(fixture.Task("r1", "t1"));
   EXPECT_EQ(fixture.script->alive, 0);
@@ -293,7 +296,8 @@ TEST(Slots, AreHeldFromThePollToTheAnswersAnswer) {
   EXPECT_EQ(fixture.Polls(false).size(), 1u);
 }
 
-api::RespondWorkflowTaskCompletedRequest SchedulesActivities(int count, const std::string& queue = "") {
+api::RespondWorkflowTaskCompletedRequest SchedulesActivities(int count,
+                                                             const std::string& queue = "") {
   api::RespondWorkflowTaskCompletedRequest request;
   for (int i = 0; i < count; ++i) {
     auto* schedule = request.add_commands()->mutable_schedule_activity_task_command_attributes();
@@ -372,17 +376,25 @@ TEST(R59EagerActivities, TaskInTheAnswerRunsInTheReservedSlot) {
   EXPECT_EQ(answers[0]->as<api::RespondActivityTaskCompletedRequest>().task_token(), "a1");
 }
 
-TEST(EagerStart, TaskFromAClientRunsHere) {
-  WorkerFixture fixture;
+TEST(EagerStart, TaskFromAClientRunsHereInTheSlotKeptForIt) {
+  WorkerFixture fixture({.max_concurrent_workflow_tasks = 3, .workflow_pollers = {.maximum = 2}});
   fixture.StartWorkflows();
-  EXPECT_TRUE(fixture.worker->OfferEager("Flow", fixture.Task("r1", "t1")));
-  EXPECT_FALSE(fixture.worker->OfferEager("Unknown", fixture.Task("r2", "t2")));
+  client::EagerStarter* starter = fixture.worker->eager_starter();
+  EXPECT_FALSE(starter->Reserve("another"));
+  ASSERT_TRUE(starter->Reserve("queue"));
+  EXPECT_FALSE(starter->Reserve("queue")) << "two polls and one reservation hold the three slots";
+  starter->Dispatch(fixture.Task("r1", "t1"));
   fixture.server->Run();
   EXPECT_EQ(Completion(fixture, 0).task_token(), "t1");
+  ASSERT_TRUE(starter->Reserve("queue"));
+  starter->Release();
+  EXPECT_TRUE(starter->Reserve("queue"));
+  starter->Release();
 }
 
 TEST(Deployment, IsSentWithPollsAndAnswers) {
-  WorkerFixture fixture({.deployment = {"shop", "build-7", true, detail::VersioningBehavior::pinned}});
+  WorkerFixture fixture(
+      {.deployment = {"shop", "build-7", true, detail::VersioningBehavior::pinned}});
   fixture.StartWorkflows();
   const auto& poll = fixture.Polls(false)[0]->as<api::PollWorkflowTaskQueueRequest>();
   EXPECT_EQ(poll.deployment_options().deployment_name(), "shop");

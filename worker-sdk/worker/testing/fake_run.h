@@ -10,8 +10,8 @@
 
 namespace perdure::worker {
 
-// Shared by a test and the runs made for it. The functions are asked for each step; by default a task is answered
-// with no commands.
+// Shared by a test and the runs made for it. The functions are asked for each step; by default a
+// task is answered with no commands.
 struct RunScript {
   using Task = temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse;
   using History = temporal::api::history::v1::History;

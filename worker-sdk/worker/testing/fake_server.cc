@@ -52,8 +52,7 @@ class FakeServer::FakeEvent : public Event {
   explicit FakeEvent(FakeServer* server) : server_(server) {}
   void Set() override { is_set_ = true; }
   bool Wait(Nanos limit) override {
-    const Nanos until =
-        limit > Nanos::max() - server_->now_ ? Nanos::max() : server_->now_ + limit;
+    const Nanos until = limit > Nanos::max() - server_->now_ ? Nanos::max() : server_->now_ + limit;
     server_->Run();
     while (!is_set_ && server_->RunNextTimer(until)) server_->Run();
     return is_set_;
@@ -166,10 +165,11 @@ void FakeServer::RunBlocked() {
   Run();
 }
 
-std::unique_ptr<client::Transport::Call> FakeServer::Start(
-    std::string_view method, const google::protobuf::Message& request,
-    google::protobuf::Message* response, const client::CallOptions& options, Executor* executor,
-    Done done) {
+std::unique_ptr<client::Transport::Call> FakeServer::Start(std::string_view method,
+                                                           const google::protobuf::Message& request,
+                                                           google::protobuf::Message* response,
+                                                           const client::CallOptions& options,
+                                                           Executor* executor, Done done) {
   auto call = std::make_shared<Call>();
   call->method = std::string(method.substr(method.rfind('/') + 1));
   call->request.reset(request.New());

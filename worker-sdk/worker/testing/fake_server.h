@@ -1,7 +1,7 @@
 // A transport whose server is the test: one thread, virtual time, every call in the test's hands.
 //
-// Polls stay open until they are answered, cancelled or over their timeout; other calls are answered OK and
-// empty at once, unless the method is held or has a handler.
+// Polls stay open until they are answered, cancelled or over their timeout; other calls are
+// answered OK and empty at once, unless the method is held or has a handler.
 #pragma once
 
 #include <deque>

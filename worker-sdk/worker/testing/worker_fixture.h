@@ -51,8 +51,8 @@ class WorkerFixture {
     }
     return found;
   }
-  static api::PollWorkflowTaskQueueResponse Task(const std::string& run_id, const std::string& token,
-                                                 int attempt = 1) {
+  static api::PollWorkflowTaskQueueResponse Task(const std::string& run_id,
+                                                 const std::string& token, int attempt = 1) {
     api::PollWorkflowTaskQueueResponse task;
     task.set_task_token(token);
     task.mutable_workflow_execution()->set_workflow_id("wf-" + run_id);
