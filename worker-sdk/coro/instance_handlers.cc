@@ -12,8 +12,7 @@ constexpr int kError = 3;
 
 // Wrappers of the SDK's own say nothing to users.
 bool IsOurs(std::string_view file) {
-  return file.find("worker-sdk/coro/") != file.npos || file.find("perdure/detail/") != file.npos ||
-         file.find("perdure/workflow") != file.npos || file.find("perdure/task.h") != file.npos;
+  return file.find("coro/instance") != file.npos || file.find("include/perdure/") != file.npos;
 }
 
 void WriteDefinitions(json::Writer* to, std::string_view key, std::span<const Handler> handlers,
