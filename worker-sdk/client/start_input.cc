@@ -1,48 +1,10 @@
 // From the options of a start, which borrow, to its input, which owns.
-#include <optional>
-#include <stdexcept>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "perdure/client.h"
 #include "worker-sdk/client/server_calls.h"
 
 namespace perdure::detail {
-namespace {
-
-std::optional<Nanos> ToData(maybe_duration duration, const char* field) {
-  if (duration && (*duration).count() < 0) {
-    throw std::invalid_argument(absl::StrCat(field, " is negative"));
-  }
-  return duration.get();
-}
-
-std::optional<RetryPolicyData> ToData(const retry_policy& policy) {
-  RetryPolicyData data;
-  data.initial_interval = ToData(policy.initial_interval, "retry.initial_interval");
-  data.maximum_interval = ToData(policy.maximum_interval, "retry.maximum_interval");
-  data.backoff_coefficient = policy.backoff_coefficient;
-  data.maximum_attempts = policy.maximum_attempts;
-  for (const std::string_view name : policy.non_retryable.names) {
-    if (!name.empty()) data.non_retryable_error_types.emplace_back(name);
-  }
-  const bool is_set = data.initial_interval || data.maximum_interval ||
-                      data.backoff_coefficient != 0 || data.maximum_attempts != 0 ||
-                      !data.non_retryable_error_types.empty();
-  if (!is_set) return std::nullopt;
-  // The server takes no coefficient below 1, and knows no "left out" for it.
-  if (data.backoff_coefficient == 0) data.backoff_coefficient = 2;
-  return data;
-}
-
-PriorityData ToData(const priority& priority) {
-  return {.priority_key = priority.key,
-          .fairness_key = std::string(priority.fairness_key),
-          .fairness_weight = priority.fairness_weight};
-}
-
-}  // namespace
-
 StartInput start_input(std::string_view type, const start_options& options, Payloads arguments) {
   StartInput input;
   input.workflow_id = options.id.empty() ? client::RandomId() : std::string(options.id);
