@@ -18,7 +18,7 @@ set(LAYER_server         base query machines runtime store store_postgres store_
 set(LAYER_sim            base query machines runtime store store_simulated services history matching frontend)
 # A gRPC client: main (server) links it beside the server, neither sees the other.
 set(LAYER_cli            base)
-# The C++ worker SDK: nothing of the engine's.
+# The C++ worker SDK: nothing of the engine's, but for tests that run the engine itself.
 set(LAYER_sdk_core       "")
 set(LAYER_sdk_coro       "")
 set(LAYER_sdk_client     sdk_core sdk_coro)

@@ -296,6 +296,25 @@ api_common::Priority ToApi(detail::PriorityData priority) {
   return to;
 }
 
+Payload JsonText(std::string_view text) {
+  constexpr char kHex[] = "0123456789abcdef";
+  Payload payload{"json/plain", "\""};
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      payload.data += '\\';
+      payload.data += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      payload.data += "\\u00";
+      payload.data += kHex[c >> 4];
+      payload.data += kHex[c & 15];
+    } else {
+      payload.data += c;
+    }
+  }
+  payload.data += '"';
+  return payload;
+}
+
 google::protobuf::Duration ToApi(Nanos duration) {
   google::protobuf::Duration to;
   to.set_seconds(duration.count() / kNanosPerSecond);

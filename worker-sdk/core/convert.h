@@ -47,6 +47,9 @@ api_common::Priority ToApi(detail::PriorityData priority);
 google::protobuf::Duration ToApi(Nanos duration);
 google::protobuf::Timestamp ToApi(Timestamp timestamp);
 
+// Text as a payload of JSON, which is how user interfaces read summaries.
+Payload JsonText(std::string_view text);
+
 // Writes a field only where there is something to write, so that absent stays absent.
 //   SetIf(input, [&] { return attributes.mutable_input(); });
 template <class Mutable>

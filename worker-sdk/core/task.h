@@ -39,8 +39,9 @@ struct LocalActivityOutcome {
 struct NeedHistory {
   std::string next_page_token;
 };
-// Run these; each outcome goes to Run::ResolveLocalActivity. The task stays open. `canceled` names
-// ones that run and whose results nobody waits for any more.
+// Run these; each outcome goes to Run::ResolveLocalActivity. The task stays open, also where both
+// lists are empty: then others still run. `canceled` names ones that run and whose results nobody
+// waits for any more (their outcomes may still be given, and do nothing).
 struct RunLocalActivities {
   std::vector<LocalActivityCall> start;
   std::vector<std::uint32_t> canceled;
@@ -55,6 +56,8 @@ struct CompleteTask {
   bool is_heartbeat = false;
 };
 struct AnswerQuery {
+  // The run could not be brought to where the query asks it: it must leave the cache.
+  bool drop_run = false;
   temporal::api::workflowservice::v1::RespondQueryTaskCompletedRequest request;
 };
 // The run must leave the cache. Whether it is reported depends on the attempt (R52), which is the

@@ -2,18 +2,18 @@
 #include <algorithm>
 
 #include "perdure/errors.h"
+#include "perdure/log.h"
 #include "perdure/json.h"
 #include "worker-sdk/coro/instance.h"
 
 namespace perdure::detail {
 namespace {
 
-constexpr int kError = 3;
+constexpr int kError = static_cast<int>(LogLevel::error);
 
 // Wrappers of the SDK's own say nothing to users.
 bool IsOurs(std::string_view file) {
-  return file.find("worker-sdk/coro/") != file.npos || file.find("perdure/detail/") != file.npos ||
-         file.find("perdure/workflow") != file.npos || file.find("perdure/task.h") != file.npos;
+  return file.find("coro/instance") != file.npos || file.find("include/perdure/") != file.npos;
 }
 
 void WriteDefinitions(json::Writer* to, std::string_view key, std::span<const Handler> handlers,

@@ -86,7 +86,7 @@ struct codec<Payload> {
 template <class T>
 Payload encode(const T& value) {
   if constexpr (std::is_convertible_v<const T&, std::string_view> &&
-                !std::is_same_v<T, std::string>) {
+                !std::is_same_v<T, std::string> && !std::is_null_pointer_v<T>) {
     return codec<std::string>::encode(std::string(std::string_view(value)));
   } else {
     return codec<T>::encode(value);

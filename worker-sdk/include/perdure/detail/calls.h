@@ -29,7 +29,7 @@ namespace detail {
 // activity<&charge>(order, ...);`
 template <class T>
 concept this_compiler_destroys_such_temporaries_twice_so_name_the_struct_first =
-    PERDURE_DESTROYS_AGGREGATE_TEMPORARIES_TWICE && std::is_aggregate_v<T> &&
+    (PERDURE_DESTROYS_AGGREGATE_TEMPORARIES_TWICE != 0) && std::is_aggregate_v<T> &&
     !std::is_trivially_destructible_v<T>;
 
 // One input: an object that has a name, or what converts to one.
@@ -128,6 +128,8 @@ struct ChildCall<F, std::tuple<A...>> {
     return CallChild<result_of<F>>(std::move(command));
   }
 };
+[[noreturn]] void ThrowContinueAsNew(ContinueAsNewCommand command);
+
 template <auto F, class Inputs>
 struct ContinueAsNewCall;
 template <auto F, class... A>
@@ -140,7 +142,6 @@ struct ContinueAsNewCall<F, std::tuple<A...>> {
     ThrowContinueAsNew(std::move(command));
   }
 };
-[[noreturn]] void ThrowContinueAsNew(ContinueAsNewCommand command);
 
 }  // namespace detail
 }  // namespace perdure

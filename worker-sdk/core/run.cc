@@ -1,0 +1,316 @@
+#include "worker-sdk/core/run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "worker-sdk/core/convert.h"
+#include "worker-sdk/core/outcome.h"
+#include "worker-sdk/core/state.h"
+
+namespace perdure::core {
+
+namespace enums = temporal::api::enums::v1;
+namespace service = temporal::api::workflowservice::v1;
+using absl::Status;
+
+namespace {
+
+constexpr char kLegacyQuery[] = "legacy";
+
+detail::QueryJob JobOf(std::string id, temporal::api::query::v1::WorkflowQuery query) {
+  return {std::move(id), std::move(*query.mutable_query_type()),
+          FromApi(std::move(*query.mutable_query_args())),
+          FromApi(std::move(*query.mutable_header()))};
+}
+
+}  // namespace
+
+class Run::Impl {
+ public:
+  Impl(const RunOptions* options, const MakeProgram* make_program)
+      : options_(options), make_program_(make_program) {}
+
+  Step StartTask(service::PollWorkflowTaskQueueResponse task);
+  Step AddHistory(temporal::api::history::v1::History page, std::string next_page_token);
+  Step ResolveLocalActivity(LocalActivityOutcome outcome);
+  Step Complete(bool is_heartbeat);
+  void TaskAccepted(const service::RespondWorkflowTaskCompletedResponse& response);
+
+  RunState* state() { return state_.get(); }
+  const RunState* state() const { return state_.get(); }
+  const service::PollWorkflowTaskQueueResponse& task() const { return task_; }
+  std::int64_t last_started() const { return state_ ? state_->last_started_event_id() : 0; }
+
+ private:
+  bool ContinuesOurs(const service::PollWorkflowTaskQueueResponse& task) const;
+  void StartOver();
+  Step Advance();
+  Step Finish();
+  Step Fail(const Status& status);
+  Step AnswerLegacyQuery();
+  Step FailLegacyQuery(const std::string& message, enums::WorkflowTaskFailedCause cause,
+                       bool drop_run);
+  Status AnswerQueries(service::RespondWorkflowTaskCompletedRequest* request);
+  void CloseTask();
+  // A task that workflow code answers, rather than one that only asks or replays.
+  bool is_live() const { return task_.started_event_id() != 0; }
+
+  const RunOptions* options_;
+  const MakeProgram* make_program_;
+  std::unique_ptr<RunState> state_;
+  service::PollWorkflowTaskQueueResponse task_;  // Without its history.
+  bool is_open_ = false;
+  std::string next_page_token_;
+  bool fetches_whole_history_ = false;
+  temporal::api::history::v1::History
+      polled_;  // What was polled, while the whole history is fetched (R8).
+};
+
+// R10: a sticky task goes on exactly where this run is.
+bool Run::Impl::ContinuesOurs(const service::PollWorkflowTaskQueueResponse& task) const {
+  if (!state_ || !state_->has_program()) return false;
+  const auto& events = task.history().events();
+  if (events.empty()) return task.started_event_id() == 0;
+  if (events[0].event_id() != state_->last_event_id() + 1) return false;
+  return task.started_event_id() == 0 ||
+         task.previous_started_event_id() == state_->last_started_event_id();
+}
+
+void Run::Impl::StartOver() {
+  state_ =
+      std::make_unique<RunState>(options_, make_program_, task_.workflow_execution().workflow_id(),
+                                 task_.workflow_execution().run_id(), task_.workflow_type().name());
+}
+
+Step Run::Impl::StartTask(service::PollWorkflowTaskQueueResponse task) {
+  const bool continues = ContinuesOurs(task);
+  temporal::api::history::v1::History history = std::move(*task.mutable_history());
+  task.clear_history();
+  task_ = std::move(task);
+  is_open_ = true;
+  next_page_token_ = std::move(*task_.mutable_next_page_token());
+  fetches_whole_history_ = false;
+  std::vector<ProtocolMessage> messages(std::make_move_iterator(task_.mutable_messages()->begin()),
+                                        std::make_move_iterator(task_.mutable_messages()->end()));
+  task_.clear_messages();
+  if (task_.has_query() && !task_.queries().empty()) {
+    return Fail(absl::InternalError("the server sent two kinds of queries with one task"));
+  }
+  if (continues && history.events().empty() && task_.has_query() &&
+      task_.previous_started_event_id() < last_started()) {
+    // R17: it was asked of a state that this run has left behind.
+    return FailLegacyQuery("query expired", enums::WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED, false);
+  }
+  const bool begins = !history.events().empty() && history.events(0).event_id() == 1;
+  if (!continues) StartOver();
+  if (Status status =
+          state_->BeginTask(task_.previous_started_event_id(), is_live(), std::move(messages));
+      !status.ok()) {
+    return Fail(status);
+  }
+  if (!continues && !begins) {
+    polled_ = std::move(history);
+    fetches_whole_history_ = true;
+    next_page_token_.clear();
+    state_->events().set_complete(false);
+    return NeedHistory{};
+  }
+  return AddHistory(std::move(history), std::move(next_page_token_));
+}
+
+Step Run::Impl::AddHistory(temporal::api::history::v1::History page, std::string next_page_token) {
+  EventQueue& events = state_->events();
+  next_page_token_ = std::move(next_page_token);
+  Status status = events.Add(std::move(page));
+  if (status.ok() && next_page_token_.empty() && fetches_whole_history_) {
+    // R8: events of a task that is not written to history yet are in the poll only.
+    status = events.Add(std::move(polled_));
+    polled_.Clear();
+    fetches_whole_history_ = false;
+  }
+  if (!status.ok()) return Fail(status);
+  events.set_complete(next_page_token_.empty());
+  if (events.is_complete() && events.last_event_id() < task_.started_event_id()) {
+    return Fail(absl::InternalError(
+        absl::StrCat("the server gave history up to event ", events.last_event_id(),
+                     " for a task that began at event ", task_.started_event_id())));
+  }
+  return Advance();
+}
+
+Step Run::Impl::Advance() {
+  for (;;) {
+    if (state_->must_activate()) {
+      if (Status status = state_->Activate(); !status.ok()) return Fail(status);
+    }
+    EventQueue& events = state_->events();
+    auto sequence = events.Next();
+    if (sequence) {
+      if (Status status = state_->Apply(*sequence); !status.ok()) return Fail(status);
+      continue;
+    }
+    // R5 and R7: only the end of all pages tells that there is nothing more.
+    if (!events.is_complete()) return NeedHistory{next_page_token_};
+    return Finish();
+  }
+}
+
+Step Run::Impl::Finish() {
+  if (task_.has_query()) return AnswerLegacyQuery();
+  if (is_live() && !state_->is_closed() && state_->has_local_activities()) {
+    return state_->TakeLocalActivities();
+  }
+  return Complete(false);
+}
+
+Step Run::Impl::Complete(bool is_heartbeat) {
+  CompleteTask step;
+  step.is_heartbeat = is_heartbeat;
+  step.closes_run = state_->commanded_end();
+  if (is_live()) {
+    if (Status status = AnswerQueries(&step.request); !status.ok()) return Fail(status);
+    state_->TakeCompletion(&step.request);
+    step.request.set_force_create_new_workflow_task(is_heartbeat);
+  }
+  CloseTask();
+  return step;
+}
+
+void Run::Impl::CloseTask() {
+  is_open_ = false;
+  state_->Shrink();
+  task_.mutable_queries()->clear();
+  task_.clear_query();
+}
+
+// R17: answers to the queries that came with the task, each alone in its activation.
+Status Run::Impl::AnswerQueries(service::RespondWorkflowTaskCompletedRequest* request) {
+  // In the order of their ids: the map's own order is another in each process.
+  std::vector<std::string> ids;
+  for (const auto& [id, query] : task_.queries()) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  for (std::string& id : ids) {
+    auto result = state_->Query(JobOf(id, std::move((*task_.mutable_queries())[id])));
+    auto& to = (*request->mutable_query_results())[id];
+    if (result.ok() && std::holds_alternative<Payloads>(result->outcome)) {
+      to.set_result_type(enums::QUERY_RESULT_TYPE_ANSWERED);
+      *to.mutable_answer() = ToApi(std::move(std::get<Payloads>(result->outcome)));
+      continue;
+    }
+    to.set_result_type(enums::QUERY_RESULT_TYPE_FAILED);
+    if (!result.ok()) {
+      to.set_error_message(std::string(result.status().message()));
+    } else if (const auto& failure = std::get<FailurePtr>(result->outcome)) {
+      to.set_error_message(failure->message);
+      *to.mutable_failure() = ToApi(*failure);
+    }
+  }
+  return absl::OkStatus();
+}
+
+Step Run::Impl::AnswerLegacyQuery() {
+  auto result = state_->Query(JobOf(kLegacyQuery, std::move(*task_.mutable_query())));
+  AnswerQuery step;
+  auto& request = step.request;
+  if (!result.ok()) {
+    return FailLegacyQuery(std::string(result.status().message()),
+                           enums::WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE,
+                           false);
+  }
+  if (auto* answer = std::get_if<Payloads>(&result->outcome)) {
+    request.set_completed_type(enums::QUERY_RESULT_TYPE_ANSWERED);
+    *request.mutable_query_result() = ToApi(std::move(*answer));
+  } else {
+    request.set_completed_type(enums::QUERY_RESULT_TYPE_FAILED);
+    if (const auto& failure = std::get<FailurePtr>(result->outcome)) {
+      request.set_error_message(failure->message);
+      *request.mutable_failure() = ToApi(*failure);
+    }
+  }
+  CloseTask();
+  return step;
+}
+
+Step Run::Impl::FailLegacyQuery(const std::string& message, enums::WorkflowTaskFailedCause cause,
+                                bool drop_run) {
+  AnswerQuery step;
+  step.drop_run = drop_run;
+  step.request.set_completed_type(enums::QUERY_RESULT_TYPE_FAILED);
+  step.request.set_error_message(message);
+  step.request.set_cause(cause);
+  step.request.mutable_failure()->set_message(message);
+  if (state_) CloseTask();
+  return step;
+}
+
+Step Run::Impl::Fail(const Status& status) {
+  const bool is_nondeterminism = status.code() == absl::StatusCode::kAborted;
+  const std::string message(status.message());
+  const auto cause = is_nondeterminism
+                         ? enums::WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
+                         : enums::WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE;
+  if (task_.has_query()) return FailLegacyQuery(message, cause, true);
+  const FailurePtr failure =
+      state_ && state_->task_failure()
+          ? state_->task_failure()
+          : MakeFailure(message, is_nondeterminism ? "NondeterminismError" : "WorkflowTaskError");
+  if (is_nondeterminism && options_->nondeterminism_fails_run && is_live()) {
+    state_->ReplaceByFailure(failure);
+    CompleteTask step;
+    step.closes_run = true;
+    state_->TakeCompletion(&step.request);
+    return step;
+  }
+  return FailTask{cause, ToApi(*failure)};
+}
+
+Step Run::Impl::ResolveLocalActivity(LocalActivityOutcome outcome) {
+  if (!state_) return RunLocalActivities{};
+  if (Status status = state_->ResolveLocalActivity(std::move(outcome)); !status.ok())
+    return Fail(status);
+  if (!is_open_) return RunLocalActivities{};
+  if (Status status = state_->Activate(); !status.ok()) return Fail(status);
+  return Finish();
+}
+
+void Run::Impl::TaskAccepted(const service::RespondWorkflowTaskCompletedResponse& response) {
+  if (response.reset_history_event_id() != 0) state_->RollBack(response.reset_history_event_id());
+}
+
+Run::Run(const RunOptions* options, const MakeProgram* make_program)
+    : impl_(std::make_unique<Impl>(options, make_program)) {}
+Run::~Run() = default;
+
+Step Run::StartTask(service::PollWorkflowTaskQueueResponse task) {
+  return impl_->StartTask(std::move(task));
+}
+Step Run::AddHistory(temporal::api::history::v1::History page, std::string next_page_token) {
+  return impl_->AddHistory(std::move(page), std::move(next_page_token));
+}
+Step Run::ResolveLocalActivity(LocalActivityOutcome outcome) {
+  return impl_->ResolveLocalActivity(std::move(outcome));
+}
+Step Run::HeartbeatDue() { return impl_->Complete(true); }
+void Run::TaskAccepted(const service::RespondWorkflowTaskCompletedResponse& response) {
+  impl_->TaskAccepted(response);
+}
+bool Run::is_closed() const { return impl_->state() && impl_->state()->is_closed(); }
+bool Run::has_local_activities() const {
+  return impl_->state() && impl_->state()->has_local_activities();
+}
+std::int64_t Run::memory_bytes() const {
+  return static_cast<std::int64_t>(sizeof(Run) + sizeof(Impl)) +
+         (impl_->state() ? impl_->state()->memory_bytes() : 0);
+}
+const std::string& Run::workflow_id() const {
+  return impl_->task().workflow_execution().workflow_id();
+}
+const std::string& Run::run_id() const { return impl_->task().workflow_execution().run_id(); }
+const std::string& Run::workflow_type() const { return impl_->task().workflow_type().name(); }
+std::int64_t Run::last_started_event_id() const { return impl_->last_started(); }
+Nanos Run::task_timeout() const {
+  return impl_->state() ? impl_->state()->task_timeout() : Nanos(0);
+}
+
+}  // namespace perdure::core
