@@ -3,8 +3,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -60,37 +58,6 @@ client::ConnectionOptions ConnectionOptionsOf(const ClientOptions& options) {
 [[noreturn]] void ThrowConnectError(const ClientOptions& options, const absl::Status& status) {
   throw ConnectError(options.target, static_cast<RpcCode>(status.code()),
                      std::string_view(status.message().data(), status.message().size()));
-}
-
-std::optional<detail::Nanos> ToData(maybe_duration duration, const char* field) {
-  if (duration && (*duration).count() < 0) {
-    throw std::invalid_argument(absl::StrCat(field, " is negative"));
-  }
-  return duration.get();
-}
-
-std::optional<detail::RetryPolicyData> ToData(const retry_policy& policy) {
-  detail::RetryPolicyData data;
-  data.initial_interval = ToData(policy.initial_interval, "retry.initial_interval");
-  data.maximum_interval = ToData(policy.maximum_interval, "retry.maximum_interval");
-  data.backoff_coefficient = policy.backoff_coefficient;
-  data.maximum_attempts = policy.maximum_attempts;
-  for (const std::string_view name : policy.non_retryable.names) {
-    if (!name.empty()) data.non_retryable_error_types.emplace_back(name);
-  }
-  const bool is_set = data.initial_interval || data.maximum_interval ||
-                      data.backoff_coefficient != 0 || data.maximum_attempts != 0 ||
-                      !data.non_retryable_error_types.empty();
-  if (!is_set) return std::nullopt;
-  // The server takes no coefficient below 1, and knows no "left out" for it.
-  if (data.backoff_coefficient == 0) data.backoff_coefficient = 2;
-  return data;
-}
-
-detail::PriorityData ToData(const priority& priority) {
-  return {.priority_key = priority.key,
-          .fairness_key = std::string(priority.fairness_key),
-          .fairness_weight = priority.fairness_weight};
 }
 
 // Old servers do not know the call; that they answer is enough.
@@ -150,35 +117,6 @@ ActivityHandle Client::activity(std::string_view workflow_id, std::string_view r
   target.run_id = std::string(run_id);
   target.activity_id = std::string(activity_id);
   return {calls_, std::move(target)};
-}
-
-StartInput Client::start_input(std::string_view type, const start_options& options,
-                               Payloads arguments) {
-  StartInput input;
-  input.workflow_id = options.id.empty() ? client::RandomId() : std::string(options.id);
-  input.workflow_type = std::string(type);
-  input.task_queue = std::string(options.task_queue);
-  input.args = std::move(arguments);
-  if (options.headers) input.headers = *options.headers;
-  if (options.memo) input.memo = *options.memo;
-  if (options.search_attributes) input.search_attributes = *options.search_attributes;
-  input.id_reuse = options.id_reuse;
-  input.id_conflict = options.id_conflict;
-  input.execution_timeout = ToData(options.execution_timeout, "execution_timeout");
-  input.run_timeout = ToData(options.run_timeout, "run_timeout");
-  input.task_timeout = ToData(options.task_timeout, "task_timeout");
-  input.start_delay = ToData(options.start_delay, "start_delay");
-  input.retry = ToData(options.retry);
-  input.cron_schedule = std::string(options.cron);
-  input.eager_start = options.eager;
-  input.summary = std::string(options.summary);
-  input.details = std::string(options.details);
-  input.priority = ToData(options.priority);
-  input.versioning = options.versioning.what;
-  input.pinned_deployment_name = std::string(options.versioning.deployment_name);
-  input.pinned_build_id = std::string(options.versioning.build_id);
-  input.request_id = std::string(options.request_id);
-  return input;
 }
 
 UpdateWithStartInput Client::update_start_input(StartInput start, std::string_view name,

@@ -30,6 +30,10 @@ class Connection;
 class ScheduleClient;
 class RawClient;
 
+namespace detail {
+StartInput start_input(std::string_view type, const start_options& options, Payloads arguments);
+}
+
 template <class W, class R, class U>
 struct StartedWithUpdate {
   WorkflowHandle<W, R> workflow;
@@ -57,8 +61,8 @@ class Client {
   template <auto Run, class... A>
   handle_of<Run> start(const start_options& options, A&&... arguments) const {
     return started<handle_of<Run>>(
-        start_input(detail::workflow_name<Run>(), options,
-                    detail::encode_arguments<Run>(std::forward<A>(arguments)...)));
+        detail::start_input(detail::workflow_name<Run>(), options,
+                            detail::encode_arguments<Run>(std::forward<A>(arguments)...)));
   }
   // Starts it and waits for its result.
   template <auto Run, class... A>
@@ -70,7 +74,7 @@ class Client {
   WorkflowHandle<void, R> start_by_name(std::string_view type, const start_options& options,
                                         const A&... arguments) const {
     return started<WorkflowHandle<void, R>>(
-        start_input(type, options, detail::encode_untyped(arguments...)));
+        detail::start_input(type, options, detail::encode_untyped(arguments...)));
   }
   template <class R, class... A>
   R execute_by_name(std::string_view type, const start_options& options,
@@ -84,7 +88,8 @@ class Client {
   handle_of<Run> signal_with_start(const start_options& options, std::tuple<A...> arguments,
                                    std::tuple<S...> signal_arguments) const {
     return signal_started<handle_of<Run>>(
-        {.start = start_input(detail::workflow_name<Run>(), options, encode<Run>(arguments)),
+        {.start =
+             detail::start_input(detail::workflow_name<Run>(), options, encode<Run>(arguments)),
          .signal_name = std::string(detail::handler_name<detail::owner_of<Run>, Signal>()),
          .signal_args = encode<Signal>(signal_arguments)});
   }
@@ -94,7 +99,7 @@ class Client {
   update_with_start(const start_options& options, const update_options& waiting,
                     std::tuple<A...> arguments, std::tuple<U...> update_arguments) const {
     UpdateWithStartInput input = update_start_input(
-        start_input(detail::workflow_name<Run>(), options, encode<Run>(arguments)),
+        detail::start_input(detail::workflow_name<Run>(), options, encode<Run>(arguments)),
         detail::handler_name<detail::owner_of<Run>, Update>(), encode<Update>(update_arguments),
         waiting);
     UpdateWithStartOutput output = calls_->update_with_start(input);
@@ -152,8 +157,6 @@ class Client {
     const StartOutput output = calls_->signal_with_start(input);
     return handle_from<Handle>(input.start.workflow_id, output.run_id);
   }
-  static StartInput start_input(std::string_view type, const start_options& options,
-                                Payloads arguments);
   static UpdateWithStartInput update_start_input(StartInput start, std::string_view name,
                                                  Payloads arguments, const update_options& options);
   static RunTarget target_of(std::string_view id, std::string_view run_id);
