@@ -60,7 +60,9 @@ class RetryingCall final : public std::enable_shared_from_this<RetryingCall> {
     std::optional<Nanos> wait;
     {
       const std::lock_guard lock(mutex_);
-      if (!status.ok() && !is_canceled_) {
+      if (!status.ok() && is_canceled_) {
+        status = absl::CancelledError("the call was canceled");
+      } else if (!status.ok()) {
         wait = retries_.Next(status, executor_->Monotonic(), Random());
       }
       if (wait) {
