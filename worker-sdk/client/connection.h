@@ -39,6 +39,7 @@ class EagerStarter {
   // True: a slot is kept for a workflow of this queue until Dispatch or Release. Any thread, as the
   // others.
   virtual bool Reserve(const std::string& task_queue) = 0;
+  // The task's payloads have been decoded: it came within an answer that was.
   virtual void Dispatch(api::PollWorkflowTaskQueueResponse task) = 0;
   virtual void Release() = 0;
 };
