@@ -1,6 +1,7 @@
 #include "perdure/detail/frame.h"
 
 #include "perdure/errors.h"
+#include "perdure/log.h"
 #include "worker-sdk/coro/instance.h"
 
 namespace perdure::detail {
@@ -83,7 +84,7 @@ StateBase::~StateBase() {
   if (!error || is_observed || instance == nullptr) return;
   const FailurePtr failure = failure_of(error);
   if (!is_cancellation(failure)) {
-    instance->Log(3, "something failed that nobody waited for: " + failure->message);
+    instance->Log(static_cast<int>(LogLevel::error), "something failed that nobody waited for: " + failure->message);
   }
 }
 

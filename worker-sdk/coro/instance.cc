@@ -4,11 +4,12 @@
 #include <cstring>
 
 #include "perdure/errors.h"
+#include "perdure/log.h"
 
 namespace perdure::detail {
 namespace {
 
-constexpr int kWarning = 2;
+constexpr int kWarning = static_cast<int>(LogLevel::warn);
 
 std::uint64_t SplitMix(std::uint64_t* state) {
   std::uint64_t z = *state += 0x9e3779b97f4a7c15;

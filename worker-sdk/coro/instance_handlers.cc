@@ -2,13 +2,14 @@
 #include <algorithm>
 
 #include "perdure/errors.h"
+#include "perdure/log.h"
 #include "perdure/json.h"
 #include "worker-sdk/coro/instance.h"
 
 namespace perdure::detail {
 namespace {
 
-constexpr int kError = 3;
+constexpr int kError = static_cast<int>(LogLevel::error);
 
 // Wrappers of the SDK's own say nothing to users.
 bool IsOurs(std::string_view file) {

@@ -197,7 +197,7 @@ std::string uuid4() {
   return text;
 }
 
-void log(log_level level, std::string_view text) {
+void log(LogLevel level, std::string_view text) {
   Instance::Get().Log(static_cast<int>(level), text);
 }
 

@@ -322,6 +322,9 @@ template <class Response, class Request>
 void ActivityWorker::Send(Id id, std::string_view method, std::unique_ptr<Request> request) {
   rpc_->Call<Response>(
       method, std::move(request), [this, id](const absl::Status& status, const Response&) {
+        if (WasNotSent(status) && !std::exchange(Find(id)->is_unsendable, true)) {
+          return Fail(id, ApplicationFailure("AnswerNotSent", std::string(status.message())));
+        }
         // NotFound is what a canceled or timed-out activity is answered with: nothing is lost.
         if (!status.ok()) {
           Log(rpc_->host(),

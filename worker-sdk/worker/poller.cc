@@ -42,6 +42,7 @@ void PollerBase::Start() {
 }
 
 void PollerBase::Stop() {
+  is_stopped_ = true;
   running_ = false;
   timer_.reset();
   active_ -= static_cast<std::int64_t>(waiting_.size());
@@ -55,7 +56,7 @@ void PollerBase::Interrupt() {
 }
 
 bool PollerBase::LeavesLastSlot() const {
-  if (other_ == nullptr || !other_->running_ || other_->active_ > 0 || active_ == 0) return true;
+  if (other_ == nullptr || other_->is_stopped_ || other_->active_ > 0 || active_ == 0) return true;
   const std::optional<std::int64_t> available = slots_->available();
   return !available || *available > 1;
 }

@@ -79,6 +79,7 @@ class PollerBase {
   PollScaler scaler_;
   Backoff backoff_, overload_backoff_;
   bool running_ = false;
+  bool is_stopped_ = false;
   std::int64_t active_ = 0;
   Nanos next_allowed_{};
   std::set<std::shared_ptr<Rpc::Handle>> open_;

@@ -154,6 +154,25 @@ TEST(R52TaskFailure, AnswerTooLargeForGrpcFailsTheTask) {
             enums::WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE);
 }
 
+TEST(Codecs, AnswerThatCannotBeSentFailsTheTask) {
+  WorkerFixture fixture;
+  fixture.refused_type = api::RespondWorkflowTaskCompletedRequest::descriptor()->name();
+  fixture.StartWorkflows();
+  fixture.Give(fixture.Task("r1", "t1"));
+  EXPECT_TRUE(fixture.server->Sent("RespondWorkflowTaskCompleted").empty());
+  EXPECT_EQ(fixture.server->Sent("RespondWorkflowTaskFailed").size(), 1u);
+  EXPECT_EQ(fixture.script->alive, 0);
+}
+
+TEST(Codecs, TaskThatCannotBeDecodedFails) {
+  WorkerFixture fixture;
+  fixture.undecodable_type = api::PollWorkflowTaskQueueResponse::descriptor()->name();
+  fixture.StartWorkflows();
+  fixture.Give(fixture.Task("r1", "t1"));
+  EXPECT_EQ(fixture.script->made, 0);
+  EXPECT_EQ(fixture.server->Sent("RespondWorkflowTaskFailed").size(), 1u);
+}
+
 TEST(R17LegacyQuery, IsAnsweredByItsOwnCallAndItsFailureToo) {
   WorkerFixture fixture;
   fixture.script->on_task = [](const RunScript::Task& task) -> core::Step {

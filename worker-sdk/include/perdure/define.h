@@ -313,11 +313,12 @@ struct define {
 
 namespace detail {
 
+// `static constexpr auto versioning = perdure::versioning_behavior::pinned;` in the class says how
+// its runs follow deployments.
 template <class W>
-WorkflowDefinition definition_of(VersioningBehavior versioning = VersioningBehavior::unspecified) {
-  if constexpr (requires { W::versioning; }) {
-    if (versioning == VersioningBehavior::unspecified) versioning = W::versioning;
-  }
+WorkflowDefinition definition_of() {
+  VersioningBehavior versioning = VersioningBehavior::unspecified;
+  if constexpr (requires { W::versioning; }) versioning = W::versioning;
   const HandlerTable& table = W::handlers::template table<W>(versioning);
   return {std::string(table.type), table.versioning_behavior,
           [&table](const ProgramOptions& options) { return MakeProgram(table, options); }};

@@ -52,7 +52,7 @@ class saga {
         if (!failure) failure = std::current_exception();
       }
       if (!problem.empty())
-        workflow::log(log_level::error, "could not undo with " + name + ": " + problem);
+        workflow::log(LogLevel::error, "could not undo with " + name + ": " + problem);
     }
     if (failure) std::rethrow_exception(failure);
   }

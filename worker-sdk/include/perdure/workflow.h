@@ -21,6 +21,7 @@
 
 #include "perdure/define.h"
 #include "perdure/detail/calls.h"
+#include "perdure/log.h"
 #include "perdure/search_attributes.h"
 #include "perdure/wait.h"
 
@@ -28,8 +29,6 @@ namespace perdure {
 
 // Where and what this run is.
 using workflow_info = detail::RunInfo;
-
-enum class log_level { debug, info, warning, error };
 
 // A child workflow. Awaiting it gives its result, or throws ChildWorkflowError.
 template <class T>
@@ -79,7 +78,7 @@ bool cancel_requested();
 const std::string& cancel_reason();
 
 // A line for the worker's log; said once, not in replays.
-void log(log_level level, std::string_view text);
+void log(LogLevel level, std::string_view text);
 // A text of any length for user interfaces, changed as the workflow proceeds.
 void set_current_details(std::string_view text);
 

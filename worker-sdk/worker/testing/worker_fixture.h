@@ -23,6 +23,15 @@ class WorkerFixture {
     host.namespace_ = "space";
     host.identity = "me";
     host.instance_key = "key";
+    host.encode = [this](google::protobuf::Message* message) {
+      return message->GetDescriptor()->name() == refused_type
+                 ? absl::InvalidArgumentError("too large")
+                 : absl::OkStatus();
+    };
+    host.decode = [this](google::protobuf::Message* message) {
+      return message->GetDescriptor()->name() == undecodable_type ? absl::InternalError("no key")
+                                                                  : absl::OkStatus();
+    };
     host.log = [this](LogLevel level, std::string_view text, const LogFields& fields) {
       log.emplace_back(text);
     };
@@ -91,6 +100,8 @@ class WorkerFixture {
   std::shared_ptr<FakeServer> server = std::make_shared<FakeServer>();
   std::shared_ptr<RunScript> script = std::make_shared<RunScript>();
   std::vector<std::string> log;
+  // Messages of these types are refused by the codecs.
+  std::string refused_type, undecodable_type;
   std::unique_ptr<detail::WorkerImpl> worker;
 };
 
