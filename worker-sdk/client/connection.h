@@ -39,7 +39,7 @@ class EagerStarter {
   // True: a slot is kept for a workflow of this queue until Dispatch or Release. Any thread, as the
   // others.
   virtual bool Reserve(const std::string& task_queue) = 0;
-  // The task's payloads have been decoded: it came within an answer that was.
+  // The task's payloads are as they came: encoded.
   virtual void Dispatch(api::PollWorkflowTaskQueueResponse task) = 0;
   virtual void Release() = 0;
 };
@@ -61,7 +61,11 @@ class Connection {
   // not for executors' threads. `method` is a path, a string literal.
   absl::Status Call(CallKind kind, std::string_view method, google::protobuf::Message* request,
                     google::protobuf::Message* response, Nanos limit = Nanos::max());
-  // The same for loops: both messages must live until `done` has run, on `executor`. Where the
+  // The same, but leaves the response as it came.
+  absl::Status CallUndecoded(CallKind kind, std::string_view method,
+                             google::protobuf::Message* request,
+                             google::protobuf::Message* response, Nanos limit = Nanos::max());
+  // Call for loops: both messages must live until `done` has run, on `executor`. Where the
   // request cannot be sent, `done` is posted and the handle is idle.
   std::unique_ptr<Transport::Call> Start(CallKind kind, std::string_view method,
                                          google::protobuf::Message* request,
