@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "perdure/metrics.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 #include "worker-sdk/client/payload_pipeline.h"
 #include "worker-sdk/client/retry.h"
@@ -29,6 +30,8 @@ struct ConnectionOptions {
   std::vector<std::shared_ptr<PayloadCodec>> codecs;
   bool encode_failure_attributes = false;
   PayloadLimits limits;
+  std::shared_ptr<MetricsSink>
+      metrics;  // Null: none. Calls are counted by the transport (metered_transport.h).
 };
 
 // A worker of the same connection that takes the first task of a workflow with the answer to its
@@ -55,6 +58,7 @@ class Connection {
   PayloadPipeline& pipeline() { return pipeline_; }
   const std::string& namespace_() const { return options_.namespace_; }
   const std::string& identity() const { return options_.identity; }
+  const std::shared_ptr<MetricsSink>& metrics() const { return options_.metrics; }
   Nanos rpc_timeout() const { return options_.rpc_timeout; }
 
   // Encodes the request's payloads in place, calls with retries, decodes the response's. Blocks;
