@@ -18,8 +18,10 @@ set(LAYER_server         base query machines runtime store store_postgres store_
 set(LAYER_sim            base query machines runtime store store_simulated services history matching frontend)
 # A gRPC client: main (server) links it beside the server, neither sees the other.
 set(LAYER_cli            base)
-# The worker SDK; it shares nothing with the engine.
+# The C++ worker SDK: nothing of the engine's, but for tests that run the engine itself.
 set(LAYER_sdk_core       "")
 set(LAYER_sdk_coro       "")
-set(LAYER_sdk_client     sdk_core)
-set(LAYER_sdk_worker     sdk_core sdk_client sdk_coro)
+set(LAYER_sdk_client     sdk_core sdk_coro)
+set(LAYER_sdk_worker     sdk_core sdk_coro sdk_client)
+set(LAYER_sdk_testing    base runtime store store_simulated services history matching frontend
+                         sdk_core sdk_coro sdk_client sdk_worker)

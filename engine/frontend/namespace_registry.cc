@@ -151,7 +151,7 @@ void NamespaceRegistry::Install(int64_t sequence, std::shared_ptr<const Snapshot
 }
 
 void NamespaceRegistry::RefreshLater() {
-  const runtime::TimerId timer = loop_.After(kRefreshInterval, [this] {
+  const runtime::TimerId timer = loop_.AtLeisure(kRefreshInterval, [this] {
     Reload([this](absl::Status status) {
       if (absl::IsCancelled(status)) return;  // the store is closing
       if (!status.ok()) base::LogWarning("namespaces not refreshed", {{"error", status}});

@@ -85,7 +85,7 @@ void Core::Serve(base::IncarnationId incarnation, const std::vector<store::Shard
   known_ids_.Clear();
   knows_all_ids_ = false;
   BeginToLearnIds();
-  evict_timer_ = loop_.After(absl::Seconds(5), [this] { EvictIdle(); });
+  evict_timer_ = loop_.AtLeisure(absl::Seconds(5), [this] { EvictIdle(); });
 }
 
 void Core::StopServing() {

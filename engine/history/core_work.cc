@@ -346,7 +346,7 @@ bool Core::IsEvictable(const Execution& execution) const {
 }
 
 void Core::EvictIdle() {
-  evict_timer_ = loop_.After(absl::Seconds(2), [this] { EvictIdle(); });
+  evict_timer_ = loop_.AtLeisure(absl::Seconds(2), [this] { EvictIdle(); });
   meters_.RunsCached(cached_runs());
   if (!is_serving_) return;
   EvictIdle(closed_line_, options_.closed_idle_max);

@@ -162,7 +162,7 @@ void Ownership::Beat() {
       if (!IsCurrent(life)) return;
       if (status.code() == absl::StatusCode::kAborted) return Fenced();
       if (status.ok()) OwnedSince(sent);
-      beat_timer_ = core_.loop().After(options_.heartbeat_interval, [this, life] {
+      beat_timer_ = core_.loop().AtLeisure(options_.heartbeat_interval, [this, life] {
         if (IsCurrent(life)) Beat();
       });
     });

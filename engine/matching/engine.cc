@@ -62,7 +62,7 @@ TaskQueue& Engine::Queue(const TaskQueue::Identity& identity) {
 
 void Engine::ScheduleSweep() {
   if (sweep_timer_ != 0 || queues_.empty()) return;
-  sweep_timer_ = loop_.After(kSweepInterval, [this] {
+  sweep_timer_ = loop_.AtLeisure(kSweepInterval, [this] {
     sweep_timer_ = 0;
     Sweep();
     ScheduleSweep();

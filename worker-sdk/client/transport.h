@@ -1,8 +1,9 @@
-// How the SDK reaches a server, and where its own work runs: the two seams between the SDK and the world.
+// How the SDK reaches a server, and where its own work runs: the two seams between the SDK and the
+// world.
 //
 // In a program they are gRPC and threads (client/grpc_transport.h); in the test environment
-// (perdure/testing.h) the engine itself in the same process, on one thread and virtual time. Nothing above this
-// header knows which. Clocks, too, are asked of the executor only.
+// (perdure/testing.h) the engine itself in the same process, on one thread and virtual time.
+// Nothing above this header knows which. Clocks, too, are asked of the executor only.
 #pragma once
 
 #include <chrono>
@@ -28,8 +29,8 @@ class Executor {
   using Task = absl::AnyInvocable<void()>;
   virtual ~Executor() = default;
   virtual void Post(Task task) = 0;
-  // Runs `task` on the loop after `delay`, unless the handle was dropped before: dropping a handle on the loop
-  // means that the task will not run.
+  // Runs `task` on the loop after `delay`, unless the handle was dropped before: dropping a handle
+  // on the loop means that the task will not run.
   class Timer {
    public:
     virtual ~Timer() = default;
@@ -59,26 +60,31 @@ class Transport {
   };
 
   virtual ~Transport() = default;
-  // Starts a unary call. `method` is the path, "/temporal.api.workflowservice.v1.WorkflowService/..." . The request
-  // is read before this returns; *response must live until `done` has run. `done` runs on `executor` (never
-  // inside this call), once. No retries here: client/retry.h makes them.
-  virtual std::unique_ptr<Call> Start(std::string_view method, const google::protobuf::Message& request,
-                                      google::protobuf::Message* response, const CallOptions& options,
-                                      Executor* executor, Done done) = 0;
+  // Starts a unary call. `method` is the path,
+  // "/temporal.api.workflowservice.v1.WorkflowService/..." . The request is read before this
+  // returns; *response must live until `done` has run. `done` runs on `executor` (never inside this
+  // call), once. No retries here: client/retry.h makes them.
+  virtual std::unique_ptr<Call> Start(std::string_view method,
+                                      const google::protobuf::Message& request,
+                                      google::protobuf::Message* response,
+                                      const CallOptions& options, Executor* executor,
+                                      Done done) = 0;
   // A loop for work that belongs to nobody's worker: the client's own.
   virtual Executor* executor() = 0;
-  // A loop of its own thread, for a worker (or one of its workflow threads). In the test environment all are one.
+  // A loop of its own thread, for a worker (or one of its workflow threads). In the test
+  // environment all are one.
   virtual std::unique_ptr<Executor> NewExecutor(std::string_view name) = 0;
-  // Blocks the calling thread, which is no executor's, until it is set. The one place where a client waits.
+  // Blocks the calling thread, which is no executor's, until it is set. The one place where a
+  // client waits.
   class Event {
    public:
     virtual ~Event() = default;
-    virtual void Set() = 0;          // Any thread, once.
+    virtual void Set() = 0;              // Any thread, once.
     virtual bool Wait(Nanos limit) = 0;  // False: the limit came first.
   };
   virtual std::shared_ptr<Event> NewEvent() = 0;
-  // Runs blocking user code (activities) beside the loops; a thread pool, or in the test environment in turn.
-  // Returns once it is queued.
+  // Runs blocking user code (activities) beside the loops; a thread pool, or in the test
+  // environment in turn. Returns once it is queued.
   virtual void RunBlocking(absl::AnyInvocable<void()> task) = 0;
   // Host and port, for messages.
   virtual const std::string& target() const = 0;

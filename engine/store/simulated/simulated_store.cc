@@ -142,10 +142,13 @@ void FinishGroup(const CorePtr& core) {
 
 class SimulatedStoreImplementation final : public SimulatedStore {
  public:
-  SimulatedStoreImplementation(SimulatedState& state, runtime::Loop& loop, SimulatedFaults faults)
-      : core_(std::make_shared<Core>(state, loop)) {
+  SimulatedStoreImplementation(SimulatedState& state, runtime::Loop& loop, SimulatedFaults faults,
+                               bool is_shared)
+      : core_(std::make_shared<Core>(state, loop)), is_shared_(is_shared) {
     SetFaults(faults);
   }
+
+  bool is_shared() const override { return is_shared_; }
 
   // A crash, seen from the database.
   ~SimulatedStoreImplementation() override {
@@ -346,6 +349,7 @@ class SimulatedStoreImplementation final : public SimulatedStore {
   }
 
   const CorePtr core_;
+  const bool is_shared_;
 };
 
 }  // namespace
@@ -355,8 +359,8 @@ SimulatedDatabase::~SimulatedDatabase() = default;
 uint64_t SimulatedDatabase::Fingerprint() const { return state_->Fingerprint(); }
 
 std::unique_ptr<SimulatedStore> MakeSimulatedStore(SimulatedDatabase& database, runtime::Loop& loop,
-                                                   SimulatedFaults faults) {
-  return std::make_unique<SimulatedStoreImplementation>(database.state(), loop, faults);
+                                                   SimulatedFaults faults, bool is_shared) {
+  return std::make_unique<SimulatedStoreImplementation>(database.state(), loop, faults, is_shared);
 }
 
 }  // namespace perdure::store::simulated

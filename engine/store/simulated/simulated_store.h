@@ -51,12 +51,14 @@ struct SimulatedFaults {
   double crash_commits_chance = 0.5;
 };
 
-// `database` and `loop` outlive the store. Faults can be changed while it runs.
+// `database` and `loop` outlive the store. Faults can be changed while it runs. `is_shared` false
+// promises that no other server uses the database.
 class SimulatedStore : public Store {
  public:
   virtual void SetFaults(SimulatedFaults faults) = 0;
 };
 std::unique_ptr<SimulatedStore> MakeSimulatedStore(SimulatedDatabase& database, runtime::Loop& loop,
-                                                   SimulatedFaults faults);
+                                                   SimulatedFaults faults,
+                                                   bool is_shared = true);
 
 }  // namespace perdure::store::simulated

@@ -10,13 +10,14 @@
 //   │ ├ ActivityError          an activity did not succeed; cause() says why
 //   │ └ ChildWorkflowError     a child workflow did not succeed; cause() says why
 //   ├ DecodeError              a payload is not what the code expects; path() says where
-//   ├ WorkflowContextError     workflow:: was used outside a workflow, or where nothing may be commanded
-//   └ NondeterminismError      workflow code left the way that its history says it went
+//   ├ WorkflowContextError     workflow:: was used outside a workflow, or where nothing may be
+//   commanded └ NondeterminismError      workflow code left the way that its history says it went
 // The client's own (RpcError, WorkflowFailedError, ...) stand in perdure/client_errors.h.
 //
-// Thrown out of a workflow's main function, a FailureError fails the workflow (CanceledError cancels it, if it
-// was asked to); any other exception fails the workflow task, which the server repeats until the code is
-// mended. Thrown out of an activity, any exception becomes a failure of the activity.
+// Thrown out of a workflow's main function, a FailureError fails the workflow (CanceledError
+// cancels it, if it was asked to); any other exception fails the workflow task, which the server
+// repeats until the code is mended. Thrown out of an activity, any exception becomes a failure of
+// the activity.
 #pragma once
 
 #include <exception>
@@ -32,11 +33,13 @@ namespace perdure {
 
 class Error : public std::exception {
  public:
-  explicit Error(std::string message) : message_(std::make_shared<const std::string>(std::move(message))) {}
+  explicit Error(std::string message)
+      : message_(std::make_shared<const std::string>(std::move(message))) {}
   const char* what() const noexcept override { return message_->c_str(); }
 
  private:
-  std::shared_ptr<const std::string> message_;  // Shared by copies: copying an exception must not throw.
+  std::shared_ptr<const std::string>
+      message_;  // Shared by copies: copying an exception must not throw.
 };
 
 class FailureError : public Error {
@@ -44,7 +47,8 @@ class FailureError : public Error {
   explicit FailureError(FailurePtr failure);
   const Failure& failure() const { return *failure_; }
   const FailurePtr& failure_ptr() const { return failure_; }
-  // What led to this one; null for none. `cause_as<TimeoutFailureInfo>()` looks at the direct cause only.
+  // What led to this one; null for none. `cause_as<TimeoutFailureInfo>()` looks at the direct cause
+  // only.
   const Failure* cause() const { return failure_->cause.get(); }
   template <class Info>
   const Info* cause_as() const {
@@ -57,8 +61,8 @@ class FailureError : public Error {
   FailurePtr failure_;
 };
 
-// The fields of ApplicationError that are rarely all given. Not an aggregate of strings on purpose: GCC 12
-// destroys such temporaries twice in expressions with co_await.
+// The fields of ApplicationError that are rarely all given. Not an aggregate of strings on purpose:
+// GCC 12 destroys such temporaries twice in expressions with co_await.
 struct ApplicationErrorOptions {
   std::string_view type{};
   bool non_retryable = false;
@@ -139,8 +143,8 @@ bool is_cancellation(const FailurePtr& failure);
 
 // Throws the exception whose type fits the failure. Null throws a FailureError that says so.
 [[noreturn]] void throw_failure(FailurePtr failure);
-// The failure that stands for an exception: a FailureError's own, and for any other an ApplicationFailureInfo whose
-// type is the exception's C++ type.
+// The failure that stands for an exception: a FailureError's own, and for any other an
+// ApplicationFailureInfo whose type is the exception's C++ type.
 FailurePtr failure_of(const std::exception_ptr& exception);
 
 }  // namespace perdure

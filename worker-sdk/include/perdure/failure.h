@@ -1,6 +1,7 @@
 // Why something did not succeed, as data: temporal.api.failure.v1.Failure as plain structs.
 //
-// Programs mostly meet failures as exceptions (perdure/errors.h); this is what those carry and what travels.
+// Programs mostly meet failures as exceptions (perdure/errors.h); this is what those carry and what
+// travels.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,15 @@
 
 namespace perdure {
 
-// The numbers of these enums are the API's, so that an unknown one from a newer server passes through.
-enum class TimeoutType { unspecified, start_to_close, schedule_to_start, schedule_to_close, heartbeat };
+// The numbers of these enums are the API's, so that an unknown one from a newer server passes
+// through.
+enum class TimeoutType {
+  unspecified,
+  start_to_close,
+  schedule_to_start,
+  schedule_to_close,
+  heartbeat
+};
 enum class RetryState {
   unspecified,
   in_progress,
@@ -29,7 +37,8 @@ enum class RetryState {
 enum class FailureCategory { unspecified, benign };
 
 struct Failure;
-// Shared: an exception, its copies and the failures made of it hold the same cause. Never changed once shared.
+// Shared: an exception, its copies and the failures made of it hold the same cause. Never changed
+// once shared.
 using FailurePtr = std::shared_ptr<const Failure>;
 
 struct ApplicationFailureInfo {
@@ -95,8 +104,8 @@ struct Failure {
   std::optional<Payload> encoded_attributes = {};
   FailurePtr cause = {};
   std::variant<std::monostate, ApplicationFailureInfo, TimeoutFailureInfo, CanceledFailureInfo,
-               TerminatedFailureInfo, ServerFailureInfo, ResetWorkflowFailureInfo, ActivityFailureInfo,
-               ChildWorkflowFailureInfo, OtherFailureInfo>
+               TerminatedFailureInfo, ServerFailureInfo, ResetWorkflowFailureInfo,
+               ActivityFailureInfo, ChildWorkflowFailureInfo, OtherFailureInfo>
       info = {};
 };
 

@@ -1,8 +1,8 @@
 // A value on the wire: how it is encoded, and its bytes.
 //
-// Everything that crosses the border of a workflow, an activity or a client (inputs, results, details, memo,
-// headers) is a payload. Programs see payloads only where they ask for them: dynamic handlers, codecs,
-// interceptors. perdure/codec.h turns values into payloads and back.
+// Everything that crosses the border of a workflow, an activity or a client (inputs, results,
+// details, memo, headers) is a payload. Programs see payloads only where they ask for them: dynamic
+// handlers, codecs, interceptors. perdure/codec.h turns values into payloads and back.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,8 @@ namespace perdure {
 using Timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
 
 struct Payload {
-  // The metadata entry "encoding": json/plain, json/protobuf, binary/protobuf, binary/plain, binary/null.
+  // The metadata entry "encoding": json/plain, json/protobuf, binary/protobuf, binary/plain,
+  // binary/null.
   std::string encoding;
   std::string data;
   // The other metadata entries, sorted by key.

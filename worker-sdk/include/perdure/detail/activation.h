@@ -1,12 +1,12 @@
-// The border between the core and workflow code: what happened goes in as jobs, what is to be done comes out as
-// commands. Plain data; no protobuf, no coroutine.
+// The border between the core and workflow code: what happened goes in as jobs, what is to be done
+// comes out as commands. Plain data; no protobuf, no coroutine.
 //
-// The core (worker-sdk/core) turns history into activations and matches commands with history; the coroutine
-// scheduler (worker-sdk/coro) runs workflow code. Each is tested from scripted values of these types without
-// the other. Rules named R1 to R62 are listed in docs/sdk/replay-rules.md.
+// The core (worker-sdk/core) turns history into activations and matches commands with history; the
+// coroutine scheduler (worker-sdk/coro) runs workflow code. Each is tested from scripted values of
+// these types without the other. Rules named R1 to R62 are listed in docs/sdk/replay-rules.md.
 //
-// `seq` names an operation within a run: workflow code counts it up from 1 in the order in which operations
-// are started, over all kinds together, so that it is the same in every replay.
+// `seq` names an operation within a run: workflow code counts it up from 1 in the order in which
+// operations are started, over all kinds together, so that it is the same in every replay.
 #pragma once
 
 #include <cstdint>
@@ -52,14 +52,15 @@ struct RunInfo {
   std::string workflow_type;
   std::string task_queue;
   std::string first_execution_run_id;
-  std::string original_execution_run_id;  // What randomness is seeded from, until a reset gives another.
+  std::string
+      original_execution_run_id;  // What randomness is seeded from, until a reset gives another.
   std::string continued_run_id;
   std::optional<WorkflowRef> parent;
   std::string parent_namespace;
   std::optional<WorkflowRef> root;
   std::int32_t attempt = 1;
   std::string cron_schedule;
-  Timestamp start_time;       // Of the first workflow task's start: workflow time begins here.
+  Timestamp start_time;           // Of the first workflow task's start: workflow time begins here.
   Timestamp workflow_start_time;  // Of the started event.
   std::optional<Nanos> execution_timeout, run_timeout, task_timeout;
   std::optional<RetryPolicyData> retry_policy;
@@ -68,11 +69,13 @@ struct RunInfo {
   PayloadMap search_attributes;
   PayloadMap headers;
   std::string identity;  // Of who started it.
-  Payloads last_completion_result;  // Of the run before in a cron chain; empty where there was none.
+  Payloads
+      last_completion_result;  // Of the run before in a cron chain; empty where there was none.
   FailurePtr last_failure;
 };
 
-// ---- Jobs -------------------------------------------------------------------------------------------------------
+// ---- Jobs
+// -------------------------------------------------------------------------------------------------------
 
 struct StartWorkflowJob {
   RunInfo info;
@@ -82,8 +85,9 @@ struct StartWorkflowJob {
 struct NotifyHasPatchJob {
   std::string patch_id;
 };
-// A side effect whose marker lies ahead in the part of history that is being replayed. `id` counts the side
-// effects of a run from 1; a mutable one is named by its user's id, and `call` counts its calls from 1.
+// A side effect whose marker lies ahead in the part of history that is being replayed. `id` counts
+// the side effects of a run from 1; a mutable one is named by its user's id, and `call` counts its
+// calls from 1.
 struct NotifySideEffectJob {
   std::int64_t id = 0;
   Payloads value;
@@ -165,12 +169,17 @@ struct QueryJob {
   PayloadMap headers;
 };
 
-using Job = std::variant<StartWorkflowJob, NotifyHasPatchJob, NotifySideEffectJob, NotifyMutableSideEffectJob,
-                         UpdateRandomSeedJob, SignalWorkflowJob, DoUpdateJob, FireTimerJob, ResolveActivityJob,
-                         ResolveChildStartJob, ResolveChildJob, ResolveSignalExternalJob,
-                         ResolveCancelExternalJob, CancelWorkflowJob, QueryJob>;
+using Job =
+    std::variant<StartWorkflowJob, NotifyHasPatchJob, NotifySideEffectJob,
+                 NotifyMutableSideEffectJob, UpdateRandomSeedJob, SignalWorkflowJob, DoUpdateJob,
+                 FireTimerJob, ResolveActivityJob, ResolveChildStartJob, ResolveChildJob,
+                 ResolveSignalExternalJob, ResolveCancelExternalJob, CancelWorkflowJob, QueryJob>;
 
-enum class ContinueAsNewReason { history_size_too_large, too_many_history_events, too_many_updates };
+enum class ContinueAsNewReason {
+  history_size_too_large,
+  too_many_history_events,
+  too_many_updates
+};
 
 struct Activation {
   Timestamp now;
@@ -178,14 +187,15 @@ struct Activation {
   std::int64_t history_length = 0;
   std::int64_t history_size_bytes = 0;
   bool continue_as_new_suggested = false;
-  // Flags of workflow code (worker-sdk/coro/flags.h) that history says were in use; cumulative (R36).
-  // Live, code may use any flag it knows and reports it in Completion::used_flags.
+  // Flags of workflow code (worker-sdk/coro/flags.h) that history says were in use; cumulative
+  // (R36). Live, code may use any flag it knows and reports it in Completion::used_flags.
   std::vector<std::uint32_t> flags;
   std::string deployment_name, build_id;  // Of the worker whose task this is, or was.
   std::vector<Job> jobs;                  // In the order of R12.
 };
 
-// ---- Commands ---------------------------------------------------------------------------------------------------
+// ---- Commands
+// ---------------------------------------------------------------------------------------------------
 
 enum class ActivityCancellation { try_cancel, wait_completed, abandon };
 enum class ChildCancellation { wait_completed, wait_requested, try_cancel, abandon };
@@ -228,7 +238,7 @@ struct ScheduleLocalActivityCommand {
   std::optional<RetryPolicyData> retry_policy;
   Nanos local_retry_threshold = std::chrono::minutes(1);
   ActivityCancellation cancellation = ActivityCancellation::try_cancel;
-  std::int32_t attempt = 1;                      // Above 1 after a BackoffResult,
+  std::int32_t attempt = 1;                         // Above 1 after a BackoffResult,
   std::optional<Timestamp> original_schedule_time;  // with its schedule time.
   std::string summary;
 };
@@ -334,21 +344,22 @@ struct ContinueAsNewCommand {
   VersioningBehavior initial_versioning_behavior = VersioningBehavior::unspecified;
 };
 
-using Command =
-    std::variant<StartTimerCommand, CancelTimerCommand, ScheduleActivityCommand, RequestCancelActivityCommand,
-                 ScheduleLocalActivityCommand, RequestCancelLocalActivityCommand, StartChildCommand,
-                 CancelChildCommand, SignalExternalCommand, CancelSignalExternalCommand,
-                 RequestCancelExternalCommand, SetPatchMarkerCommand, RecordSideEffectCommand,
-                 RecordMutableSideEffectCommand, UpsertSearchAttributesCommand, UpsertMemoCommand,
-                 UpdateAcceptedCommand, UpdateRejectedCommand, UpdateCompletedCommand, QueryResultCommand,
-                 CompleteWorkflowCommand, FailWorkflowCommand, CancelWorkflowCommand, ContinueAsNewCommand>;
+using Command = std::variant<
+    StartTimerCommand, CancelTimerCommand, ScheduleActivityCommand, RequestCancelActivityCommand,
+    ScheduleLocalActivityCommand, RequestCancelLocalActivityCommand, StartChildCommand,
+    CancelChildCommand, SignalExternalCommand, CancelSignalExternalCommand,
+    RequestCancelExternalCommand, SetPatchMarkerCommand, RecordSideEffectCommand,
+    RecordMutableSideEffectCommand, UpsertSearchAttributesCommand, UpsertMemoCommand,
+    UpdateAcceptedCommand, UpdateRejectedCommand, UpdateCompletedCommand, QueryResultCommand,
+    CompleteWorkflowCommand, FailWorkflowCommand, CancelWorkflowCommand, ContinueAsNewCommand>;
 
 // What one activation led to.
 struct Completion {
   std::vector<Command> commands;
   // Set: the workflow task fails, and the commands mean nothing.
   FailurePtr task_failure;
-  bool is_nondeterminism = false;  // task_failure is the code's own finding that it left its history.
+  bool is_nondeterminism =
+      false;  // task_failure is the code's own finding that it left its history.
   std::vector<std::uint32_t> used_flags;
   VersioningBehavior versioning_behavior = VersioningBehavior::unspecified;
 };

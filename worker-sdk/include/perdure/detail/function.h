@@ -70,7 +70,8 @@ template <class... A>
 struct decayed<std::tuple<A...>> {
   using type = std::tuple<std::remove_cvref_t<A>...>;
 };
-// Without the first element where that is `Drop&`: the context parameter of an activity is no input.
+// Without the first element where that is `Drop&`: the context parameter of an activity is no
+// input.
 template <class Drop, class Tuple>
 struct without_first {
   using type = Tuple;

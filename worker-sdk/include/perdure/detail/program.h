@@ -1,4 +1,5 @@
-// What the core and the worker know of workflow and activity code: names and functions, no types of the user's.
+// What the core and the worker know of workflow and activity code: names and functions, no types of
+// the user's.
 #pragma once
 
 #include <functional>
@@ -11,14 +12,15 @@
 
 namespace perdure::detail {
 
-// The code of one run, alive while the run is cached. Loop-bound: made, activated and destroyed on one thread at a
-// time. Destroying it in the middle is eviction: destructors of the code's locals run and can command nothing.
+// The code of one run, alive while the run is cached. Loop-bound: made, activated and destroyed on
+// one thread at a time. Destroying it in the middle is eviction: destructors of the code's locals
+// run and can command nothing.
 class Program {
  public:
   virtual ~Program() = default;
-  // Applies all jobs, then runs the code until it waits for something. The first activation's first job is
-  // StartWorkflowJob. Throws nothing: what the code throws is in the completion. Appends to *completion, which
-  // the caller made empty (its buffers are kept from call to call).
+  // Applies all jobs, then runs the code until it waits for something. The first activation's first
+  // job is StartWorkflowJob. Throws nothing: what the code throws is in the completion. Appends to
+  // *completion, which the caller made empty (its buffers are kept from call to call).
   virtual void Activate(Activation& activation, Completion* completion) = 0;
   // Bytes the run's code holds now; what the cache counts.
   virtual std::int64_t memory_bytes() const = 0;
@@ -28,8 +30,8 @@ class Program {
 struct ProgramOptions {
   // A line of a workflow's log that is not a repetition; level as in perdure/log.h.
   std::function<void(int level, const RunInfo&, std::string_view text)> log;
-  // Failure types (ApplicationFailureInfo::type or the C++ type's name) that fail the workflow instead of its
-  // task; "*" is every exception (R51).
+  // Failure types (ApplicationFailureInfo::type or the C++ type's name) that fail the workflow
+  // instead of its task; "*" is every exception (R51).
   std::vector<std::string> workflow_failure_types;
   // A query or a failure gives stack traces where the program was built with them.
   bool with_stacks = true;

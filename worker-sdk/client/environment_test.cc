@@ -1,0 +1,140 @@
+#include "worker-sdk/client/environment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "worker-sdk/client/toml.h"
+
+namespace perdure::client {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+
+EnvironmentSource Source(std::map<std::string, std::string> variables,
+                         std::map<std::string, std::string> files = {}) {
+  EnvironmentSource source;
+  source.variables = std::move(variables);
+  source.read_file = [files = std::move(files)](
+                         const std::string& path) -> absl::StatusOr<std::optional<std::string>> {
+    const auto found = files.find(path);
+    return found == files.end() ? std::nullopt : std::optional<std::string>(found->second);
+  };
+  return source;
+}
+
+constexpr char kPath[] = "/home/ann/.config/temporalio/temporal.toml";
+constexpr char kFile[] = R"(
+# Two clusters.
+[profile.default]
+address = "default:7233"
+namespace = "main"
+
+[profile.cloud]
+address = 'cloud:7233'
+api_key = "key-1"
+grpc_meta = { X_Tenant = "7", "other-one" = "8" }
+[profile.cloud.tls]
+server_name = "cloud.example"
+client_cert_path = "/cert"
+client_key_data = """
+KEY"""
+)";
+
+TEST(Environment, NothingSetIsTheLocalServer) {
+  const auto options = OptionsFrom(Source({}), {});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->target, "127.0.0.1:7233");
+  EXPECT_EQ(options->namespace_, "default");
+  EXPECT_FALSE(options->tls.has_value());
+}
+
+TEST(Environment, VariablesStandOverTheDefaultProfile) {
+  const auto options = OptionsFrom(
+      Source({{"HOME", "/home/ann"}, {"TEMPORAL_NAMESPACE", "other"}}, {{kPath, kFile}}), {});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->target, "default:7233");
+  EXPECT_EQ(options->namespace_, "other");
+}
+
+TEST(Environment, AProfileGivesKeysCertificatesAndMetadata) {
+  const auto source = Source({{"TEMPORAL_CONFIG_FILE", "/my.toml"},
+                              {"TEMPORAL_PROFILE", "cloud"},
+                              {"TEMPORAL_GRPC_META_FROM_ENV", "9"},
+                              {"TEMPORAL_GRPC_META_OTHER_ONE", ""}},
+                             {{"/my.toml", kFile}, {"/cert", "CERT"}});
+  const auto options = OptionsFrom(source, {});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->target, "cloud:7233");
+  EXPECT_EQ(options->api_key, "key-1");
+  ASSERT_TRUE(options->tls.has_value());
+  EXPECT_EQ(options->tls->server_name, "cloud.example");
+  EXPECT_EQ(options->tls->client_cert, "CERT");
+  EXPECT_EQ(options->tls->client_private_key, "KEY");
+  EXPECT_TRUE(options->tls->verify_server);
+  EXPECT_THAT(options->metadata,
+              UnorderedElementsAre(Pair("x-tenant", "7"), Pair("from-env", "9")));
+}
+
+TEST(Environment, AnArgumentNamesTheProfileBeforeTheVariable) {
+  const auto source =
+      Source({{"HOME", "/home/ann"}, {"TEMPORAL_PROFILE", "cloud"}}, {{kPath, kFile}});
+  EXPECT_EQ(OptionsFrom(source, "default")->target, "default:7233");
+}
+
+TEST(Environment, AProfileThatIsAskedForMustExist) {
+  const auto source = Source({{"HOME", "/home/ann"}}, {{kPath, kFile}});
+  EXPECT_THAT(OptionsFrom(source, "nobody").status().message(), HasSubstr("no profile \"nobody\""));
+  EXPECT_TRUE(OptionsFrom(Source({{"HOME", "/home/ann"}}, {{kPath, ""}}), {}).ok());
+}
+
+TEST(Environment, TlsIsSwitchedOnAndOffByItsVariable) {
+  EXPECT_TRUE(OptionsFrom(Source({{"TEMPORAL_TLS", "true"}}), {})->tls.has_value());
+  const auto off = OptionsFrom(Source({{"TEMPORAL_TLS", "0"}, {"TEMPORAL_API_KEY", "k"}}), {});
+  EXPECT_FALSE(off->tls.has_value());
+  EXPECT_TRUE(off->disable_tls);
+}
+
+TEST(Environment, ACertificateNeedsItsKeyAndOneSource) {
+  EXPECT_THAT(OptionsFrom(Source({{"TEMPORAL_TLS_CLIENT_CERT_DATA", "C"}}), {}).status().message(),
+              HasSubstr("needs its key"));
+  EXPECT_THAT(OptionsFrom(Source({{"TEMPORAL_TLS_SERVER_CA_CERT_DATA", "C"},
+                                  {"TEMPORAL_TLS_SERVER_CA_CERT_PATH", "/c"}}),
+                          {})
+                  .status()
+                  .message(),
+              HasSubstr("both"));
+  EXPECT_THAT(
+      OptionsFrom(Source({{"TEMPORAL_TLS_SERVER_CA_CERT_PATH", "/c"}}), {}).status().message(),
+      HasSubstr("no file /c"));
+}
+
+TEST(Environment, AFileThatCannotBeReadNamesItsLine) {
+  const auto source =
+      Source({{"HOME", "/home/ann"}}, {{kPath, "[profile.default]\naddress = 1.5\n"}});
+  EXPECT_THAT(OptionsFrom(source, {}).status().message(), HasSubstr("temporal.toml: line 2"));
+}
+
+TEST(Toml, ReadsStringsOfAllForms) {
+  const auto values = ParseToml(
+      "a = \"q\\\"\\u00e9\\n\"\r\nb = 'c:\\d'\n\"x.y\".z = '''\none\ntwo'''\n"
+      "e = \"\"\"one \\\n   two\"\"\" # comment\nf = true\ng = -1_000");
+  ASSERT_TRUE(values.ok()) << values.status();
+  EXPECT_THAT(*values, UnorderedElementsAre(Pair(std::vector<std::string>{"a"}, "q\"é\n"),
+                                            Pair(std::vector<std::string>{"b"}, "c:\\d"),
+                                            Pair(std::vector<std::string>{"x.y", "z"}, "one\ntwo"),
+                                            Pair(std::vector<std::string>{"e"}, "one two"),
+                                            Pair(std::vector<std::string>{"f"}, "true"),
+                                            Pair(std::vector<std::string>{"g"}, "-1_000")));
+}
+
+TEST(Toml, RefusesWhatItDoesNotRead) {
+  for (const char* text : {"a", "a =", "a = [1]", "[[a]]", "[a", "a = 'x", "a = \"\\q\"", "a = yes",
+                           "a = 1 2", "a = 1\na = 2", "a = { b = 1", "= 1", "a = \"\\ud800\""}) {
+    EXPECT_FALSE(ParseToml(text).ok()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace perdure::client

@@ -1,0 +1,167 @@
+#include "perdure/errors.h"
+
+#include <cxxabi.h>
+
+#include <typeinfo>
+
+namespace perdure {
+namespace {
+
+FailurePtr Make(std::string_view message, auto info, FailurePtr cause = nullptr) {
+  Failure failure;
+  failure.message = std::string(message);
+  failure.source = "PerdureCpp";
+  failure.cause = std::move(cause);
+  failure.info = std::move(info);
+  return std::make_shared<const Failure>(std::move(failure));
+}
+
+ApplicationFailureInfo ApplicationInfo(const ApplicationErrorOptions& options, Payloads details) {
+  ApplicationFailureInfo info;
+  info.type = std::string(options.type);
+  info.non_retryable = options.non_retryable;
+  info.details = std::move(details);
+  if (options.next_retry_delay.count() >= 0) info.next_retry_delay = options.next_retry_delay;
+  info.category = options.category;
+  return info;
+}
+
+std::string TypeName(const std::type_info& type) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
+  return status == 0 ? name.get() : type.name();
+}
+
+std::string MessageOf(const FailurePtr& failure) {
+  if (!failure) return "failed without a reason";
+  std::string text = failure->message;
+  // A wrapper's own message says little: "activity error".
+  if (failure->cause && !std::holds_alternative<ApplicationFailureInfo>(failure->info))
+    text += ": " + MessageOf(failure->cause);
+  return text;
+}
+
+// The info of a kind that the exception's constructor promises; an empty one where somebody made it
+// of another.
+template <class Info>
+const Info& InfoOf(const Failure& failure) {
+  static const Info* const kNone = std::make_unique<Info>().release();
+  const Info* info = std::get_if<Info>(&failure.info);
+  return info == nullptr ? *kNone : *info;
+}
+
+}  // namespace
+
+FailureError::FailureError(FailurePtr failure)
+    : Error(MessageOf(failure)),
+      failure_(failure ? std::move(failure) : Make("failed without a reason", std::monostate())) {}
+
+void FailureError::rethrow_cause() const {
+  if (failure_->cause) throw_failure(failure_->cause);
+}
+
+ApplicationError::ApplicationError(std::string_view message, ApplicationErrorOptions options)
+    : FailureError(Make(message, ApplicationInfo(options, {}))) {}
+ApplicationError::ApplicationError(std::string_view message, ApplicationErrorOptions options,
+                                   Payloads details, FailurePtr cause)
+    : FailureError(Make(message, ApplicationInfo(options, std::move(details)), std::move(cause))) {}
+const std::string& ApplicationError::type() const {
+  return InfoOf<ApplicationFailureInfo>(failure()).type;
+}
+bool ApplicationError::non_retryable() const {
+  return InfoOf<ApplicationFailureInfo>(failure()).non_retryable;
+}
+const Payloads& ApplicationError::details() const {
+  return InfoOf<ApplicationFailureInfo>(failure()).details;
+}
+FailureCategory ApplicationError::category() const {
+  return InfoOf<ApplicationFailureInfo>(failure()).category;
+}
+
+CanceledError::CanceledError(std::string_view message, Payloads details)
+    : FailureError(Make(message, CanceledFailureInfo{std::move(details), {}})) {}
+const Payloads& CanceledError::details() const {
+  return InfoOf<CanceledFailureInfo>(failure()).details;
+}
+
+TimeoutError::TimeoutError(std::string_view message, TimeoutType type)
+    : FailureError(Make(message, TimeoutFailureInfo{type, {}})) {}
+TimeoutType TimeoutError::type() const { return InfoOf<TimeoutFailureInfo>(failure()).type; }
+const Payloads& TimeoutError::last_heartbeat_details() const {
+  return InfoOf<TimeoutFailureInfo>(failure()).last_heartbeat_details;
+}
+
+const ActivityFailureInfo& ActivityError::info() const {
+  return InfoOf<ActivityFailureInfo>(failure());
+}
+const ChildWorkflowFailureInfo& ChildWorkflowError::info() const {
+  return InfoOf<ChildWorkflowFailureInfo>(failure());
+}
+
+DecodeError::DecodeError(std::string path, std::string_view problem)
+    : Error("cannot convert " + path + ": " + std::string(problem)), path_(std::move(path)) {}
+
+bool is_cancellation(const FailurePtr& failure) {
+  for (const Failure* one = failure.get(); one != nullptr; one = one->cause.get()) {
+    if (std::holds_alternative<CanceledFailureInfo>(one->info)) return true;
+    // A workflow that failed because something in it was canceled did fail.
+    if (std::holds_alternative<ApplicationFailureInfo>(one->info)) return false;
+  }
+  return false;
+}
+
+void throw_failure(FailurePtr failure) {
+  if (!failure) throw FailureError(nullptr);
+  struct Thrower {
+    FailurePtr failure;
+    [[noreturn]] void operator()(const ApplicationFailureInfo&) {
+      throw ApplicationError(std::move(failure));
+    }
+    [[noreturn]] void operator()(const CanceledFailureInfo&) {
+      throw CanceledError(std::move(failure));
+    }
+    [[noreturn]] void operator()(const TimeoutFailureInfo&) {
+      throw TimeoutError(std::move(failure));
+    }
+    [[noreturn]] void operator()(const TerminatedFailureInfo&) {
+      throw TerminatedError(std::move(failure));
+    }
+    [[noreturn]] void operator()(const ServerFailureInfo&) {
+      throw ServerError(std::move(failure));
+    }
+    [[noreturn]] void operator()(const ActivityFailureInfo&) {
+      throw ActivityError(std::move(failure));
+    }
+    [[noreturn]] void operator()(const ChildWorkflowFailureInfo&) {
+      throw ChildWorkflowError(std::move(failure));
+    }
+    [[noreturn]] void operator()(const ResetWorkflowFailureInfo&) {
+      throw FailureError(std::move(failure));
+    }
+    [[noreturn]] void operator()(const OtherFailureInfo&) {
+      throw FailureError(std::move(failure));
+    }
+    [[noreturn]] void operator()(std::monostate) { throw FailureError(std::move(failure)); }
+  };
+  const Failure& held = *failure;
+  std::visit(Thrower{failure}, held.info);
+  std::terminate();
+}
+
+FailurePtr failure_of(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const FailureError& e) {
+    return e.failure_ptr();
+  } catch (const std::exception& e) {
+    return Make(e.what(), ApplicationFailureInfo{TypeName(typeid(e)), false, {}, {}, {}});
+  } catch (...) {
+    const std::type_info* type = abi::__cxa_current_exception_type();
+    return Make(
+        "something was thrown that is no std::exception",
+        ApplicationFailureInfo{type == nullptr ? "unknown" : TypeName(*type), false, {}, {}, {}});
+  }
+}
+
+}  // namespace perdure

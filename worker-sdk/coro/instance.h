@@ -1,0 +1,180 @@
+// One cached run's code: coroutines on a deterministic scheduler.
+//
+// Jobs are applied first, then coroutines run in the order in which they became ready, then
+// conditions are looked at; nothing else decides an order (R12 to R14). Loop-bound. Destroying it
+// is eviction: frames are destroyed newest first, and what their destructors try to command is
+// dropped.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "perdure/detail/handlers.h"
+#include "perdure/detail/operation.h"
+#include "worker-sdk/coro/frame_memory.h"
+
+namespace perdure::detail {
+
+// Handles come first in, first out; a vector that is read from the front and refilled.
+class ReadyQueue {
+ public:
+  struct One {
+    std::coroutine_handle<> frame;
+    Scope* scope;
+  };
+  bool empty() const { return next_ == all_.size(); }
+  void Push(One one) { all_.push_back(one); }
+  One Pop() {
+    const One one = all_[next_++];
+    if (next_ == all_.size()) Clear();
+    return one;
+  }
+  void Clear() {
+    all_.clear();
+    next_ = 0;
+  }
+
+ private:
+  std::vector<One> all_;
+  std::size_t next_ = 0;
+};
+
+struct RunningHandler {
+  const Handler* handler;
+  std::string name;
+  std::string update_id;  // Empty for signals.
+};
+
+class Instance final : public Program, public RunLoop {
+ public:
+  Instance(const HandlerTable& table, const ProgramOptions& options);
+  ~Instance() override;
+
+  void Activate(Activation& activation, Completion* completion) override;
+  std::int64_t memory_bytes() const override;
+
+  // Null outside of workflow code.
+  static Instance* Current();
+  // Throws WorkflowContextError outside.
+  static Instance& Get();
+
+  // Throws WorkflowContextError in queries and validators; does nothing in destructors that an
+  // eviction runs.
+  template <class C>
+  void Emit(C command) {
+    if (MayCommand()) completion_->commands.emplace_back(std::in_place_type<C>, std::move(command));
+  }
+  bool MayCommand() const;
+  std::uint32_t NextSeq() { return next_seq_++; }
+  void Post(std::coroutine_handle<> frame, Scope* scope) { ready_.Push({frame, scope}); }
+  // Registers an operation in the current scope; false where that is canceled, and the operation
+  // failed with it.
+  bool Start(StateBase& state, Operation& operation, OperationKind kind);
+  std::uint32_t SeqOf(const Operation& operation) const { return operation.seq_; }
+  void SetStarted(Operation& operation, Ref<State<std::string>> started) {
+    operation.started_ = std::move(started);
+  }
+  // Emits the command, and keeps it for another try after a long backoff.
+  void ScheduleLocal(Operation& operation, ScheduleLocalActivityCommand command);
+  void Cancel(Operation& operation);
+  void Own(PromiseBase& promise, std::coroutine_handle<> frame);
+  void Disown(PromiseBase& promise);
+  void Register(Condition* condition);
+  void Unregister(Condition* condition);
+  void Spawn(task<void> work, Scope* scope, Ref<Scope> keep);
+  void Log(int level, std::string_view text) const;
+  std::uint64_t Random();
+  std::string StackTraces() const;
+
+  FrameMemory memory;
+  // What the API shows; set by activations.
+  RunInfo info;
+  Timestamp now;
+  bool replaying = false;
+  bool is_read_only = false;
+  std::int64_t history_length = 0;
+  std::int64_t history_size_bytes = 0;
+  bool continue_as_new_suggested = false;
+  std::string deployment_name, build_id;
+  std::string cancel_reason;
+  std::string current_details;
+  std::map<std::string, bool, std::less<>> patches;  // Answers given, which stay (R34).
+  std::set<std::string, std::less<>> announced_patches;
+  std::unordered_map<std::int64_t, Payloads> side_effects;
+  std::map<std::pair<std::string, std::int64_t>, Payloads> mutable_side_effects;
+  std::map<std::string, std::pair<std::int64_t, Payloads>, std::less<>>
+      mutable_values;  // Calls so far; last value.
+  std::int64_t side_effect_count = 0;
+  std::vector<RunningHandler*> running_handlers;
+  RunningHandler* current_handler = nullptr;
+  Ref<Scope> root;
+
+ private:
+  struct Entered;
+
+  void ApplyJob(Job& job, bool* has_started);
+  void Apply(StartWorkflowJob& job);
+  void Apply(NotifyHasPatchJob& job) { announced_patches.insert(std::move(job.patch_id)); }
+  void Apply(NotifySideEffectJob& job) { side_effects[job.id] = std::move(job.value); }
+  void Apply(NotifyMutableSideEffectJob& job) {
+    mutable_side_effects[{std::move(job.id), job.call}] = std::move(job.value);
+  }
+  void Apply(UpdateRandomSeedJob& job) { Seed(job.randomness_seed); }
+  void Apply(SignalWorkflowJob& job);
+  void Apply(DoUpdateJob& job);
+  void Apply(FireTimerJob& job);
+  void Apply(ResolveActivityJob& job) { Resolve(job.seq, job.result); }
+  void Apply(ResolveChildStartJob& job);
+  void Apply(ResolveChildJob& job) { Resolve(job.seq, job.result); }
+  void Apply(ResolveSignalExternalJob& job) { ResolveExternal(job.seq, job.failure); }
+  void Apply(ResolveCancelExternalJob& job) { ResolveExternal(job.seq, job.failure); }
+  void Apply(CancelWorkflowJob& job);
+  void Apply(QueryJob& job);
+
+  void Resolve(std::uint32_t seq, OperationResult& result);
+  void ResolveExternal(std::uint32_t seq, const FailurePtr& failure);
+  void BackOff(Operation& operation, const BackoffResult& backoff);
+  // Takes it out of what is waited for; null for one that is not.
+  Ref<StateBase> Take(std::uint32_t seq, Operation** operation);
+  const Handler* Find(HandlerKind kind, std::string_view name) const;
+  const Handler* FindOrDynamic(HandlerKind kind, HandlerKind dynamic, std::string_view name) const;
+  task<void> RunMain(Payloads input);
+  task<void> RunSignal(const Handler* handler, SignalWorkflowJob job);
+  task<void> RunUpdate(const Handler* handler, DoUpdateJob job);
+  Payloads AnswerQuery(const QueryJob& job);
+  // Runs until nothing can run any more, or the task failed.
+  void RunToQuiescence();
+  void RunReady();
+  bool CheckConditions();
+  void Seed(std::uint64_t seed);
+  // What an exception that left the code means for run and task (R51).
+  void Fail(const std::exception_ptr& exception);
+  void Close();
+  void FailTask(FailurePtr failure, bool is_nondeterminism);
+  bool FailsWorkflow(const Failure& failure) const;
+
+  const HandlerTable& table_;
+  const ProgramOptions& options_;
+  void* object_ = nullptr;
+  std::coroutine_handle<> main_;
+  bool is_tearing_down_ = false;
+  bool is_closed_ = false;
+  bool is_failed_ = false;
+  Completion* completion_ = nullptr;
+  std::uint32_t next_seq_ = 1;
+  std::uint32_t first_seq_of_activation_ = 1;
+  std::uint64_t random_[4] = {};
+  ReadyQueue ready_;
+  struct Pending {
+    Ref<StateBase> state;
+    Operation* operation;
+  };
+  std::unordered_map<std::uint32_t, Pending> pending_;
+  Condition *condition_first_ = nullptr, *condition_last_ = nullptr, *condition_next_ = nullptr;
+  PromiseBase *owned_first_ = nullptr, *owned_last_ = nullptr;
+};
+
+}  // namespace perdure::detail

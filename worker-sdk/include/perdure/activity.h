@@ -1,0 +1,231 @@
+// Writing activities: ordinary functions that may block, fail and be repeated.
+//
+//   std::string greet(std::string name) { return "Hello, " + name; }
+//   void copy(perdure::activity_context& context, std::string from) {
+//     for (int done = context.details<int>().value_or(0); done < 100; ++done) {
+//       context.throw_if_cancelled();
+//       ...
+//       context.heartbeat(done);
+//     }
+//   }
+//
+// An exception thrown by an activity becomes a failure, and the retry policy says whether it is
+// tried again; ApplicationError says it precisely. The context need not be passed on:
+// activity::context() finds it anywhere on the activity's own thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "perdure/codec.h"
+#include "perdure/detail/activation.h"
+#include "perdure/detail/function.h"
+#include "perdure/errors.h"
+#include "perdure/log.h"
+#include "perdure/payload.h"
+
+namespace perdure {
+
+// What is known of this attempt.
+struct ActivityInfo {
+  std::string activity_id;
+  std::string activity_type;
+  std::string task_queue;
+  std::string
+      task_token;  // Names this attempt to whoever completes it later; empty for local activities.
+  std::int32_t attempt = 1;
+  bool is_local = false;
+  std::string namespace_;
+  // Of the workflow that scheduled it; empty for an activity without one.
+  std::string workflow_id, workflow_run_id, workflow_type;
+  std::string activity_run_id;  // Of an activity without a workflow.
+  Timestamp scheduled_time, current_attempt_scheduled_time, started_time;
+  std::optional<std::chrono::nanoseconds> schedule_to_close_timeout, start_to_close_timeout,
+      heartbeat_timeout;
+  std::optional<detail::RetryPolicyData> retry_policy;
+  detail::PriorityData priority;
+  PayloadMap headers;
+  Payloads heartbeat_details;  // The last that an earlier attempt reported.
+};
+
+// Why an activity should stop.
+enum class CancelReason {
+  none,
+  cancel_requested,  // The workflow asked for it.
+  timed_out,
+  not_found,  // The server knows nothing of it any more: its workflow was closed, or another
+              // attempt runs.
+  worker_shutdown,
+  paused,
+  reset,
+};
+std::string_view cancel_reason_name(CancelReason reason);
+
+namespace detail {
+
+// The worker's side of one attempt, or a test's. Thread-safe.
+class ActivityHost {
+ public:
+  virtual ~ActivityHost() = default;
+  virtual void Heartbeat(Payloads details) = 0;
+  virtual void Log(LogLevel level, std::string_view text) = 0;
+};
+
+}  // namespace detail
+
+// One attempt of an activity, while its function runs. Thread-safe; lives as long as the call, and
+// a thread that the activity leaves behind must not touch it.
+class activity_context {
+ public:
+  // For the worker and for tests; `host` outlives the context.
+  activity_context(ActivityInfo info, detail::ActivityHost* host);
+  activity_context(const activity_context&) = delete;
+  activity_context& operator=(const activity_context&) = delete;
+  ~activity_context();
+
+  const ActivityInfo& info() const { return info_; }
+
+  // Tells the server that the attempt is alive and how far it is. Cheap: sent at most once in 0.8
+  // of the heartbeat timeout, the last details win. Call it more often than the timeout;
+  // cancellation is only noticed through it.
+  template <class... T>
+  void heartbeat(const T&... details) {
+    Payloads payloads;
+    (payloads.push_back(perdure::encode(details)), ...);
+    heartbeat_payloads(std::move(payloads));
+  }
+  void heartbeat_payloads(Payloads details);
+  // What the last attempt that reported anything gave as its `index`-th detail. Throws DecodeError.
+  template <class T>
+  std::optional<T> details(std::size_t index = 0) const {
+    if (index >= info_.heartbeat_details.size()) return std::nullopt;
+    return perdure::decode<T>(info_.heartbeat_details[index]);
+  }
+
+  bool cancelled() const { return cancel_reason() != CancelReason::none; }
+  CancelReason cancel_reason() const;
+  // Throws CanceledError once there is a reason to stop; the way to end a cancelled activity.
+  void throw_if_cancelled() const;
+  // Stops when the activity is cancelled, for whatever reason: for condition variables and
+  // jthreads.
+  std::stop_token stop_token() const;
+  // Waits so long, in real time; throws CanceledError as soon as the activity is cancelled.
+  void sleep_for(std::chrono::nanoseconds duration) const;
+
+  // The function's return will not complete the activity: somebody else will, with this token,
+  // through Client::activity(token). Throws an Error in a local activity.
+  std::string complete_later();
+  bool is_completed_later() const;
+
+  void log(LogLevel level, std::string_view text) { host_->Log(level, text); }
+
+  // For the worker and for tests. The first reason stays.
+  void request_cancel(CancelReason reason);
+
+ private:
+  struct State;
+  ActivityInfo info_;
+  detail::ActivityHost* host_;
+  std::unique_ptr<State> state_;
+};
+
+namespace activity {
+
+// The context of the activity that this thread runs. Throws an Error elsewhere.
+activity_context& context();
+bool in_activity();
+
+template <class... T>
+void heartbeat(const T&... details) {
+  context().heartbeat(details...);
+}
+inline const ActivityInfo& info() { return context().info(); }
+inline bool cancelled() { return context().cancelled(); }
+
+}  // namespace activity
+
+namespace detail {
+
+// Sets activity::context() while it lives.
+class ActivityScope {
+ public:
+  explicit ActivityScope(activity_context* context);
+  ~ActivityScope();
+  ActivityScope(const ActivityScope&) = delete;
+  ActivityScope& operator=(const ActivityScope&) = delete;
+
+ private:
+  activity_context* before_;
+};
+
+// Absent for a function that returns nothing. Throws what the function throws.
+using ActivityFunction =
+    std::function<std::optional<Payload>(activity_context&, const Payloads& input)>;
+struct ActivityDefinition {
+  std::string type;  // Empty for the dynamic activity.
+  ActivityFunction call;
+};
+
+template <auto F>
+struct activity_call {
+  using parameters = typename traits_of<F>::parameters;
+  using without_context = without_first<activity_context, parameters>;
+  using arguments = typename decayed<typename without_context::type>::type;
+  using owner = owner_of<F>;
+
+  template <class Object, std::size_t... I>
+  static std::optional<Payload> invoke(Object* object, activity_context& context,
+                                       const Payloads& input, std::index_sequence<I...>) {
+    arguments values = input_codec<arguments>::decode(input);
+    auto call = [&]() -> decltype(auto) {
+      if constexpr (std::is_void_v<owner> && without_context::dropped) {
+        return F(context, std::get<I>(std::move(values))...);
+      } else if constexpr (std::is_void_v<owner>) {
+        return F(std::get<I>(std::move(values))...);
+      } else if constexpr (without_context::dropped) {
+        return (object->*F)(context, std::get<I>(std::move(values))...);
+      } else {
+        return (object->*F)(std::get<I>(std::move(values))...);
+      }
+    };
+    if constexpr (std::is_void_v<typename traits_of<F>::result>) {
+      call();
+      return std::nullopt;
+    } else {
+      return perdure::encode(call());
+    }
+  }
+  template <class Object>
+  static std::optional<Payload> run(Object* object, activity_context& context,
+                                    const Payloads& input) {
+    return invoke(object, context, input, std::make_index_sequence<std::tuple_size_v<arguments>>());
+  }
+};
+
+template <auto F>
+ActivityDefinition activity_definition(std::string_view name) {
+  static_assert(std::is_void_v<owner_of<F>>,
+                "a member function needs its object: activity<&C::f>(object)");
+  static_assert(!returns_task<F>, "an activity is an ordinary function: it may block");
+  return {std::string(name), [](activity_context& context, const Payloads& input) {
+            return activity_call<F>::run(static_cast<void*>(nullptr), context, input);
+          }};
+}
+template <auto F, class Object>
+ActivityDefinition activity_definition(Object& object, std::string_view name) {
+  static_assert(!returns_task<F>, "an activity is an ordinary function: it may block");
+  return {std::string(name), [at = &object](activity_context& context, const Payloads& input) {
+            return activity_call<F>::run(at, context, input);
+          }};
+}
+
+}  // namespace detail
+}  // namespace perdure

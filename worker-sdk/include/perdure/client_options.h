@@ -1,0 +1,68 @@
+// How a client finds its server and what it adds to each call.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace perdure {
+
+class ClientInterceptor;
+class MetricsSink;
+class PayloadCodec;
+
+// PEM texts, not paths. All empty: the system's certificate authorities, no client certificate.
+struct TlsOptions {
+  std::string server_ca_cert = {};
+  std::string client_cert = {};
+  std::string client_private_key = {};
+  // The name that the server's certificate must carry, where it is not the target's host.
+  std::string server_name = {};
+  // False: anyone may answer. For experiments only.
+  bool verify_server = true;
+};
+
+struct ClientOptions {
+  std::string target = "127.0.0.1:7233";  // host:port
+  std::string namespace_ = "default";
+  std::string identity = {};  // Empty: pid@host.
+  std::optional<TlsOptions> tls = {};
+  std::string api_key =
+      {};  // Sent as "authorization: Bearer ..."; switches TLS on unless disable_tls.
+  bool disable_tls = false;
+  // Sent with every call.
+  std::map<std::string, std::string> metadata = {};
+  std::string authority = {};
+  // True: connect() does not talk to the server, the first call does.
+  bool lazy = false;
+  // How long connect() tries.
+  std::chrono::nanoseconds connect_timeout = std::chrono::seconds(10);
+  // Of one attempt of one call that is no long poll.
+  std::chrono::nanoseconds rpc_timeout = std::chrono::seconds(10);
+  std::chrono::nanoseconds keepalive_interval = std::chrono::seconds(30);  // Zero: none.
+  std::chrono::nanoseconds keepalive_timeout = std::chrono::seconds(15);
+  // Payloads are encoded by the last first and decoded by the first first. Shared with the client
+  // and its workers.
+  std::vector<std::shared_ptr<PayloadCodec>> codecs = {};
+  // Messages and stack traces of failures are made payloads, so that codecs hide them from the
+  // server.
+  bool encode_failure_attributes = false;
+  // The first sees a call first. Shared with the client.
+  std::vector<std::shared_ptr<ClientInterceptor>> interceptors = {};
+  std::shared_ptr<MetricsSink> metrics = {};
+  // What is larger is refused before it is sent. 0: no limit of the client's.
+  std::int64_t payload_size_max = std::int64_t{2} << 20;
+  std::int64_t request_size_max = std::int64_t{4} << 20;
+
+  // From the environment (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS...)
+  // and the profile of temporal.toml that TEMPORAL_PROFILE or `profile` names; see
+  // docs/sdk/client.md. Throws ConfigError.
+  static ClientOptions from_environment(std::string_view profile = {});
+};
+
+}  // namespace perdure

@@ -1,0 +1,328 @@
+// How a class says what kind of workflow it is.
+//
+//   struct Order {
+//     perdure::task<Receipt> run(Cart cart);             // the main function: a coroutine
+//     void approve(std::string by);                      // a signal; may also return task<void>
+//     int items() const;                                 // a query: const, so that it cannot
+//     change anything perdure::task<int> add(Item item);                 // an update; may also
+//     return a plain value void check_add(const Item& item) const;            // its validator:
+//     const; an exception refuses the update
+//
+//     using handlers = perdure::define<perdure::entry<&Order::run>,
+//     perdure::signal<&Order::approve>,
+//                                      perdure::query<&Order::items>, perdure::update<&Order::add,
+//                                      &Order::check_add>>;
+//   };
+//
+// Names on the wire are the class's (of the workflow type) and the functions'; another is given as
+// the last argument: entry<&Order::run, "order">, signal<&Order::approve, "Approve">. A constructor
+// that takes what the main function takes is given the input before anything else happens; else the
+// class is default-constructed.
+#pragma once
+
+#include <memory>
+#include <type_traits>
+
+#include "perdure/codec.h"
+#include "perdure/detail/handlers.h"
+#include "perdure/options.h"
+
+namespace perdure {
+
+// May a workflow end while this handler runs? `warn` logs a warning when it does.
+enum class unfinished { warn, abandon };
+
+namespace detail {
+
+template <class M>
+inline constexpr bool is_member = !std::is_void_v<typename function_traits<M>::owner>;
+
+// A function that takes all inputs as they came: (Payloads), or (std::string name, Payloads) for
+// dynamic handlers.
+template <class Inputs>
+inline constexpr bool takes_raw = std::is_same_v<Inputs, std::tuple<Payloads>>;
+
+template <class R>
+Payloads ToPayloads(const R& value) {
+  if constexpr (std::is_same_v<R, Payloads>)
+    return value;
+  else {
+    Payloads payloads;
+    payloads.push_back(codec<R>::encode(value));
+    return payloads;
+  }
+}
+template <class R>
+task<Payloads> EncodeResult(task<R> work) {
+  if constexpr (std::is_void_v<R>) {
+    co_await work;
+    co_return Payloads();
+  } else {
+    const R value = co_await work;
+    co_return ToPayloads<R>(value);
+  }
+}
+// Calls a plain function when its turn comes, not when its job is applied.
+template <auto M, class W, class Inputs>
+task<Payloads> CallPlain(W* object, Inputs inputs) {
+  using R = typename traits_of<M>::result;
+  if constexpr (std::is_void_v<R>) {
+    std::apply([&](auto&... input) { (object->*M)(std::move(input)...); }, inputs);
+    co_return Payloads();
+  } else {
+    const std::remove_cvref_t<R> value =
+        std::apply([&](auto&... input) -> R { return (object->*M)(std::move(input)...); }, inputs);
+    co_return ToPayloads<std::remove_cvref_t<R>>(value);
+  }
+}
+
+template <auto M>
+using member_inputs = typename decayed<typename traits_of<M>::parameters>::type;
+
+// The inputs of a handler; throws DecodeError.
+template <auto M>
+member_inputs<M> DecodeInputs(std::string_view name, const Payloads& input, bool is_dynamic) {
+  using Inputs = member_inputs<M>;
+  if constexpr (takes_raw<Inputs>) {
+    return Inputs(input);
+  } else if constexpr (std::is_same_v<Inputs, std::tuple<std::string, Payloads>>) {
+    if (is_dynamic) return Inputs(std::string(name), input);
+    return input_codec<Inputs>::decode(input);
+  } else {
+    return input_codec<Inputs>::decode(input);
+  }
+}
+
+template <class W, auto M, bool kDynamic>
+task<Payloads> RunMember(void* object, std::string name, Payloads input) {
+  auto* self = static_cast<W*>(object);
+  member_inputs<M> inputs = DecodeInputs<M>(name, input, kDynamic);
+  if constexpr (returns_task<M>) {
+    return EncodeResult<result_of<M>>(
+        std::apply([&](auto&... one) { return (self->*M)(std::move(one)...); }, inputs));
+  } else {
+    return CallPlain<M, W, member_inputs<M>>(self, std::move(inputs));
+  }
+}
+template <class W, auto M, bool kDynamic>
+Payloads QueryMember(const void* object, std::string_view name, const Payloads& input) {
+  const auto* self = static_cast<const W*>(object);
+  member_inputs<M> inputs = DecodeInputs<M>(name, input, kDynamic);
+  using R = std::remove_cvref_t<typename traits_of<M>::result>;
+  return ToPayloads<R>(
+      std::apply([&](auto&... one) -> R { return (self->*M)(std::move(one)...); }, inputs));
+}
+template <class W, auto V, bool kDynamic>
+void ValidateMember(const void* object, std::string_view name, const Payloads& input) {
+  const auto* self = static_cast<const W*>(object);
+  member_inputs<V> inputs = DecodeInputs<V>(name, input, kDynamic);
+  std::apply([&](auto&... one) { (self->*V)(std::move(one)...); }, inputs);
+}
+
+template <auto M>
+constexpr std::string_view NameOr(std::string_view given) {
+  return given.empty() ? name_of<M> : given;
+}
+template <auto V>
+inline constexpr bool is_given = !std::is_null_pointer_v<std::remove_cv_t<decltype(V)>>;
+
+template <auto A, auto B>
+constexpr bool is_same_function() {
+  if constexpr (std::is_same_v<decltype(A), decltype(B)>)
+    return A == B;
+  else
+    return false;
+}
+
+}  // namespace detail
+
+// The main function; `Name` is the workflow type.
+template <auto M, fixed_string Name = "">
+struct entry {
+  static_assert(detail::returns_task<M>,
+                "the main function of a workflow must return perdure::task<...>");
+  static constexpr auto kind = detail::HandlerKind::entry;
+  static constexpr auto member = M;
+  static constexpr std::string_view name = Name.view();
+  template <class W>
+  static constexpr detail::Handler make() {
+    return {.kind = kind, .name = name, .run = &detail::RunMember<W, M, false>};
+  }
+};
+
+template <auto M, fixed_string Name = "", unfinished Policy = unfinished::warn>
+struct signal {
+  static_assert(std::is_void_v<detail::result_of<M>>,
+                "a signal handler returns void or task<void>");
+  static constexpr auto kind = detail::HandlerKind::signal;
+  static constexpr auto member = M;
+  static constexpr std::string_view name = detail::NameOr<M>(Name.view());
+  template <class W>
+  static constexpr detail::Handler make() {
+    return {.kind = kind,
+            .name = name,
+            .abandons_unfinished = Policy == unfinished::abandon,
+            .run = &detail::RunMember<W, M, false>};
+  }
+};
+
+template <auto M, fixed_string Name = "">
+struct query {
+  static_assert(detail::traits_of<M>::is_const, "a query handler must be a const member function");
+  static_assert(!detail::returns_task<M>,
+                "a query handler answers at once: it cannot be a coroutine");
+  static_assert(!std::is_void_v<detail::result_of<M>>, "a query handler returns something");
+  static constexpr auto kind = detail::HandlerKind::query;
+  static constexpr auto member = M;
+  static constexpr std::string_view name = detail::NameOr<M>(Name.view());
+  template <class W>
+  static constexpr detail::Handler make() {
+    return {.kind = kind, .name = name, .query = &detail::QueryMember<W, M, false>};
+  }
+};
+
+// V: the validator, or nullptr.
+template <auto M, auto V = nullptr, fixed_string Name = "", unfinished Policy = unfinished::warn>
+struct update {
+  static constexpr auto kind = detail::HandlerKind::update;
+  static constexpr auto member = M;
+  static constexpr std::string_view name = detail::NameOr<M>(Name.view());
+  template <class W>
+  static constexpr detail::Handler make() {
+    detail::Handler handler{.kind = kind,
+                            .name = name,
+                            .abandons_unfinished = Policy == unfinished::abandon,
+                            .run = &detail::RunMember<W, M, false>};
+    if constexpr (detail::is_given<V>) {
+      static_assert(detail::traits_of<V>::is_const,
+                    "an update's validator must be a const member function");
+      static_assert(std::is_void_v<typename detail::traits_of<V>::result>,
+                    "a validator returns void; it throws to refuse");
+      static_assert(std::is_same_v<detail::member_inputs<M>, detail::member_inputs<V>>,
+                    "a validator takes what its update takes");
+      handler.validate = &detail::ValidateMember<W, V, false>;
+    }
+    return handler;
+  }
+};
+
+// For what no other handler takes: (std::string name, Payloads input).
+template <auto M>
+struct dynamic_signal {
+  static constexpr auto kind = detail::HandlerKind::dynamic_signal;
+  static constexpr auto member = M;
+  static constexpr std::string_view name = "";
+  template <class W>
+  static constexpr detail::Handler make() {
+    return {.kind = kind, .run = &detail::RunMember<W, M, true>};
+  }
+};
+template <auto M>
+struct dynamic_query {
+  static_assert(detail::traits_of<M>::is_const, "a query handler must be a const member function");
+  static constexpr auto kind = detail::HandlerKind::dynamic_query;
+  static constexpr auto member = M;
+  static constexpr std::string_view name = "";
+  template <class W>
+  static constexpr detail::Handler make() {
+    return {.kind = kind, .query = &detail::QueryMember<W, M, true>};
+  }
+};
+template <auto M, auto V = nullptr>
+struct dynamic_update {
+  static constexpr auto kind = detail::HandlerKind::dynamic_update;
+  static constexpr auto member = M;
+  static constexpr std::string_view name = "";
+  template <class W>
+  static constexpr detail::Handler make() {
+    detail::Handler handler{.kind = kind, .run = &detail::RunMember<W, M, true>};
+    if constexpr (detail::is_given<V>) handler.validate = &detail::ValidateMember<W, V, true>;
+    return handler;
+  }
+};
+
+template <class... H>
+struct define {
+  static_assert(((H::kind == detail::HandlerKind::entry ? 1 : 0) + ... + 0) == 1,
+                "a workflow has exactly one entry");
+
+  // The workflow type on the wire.
+  static constexpr std::string_view type_name() {
+    std::string_view name;
+    static_cast<void>(
+        ((H::kind == detail::HandlerKind::entry && (name = EntryName<H>(), true)) || ...));
+    return name;
+  }
+  // The name on the wire of a handler, by its member function.
+  template <auto M>
+  static constexpr std::string_view name_of() {
+    static_assert((detail::is_same_function<H::member, M>() || ...),
+                  "this function is no handler of its workflow");
+    std::string_view name;
+    static_cast<void>(
+        ((detail::is_same_function<H::member, M>() && (name = H::name, true)) || ...));
+    return name;
+  }
+  // Inside of the SDK: the table of W, whose handlers these are.
+  template <class W>
+  static const detail::HandlerTable& table(detail::VersioningBehavior versioning) {
+    static constexpr detail::Handler kHandlers[] = {H::template make<W>()...};
+    static const detail::HandlerTable kTable = {
+        .type = type_name(),
+        .versioning_behavior = versioning,
+        .handlers = kHandlers,
+        .construct = &Construct<W>,
+        .destroy = [](void* object) { std::destroy_at(static_cast<W*>(object)); },
+        .object_size = sizeof(W)};
+    return kTable;
+  }
+
+ private:
+  template <class E>
+  static constexpr std::string_view EntryName() {
+    if constexpr (E::kind != detail::HandlerKind::entry)
+      return "";
+    else
+      return E::name.empty() ? detail::type_name_of<detail::owner_of<E::member>> : E::name;
+  }
+  template <class W>
+  static void Construct(void* memory, const Payloads& input) {
+    static_assert(alignof(W) <= alignof(std::max_align_t),
+                  "a workflow class must not be over-aligned");
+    (ConstructBy<W, H>(memory, input), ...);
+  }
+  template <class W, class E>
+  static void ConstructBy(void* memory, const Payloads& input) {
+    if constexpr (E::kind == detail::HandlerKind::entry) {
+      using Inputs = detail::member_inputs<E::member>;
+      [&]<class... A>(std::type_identity<std::tuple<A...>>) {
+        if constexpr (sizeof...(A) > 0 && std::is_constructible_v<W, A...>) {
+          Inputs inputs = detail::DecodeInputs<E::member>("", input, false);
+          std::apply(
+              [&](auto&... one) { std::construct_at(static_cast<W*>(memory), std::move(one)...); },
+              inputs);
+        } else {
+          static_assert(std::is_default_constructible_v<W>,
+                        "a workflow class is constructible from its input, or by default");
+          std::construct_at(static_cast<W*>(memory));
+        }
+      }(std::type_identity<Inputs>());
+    }
+  }
+};
+
+namespace detail {
+
+// `static constexpr auto versioning = perdure::versioning_behavior::pinned;` in the class says how
+// its runs follow deployments.
+template <class W>
+WorkflowDefinition definition_of() {
+  VersioningBehavior versioning = VersioningBehavior::unspecified;
+  if constexpr (requires { W::versioning; }) versioning = W::versioning;
+  const HandlerTable& table = W::handlers::template table<W>(versioning);
+  return {std::string(table.type), table.versioning_behavior,
+          [&table](const ProgramOptions& options) { return MakeProgram(table, options); }};
+}
+
+}  // namespace detail
+}  // namespace perdure

@@ -1,0 +1,65 @@
+// The SDK's transport to the engine in the same process.
+//
+// Calls have no time limit of their own: when nothing can happen any more while somebody waits for
+// one, it fails with FAILED_PRECONDITION and says so. Everything runs on the thread that drives
+// (testing/virtual_time.h).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "services/rpc_handler.h"
+#include "worker-sdk/client/transport.h"
+#include "worker-sdk/testing/virtual_time.h"
+
+namespace perdure::testing {
+
+class VirtualExecutor final : public client::Executor {
+ public:
+  explicit VirtualExecutor(VirtualTime& time) : time_(time) {}
+  void Post(Task task) override { time_.Post(std::move(task)); }
+  std::unique_ptr<Timer> PostAfter(client::Nanos delay, Task task) override;
+  client::Nanos Monotonic() const override { return client::Nanos(absl::ToUnixNanos(time_.Now())); }
+  Timestamp WallClock() const override {
+    return Timestamp(client::Nanos(absl::ToUnixNanos(time_.Now())));
+  }
+
+ private:
+  VirtualTime& time_;
+};
+
+class EngineTransport final : public client::Transport {
+ public:
+  // Both are shared with the environment: a client may outlive it, and then finds nobody there.
+  EngineTransport(std::shared_ptr<VirtualTime> time, std::shared_ptr<services::RpcHandler*> engine);
+
+  std::unique_ptr<Call> Start(std::string_view method, const google::protobuf::Message& request,
+                              google::protobuf::Message* response,
+                              const client::CallOptions& options, client::Executor* executor,
+                              Done done) override;
+  client::Executor* executor() override { return &executor_; }
+  std::unique_ptr<client::Executor> NewExecutor(std::string_view name) override;
+  std::shared_ptr<Event> NewEvent() override;
+  void RunBlocking(absl::AnyInvocable<void()> task) override { time_->RunOutside(std::move(task)); }
+  const std::string& target() const override { return target_; }
+
+ private:
+  struct Open;
+  class Handle;
+  class DrivenEvent;
+  using OpenCalls = std::map<std::uint64_t, std::shared_ptr<Open>>;
+
+  // Of the client's own calls, not of workers' polls.
+  void FailWaiting();
+
+  const std::shared_ptr<VirtualTime> time_;
+  const std::shared_ptr<services::RpcHandler*> engine_;
+  const std::shared_ptr<OpenCalls> calls_ =
+      std::make_shared<OpenCalls>();  // With handles and replies.
+  VirtualExecutor executor_;
+  std::uint64_t last_call_ = 0;
+  const std::string target_ = "the test environment";
+};
+
+}  // namespace perdure::testing

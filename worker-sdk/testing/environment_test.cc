@@ -1,0 +1,103 @@
+#include <gtest/gtest.h>
+
+#include "perdure/testing.h"
+#include "perdure/workflow.h"
+
+namespace perdure::testing::environment_test {
+
+using namespace std::chrono_literals;
+
+std::string greet(std::string name);
+std::string greet(std::string name) { return "Hello, " + name + "!"; }
+
+struct Greeting {
+  task<std::string> run(std::string name) {
+    co_return co_await workflow::activity<&greet>(name, {.start_to_close = 10s});
+  }
+  using handlers = define<entry<&Greeting::run>>;
+};
+
+TEST(Environment, RunsAWorkflowWithAnActivity) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Greeting>().activity<&greet>();
+  worker.start();
+  EXPECT_EQ(env.client().execute<&Greeting::run>({.id = "a", .task_queue = "q"}, "Ann"),
+            "Hello, Ann!");
+}
+
+struct Years {
+  task<int> run(int count) {
+    for (; done < count; ++done) co_await workflow::sleep(24h * 365);
+    co_return done;
+  }
+  int so_far() const { return done; }
+  int done = 0;
+  using handlers = define<entry<&Years::run>, query<&Years::so_far>>;
+};
+
+TEST(Environment, SkipsYearsOfManyWorkflows) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Years>();
+  worker.start();
+  const Timestamp began = env.now();
+  std::vector<handle_of<&Years::run>> all;
+  for (int i = 0; i < 100; ++i) {
+    const std::string id = "y" + std::to_string(i);
+    all.push_back(env.client().start<&Years::run>({.id = id, .task_queue = "q"}, 3));
+  }
+  for (auto& one : all) EXPECT_EQ(one.result(), 3);
+  EXPECT_GE(env.now() - began, 3 * 365 * 24h);
+  EXPECT_LT(env.now() - began, 3 * 365 * 24h + 1h);
+}
+
+TEST(Environment, TimePassesAsTold) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Years>();
+  worker.start();
+  auto years = env.client().start<&Years::run>({.id = "y", .task_queue = "q"}, 100);
+  EXPECT_EQ(years.query<&Years::so_far>(), 0);
+  env.sleep(24h * 366);
+  EXPECT_EQ(years.query<&Years::so_far>(), 1);
+}
+
+struct Stuck {
+  task<void> run() {
+    co_await workflow::until([] { return false; });
+  }
+  using handlers = define<entry<&Stuck::run>>;
+};
+
+TEST(Environment, SaysThatNothingCanHappenAnyMore) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Stuck>();
+  worker.start();
+  auto stuck = env.client().start<&Stuck::run>({.id = "s", .task_queue = "q"});
+  try {
+    stuck.result();
+    FAIL();
+  } catch (const RpcError& error) {
+    EXPECT_NE(std::string(error.what()).find("nothing can happen"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST(Environment, ActivitiesAreMockedByFunction) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Greeting>();
+  int calls = 0;
+  mock<&greet>(worker, [&calls](const std::string& name) -> std::string {
+    if (++calls < 3) throw std::runtime_error("not yet");
+    return "mocked " + name;
+  });
+  worker.start();
+  EXPECT_EQ(env.client().execute<&Greeting::run>({.id = "a", .task_queue = "q"}, "Ann"),
+            "mocked Ann");
+  EXPECT_EQ(calls, 3);
+}
+
+}  // namespace perdure::testing::environment_test

@@ -1,0 +1,275 @@
+#include "worker-sdk/worker/local_activities.h"
+
+#include <algorithm>
+
+#include "worker-sdk/worker/local_retry.h"
+
+namespace perdure::worker {
+namespace {
+
+using client::Executor;
+using detail::BackoffResult;
+using detail::CanceledResult;
+using detail::CompletedResult;
+using detail::FailedResult;
+
+FailurePtr TimeoutFailure(TimeoutType type, std::string_view name) {
+  Failure failure;
+  failure.message = "activity " + std::string(name) + " timeout";
+  failure.source = "perdure-cpp";
+  failure.info = TimeoutFailureInfo{.type = type};
+  return std::make_shared<const Failure>(std::move(failure));
+}
+
+FailurePtr CanceledFailure() {
+  Failure failure;
+  failure.message = "activity canceled";
+  failure.info = CanceledFailureInfo{};
+  return std::make_shared<const Failure>(std::move(failure));
+}
+
+}  // namespace
+
+struct LocalActivities::Entry {
+  LocalOwner owner;
+  core::LocalActivityCall call;
+  std::int32_t attempt = 1;
+  Nanos scheduled{};  // Since then the workflow task is held for it.
+  Nanos queued{};     // Of this attempt.
+  bool is_queued = false;
+  bool is_cancel_requested = false;
+  // While the function runs.
+  std::shared_ptr<ActivityAttempt> running;
+  Slot slot;
+  std::unique_ptr<Executor::Timer> start_to_close, schedule_to_close, backoff;
+};
+
+LocalActivities::LocalActivities(const Host* host, Executor* executor, const WorkerOptions* options,
+                                 const ActivityRegistry* registry, SlotPool* slots,
+                                 OnOutcome outcome)
+    : host_(*host),
+      executor_(executor),
+      options_(*options),
+      registry_(*registry),
+      slots_(slots),
+      outcome_(std::move(outcome)),
+      alive_(std::make_shared<LocalActivities*>(this)) {}
+
+LocalActivities::~LocalActivities() {
+  *alive_ = nullptr;
+  slots_->Forget(this);
+  for (auto& [key, entry] : entries_) {
+    if (entry->running) entry->running->Detach();
+  }
+}
+
+void LocalActivities::Start(const LocalOwner& owner, core::LocalActivityCall call) {
+  const Key key{owner.run_id, call.command.seq};
+  auto entry = std::make_unique<Entry>();
+  entry->owner = owner;
+  entry->attempt = std::max(1, call.command.attempt);
+  entry->call = std::move(call);
+  entry->scheduled = executor_->Monotonic();
+  Entry* raw = (entries_[key] = std::move(entry)).get();
+  WatchClose(key, raw);
+  if (Find(key) != nullptr) Enqueue(key);
+}
+
+void LocalActivities::WatchClose(const Key& key, Entry* entry) {
+  const auto& limit = entry->call.command.schedule_to_close;
+  if (!limit) return;
+  // Attempts before a backoff on the workflow's side count, too.
+  const Nanos passed =
+      std::max(Nanos(0), executor_->WallClock() - entry->call.original_schedule_time);
+  auto expire = [this, key] {
+    Entry* entry = Find(key);
+    LetGo(entry, CancelReason::timed_out);
+    Resolve(key, FailedResult{TimeoutFailure(TimeoutType::schedule_to_close, "ScheduleToClose")});
+  };
+  if (passed >= *limit) return expire();
+  entry->schedule_to_close = executor_->PostAfter(*limit - passed, std::move(expire));
+}
+
+void LocalActivities::Enqueue(const Key& key) {
+  Entry* entry = Find(key);
+  entry->queued = executor_->Monotonic();
+  entry->is_queued = true;
+  queue_.push_back(key);
+  Pump();
+}
+
+void LocalActivities::Pump() {
+  while (!queue_.empty()) {
+    const Key key = queue_.front();
+    Entry* entry = Find(key);
+    if (entry == nullptr || !entry->is_queued) {
+      queue_.pop_front();
+      continue;
+    }
+    Slot slot = slots_->TryReserve();
+    if (!slot) {
+      auto again = [alive = alive_] {
+        if (*alive != nullptr) (*alive)->Pump();
+      };
+      slots_->NotifyOnRelease(this, executor_, again);
+      return;
+    }
+    queue_.pop_front();
+    entry->is_queued = false;
+    const auto& limit = entry->call.command.schedule_to_start;
+    if (limit && executor_->Monotonic() - entry->queued > *limit) {
+      Resolve(key, FailedResult{TimeoutFailure(TimeoutType::schedule_to_start, "ScheduleToStart")});
+      continue;
+    }
+    Begin(key, entry, std::move(slot));
+  }
+}
+
+ActivityInfo LocalActivities::InfoOf(const Entry& entry) const {
+  const detail::ScheduleLocalActivityCommand& command = entry.call.command;
+  ActivityInfo info;
+  info.is_local = true;
+  info.activity_id = command.activity_id;
+  info.activity_type = command.activity_type;
+  info.task_queue = options_.task_queue;
+  info.attempt = entry.attempt;
+  info.namespace_ = host_.namespace_;
+  info.workflow_id = entry.owner.workflow_id;
+  info.workflow_run_id = entry.owner.run_id;
+  info.workflow_type = entry.owner.workflow_type;
+  info.scheduled_time = entry.call.original_schedule_time;
+  info.current_attempt_scheduled_time = info.started_time = executor_->WallClock();
+  info.schedule_to_close_timeout = command.schedule_to_close;
+  info.start_to_close_timeout =
+      command.start_to_close ? command.start_to_close : command.schedule_to_close;
+  info.retry_policy = command.retry_policy;
+  info.headers = command.headers;
+  return info;
+}
+
+void LocalActivities::Begin(const Key& key, Entry* entry, Slot slot) {
+  const detail::ActivityDefinition* definition = registry_.Find(entry->call.command.activity_type);
+  host_.metrics->Count("temporal_local_activity_total", entry->call.command.activity_type, 1);
+  if (definition == nullptr) {
+    FailurePtr failure = UnknownActivity(entry->call.command.activity_type, registry_);
+    Log(host_, LogLevel::error, failure->message);
+    // A later build of this worker may know it: it is tried again, as a remote one would be.
+    return AttemptFailed(key, entry, std::move(failure));
+  }
+  entry->slot = std::move(slot);
+  entry->running = std::make_shared<ActivityAttempt>(&host_, executor_, InfoOf(*entry),
+                                                     entry->call.command.input);
+  if (const auto& limit = entry->call.command.start_to_close) {
+    entry->start_to_close = executor_->PostAfter(*limit, [this, key] {
+      Entry* entry = Find(key);
+      LetGo(entry, CancelReason::timed_out);
+      AttemptFailed(key, entry, TimeoutFailure(TimeoutType::start_to_close, "StartToClose"));
+    });
+  }
+  // A heartbeat of a local activity has nobody to hear it: the workflow task's own keep it alive.
+  entry->running->Run(
+      &definition->call, &options_.activity_interceptors, [](Payloads) {},
+      [this, key](ActivityResult result) { AttemptDone(key, std::move(result)); });
+}
+
+void LocalActivities::AttemptDone(const Key& key, ActivityResult result) {
+  Entry* entry = Find(key);
+  entry->running.reset();
+  entry->start_to_close.reset();
+  entry->slot.Release();
+  switch (result.kind) {
+    case ActivityResult::Kind::completed:
+    case ActivityResult::Kind::later:
+      return Resolve(key, CompletedResult{std::move(result.value)});
+    case ActivityResult::Kind::canceled:
+      return Resolve(key, CanceledResult{std::move(result.failure)});
+    case ActivityResult::Kind::failed:
+      return AttemptFailed(key, entry, std::move(result.failure));
+  }
+}
+
+void LocalActivities::AttemptFailed(const Key& key, Entry* entry, FailurePtr failure) {
+  host_.metrics->Count("temporal_local_activity_execution_failed",
+                       entry->call.command.activity_type, 1);
+  const detail::ScheduleLocalActivityCommand& command = entry->call.command;
+  const std::optional<Nanos> wait = LocalRetryDelay(command.retry_policy, entry->attempt, *failure);
+  const bool is_too_late = wait && command.schedule_to_close &&
+                           executor_->WallClock() + *wait - entry->call.original_schedule_time >=
+                               *command.schedule_to_close;
+  if (!wait || is_too_late || entry->is_cancel_requested) {
+    return Resolve(key, FailedResult{std::move(failure)});
+  }
+  if (*wait > command.local_retry_threshold) {
+    // Too long to hold a workflow task for: the workflow waits on a timer of its own (R42).
+    return Resolve(key,
+                   BackoffResult{entry->attempt + 1, *wait, entry->call.original_schedule_time});
+  }
+  ++entry->attempt;
+  entry->backoff = executor_->PostAfter(*wait, [this, key] {
+    Find(key)->backoff.reset();
+    Enqueue(key);
+  });
+}
+
+void LocalActivities::Cancel(const std::string& run_id, std::uint32_t seq) {
+  const Key key{run_id, seq};
+  Entry* entry = Find(key);
+  if (entry == nullptr) return;
+  entry->is_cancel_requested = true;
+  if (entry->running) return entry->running->Cancel(CancelReason::cancel_requested);
+  Resolve(key, CanceledResult{CanceledFailure()});
+}
+
+void LocalActivities::LetGo(Entry* entry, CancelReason reason) {
+  entry->start_to_close.reset();
+  if (!entry->running) return;
+  entry->running->Cancel(reason);
+  // The thread is busy until the function returns, and so is the slot; only the result is not
+  // wanted.
+  ++leftover_;
+  auto slot = std::make_shared<Slot>(std::move(entry->slot));
+  entry->running->Redirect([alive = alive_, slot](ActivityResult) {
+    slot->Release();
+    if (*alive == nullptr) return;
+    --(*alive)->leftover_;
+    if ((*alive)->idle() && (*alive)->on_idle_) (*alive)->on_idle_();
+  });
+  entry->running.reset();
+}
+
+void LocalActivities::Resolve(const Key& key, detail::OperationResult result) {
+  const auto found = entries_.find(key);
+  // Out of the table first: the receiver may start and cancel others, or drop the run.
+  const std::unique_ptr<Entry> entry = std::move(found->second);
+  entries_.erase(found);
+  core::LocalActivityOutcome outcome;
+  outcome.seq = key.second;
+  outcome.result = std::move(result);
+  outcome.attempt = entry->attempt;
+  outcome.run_time = executor_->Monotonic() - entry->scheduled;
+  host_.metrics->Latency("temporal_local_activity_execution_latency",
+                         entry->call.command.activity_type, outcome.run_time);
+  outcome_(key.first, std::move(outcome));
+  if (idle() && on_idle_) on_idle_();
+}
+
+void LocalActivities::Drop(const std::string& run_id) {
+  auto at = entries_.lower_bound(Key{run_id, 0});
+  while (at != entries_.end() && at->first.first == run_id) {
+    LetGo(at->second.get(), CancelReason::not_found);
+    at = entries_.erase(at);
+  }
+}
+
+void LocalActivities::DropAll(CancelReason reason) {
+  for (auto& [key, entry] : entries_) LetGo(entry.get(), reason);
+  entries_.clear();
+  if (idle() && on_idle_) on_idle_();
+}
+
+LocalActivities::Entry* LocalActivities::Find(const Key& key) {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? nullptr : found->second.get();
+}
+
+}  // namespace perdure::worker
