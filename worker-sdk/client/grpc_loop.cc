@@ -63,10 +63,42 @@ GrpcLoop::~GrpcLoop() {
 void GrpcLoop::Post(Task task) {
   const std::lock_guard lock(mutex_);
   posted_.push_back(std::move(task));
+  if (is_parked_) return unpark_.notify_one();
   if (!is_asleep_ || is_waking_) return;
   is_waking_ = true;
   // An alarm in the past completes at once; under the lock, because an alarm is not thread-safe.
   wake_.Set(&queue_, gpr_inf_past(GPR_CLOCK_MONOTONIC), nullptr);
+}
+
+void GrpcLoop::BeginCall() {
+  if (calls_.fetch_add(1, std::memory_order_relaxed) > 0) return;
+  const std::lock_guard lock(mutex_);
+  if (is_parked_) unpark_.notify_one();
+}
+
+// A thread that waits in gRPC reads the connections of the whole process for the others and wakes
+// them: with no call of its own it would only add a hop to those of the other loops.
+bool GrpcLoop::Park() {
+  bool is_infinite = true;
+  Nanos due{};
+  {
+    const std::lock_guard lock(timers_->mutex);
+    is_infinite = timers_->entries.empty();
+    if (!is_infinite) due = timers_->entries.begin()->first.first;
+  }
+  std::unique_lock lock(mutex_);
+  if (is_waking_ || calls_.load(std::memory_order_relaxed) > 0) return false;
+  is_parked_ = true;
+  const auto is_over = [this] {
+    return !posted_.empty() || calls_.load(std::memory_order_relaxed) > 0;
+  };
+  if (is_infinite) {
+    unpark_.wait(lock, is_over);
+  } else {
+    unpark_.wait_until(lock, std::chrono::steady_clock::time_point(due), is_over);
+  }
+  is_parked_ = false;
+  return true;
 }
 
 std::unique_ptr<Executor::Timer> GrpcLoop::PostAfter(Nanos delay, Task task) {
@@ -136,6 +168,7 @@ void GrpcLoop::Run(const std::string& name) {
       const std::lock_guard lock(mutex_);
       if (posted_.empty()) return;
     }
+    if (!has_more && Park()) continue;
     gpr_timespec deadline = gpr_inf_past(GPR_CLOCK_MONOTONIC);
     if (!has_more) {
       const std::lock_guard lock(mutex_);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,7 +42,7 @@ class GrpcLoop final : public Executor {
 
   // For calls: between BeginCall and EndCall (which runs on the loop) the loop does not end.
   grpc::CompletionQueue* queue() { return &queue_; }
-  void BeginCall() { calls_.fetch_add(1, std::memory_order_relaxed); }
+  void BeginCall();
   void EndCall() { calls_.fetch_sub(1, std::memory_order_relaxed); }
   bool IsLoopThread() const { return std::this_thread::get_id() == thread_id_; }
 
@@ -54,13 +55,17 @@ class GrpcLoop final : public Executor {
   bool RunPosted();
   bool RunTimers();
   gpr_timespec NextDeadline() const;
+  // Waits without the queue while no call is under way; false where it may not.
+  bool Park();
 
   grpc::CompletionQueue queue_;
   grpc::Alarm wake_;
   std::mutex mutex_;
-  std::vector<Task> posted_;  // Guarded by mutex_, as the two below.
+  std::vector<Task> posted_;  // Guarded by mutex_, as the three below.
   bool is_asleep_ = false;
   bool is_waking_ = false;  // wake_ is set and its completion has not been seen.
+  bool is_parked_ = false;
+  std::condition_variable unpark_;
   std::atomic<bool> is_stopping_{false};
   std::atomic<std::int64_t> calls_{0};
   // Shared with the timers' handles, which may outlive the loop.
