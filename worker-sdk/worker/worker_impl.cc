@@ -13,7 +13,9 @@ using worker::Nanos;
 
 // One workflow loop. Members are used on its executor only, once it has begun.
 struct WorkerImpl::Loop {
-  std::unique_ptr<client::Executor> executor;
+  // Two of them, because what still runs while the owner is destroyed may post.
+  std::unique_ptr<client::Executor> executor_owner;
+  client::Executor* executor = nullptr;
   std::unique_ptr<worker::Rpc> rpc;
   std::unique_ptr<worker::WorkflowWorker> workflows;  // Null: the worker runs activities only.
   bool is_stopping = false;
@@ -57,8 +59,12 @@ WorkerImpl::~WorkerImpl() {
     RequestStop();
     WaitStopped(Nanos::max());
   }
-  // The loops first: they run what is still posted, which refers to the rest.
-  for (auto& loop : loops_) loop->executor.reset();
+  EndLoops();
+}
+
+// They run what is still posted, which refers to the rest and, from any loop, to the first.
+void WorkerImpl::EndLoops() {
+  for (auto loop = loops_.rbegin(); loop != loops_.rend(); ++loop) (*loop)->executor_owner.reset();
 }
 
 void WorkerImpl::AddWorkflow(WorkflowDefinition definition) {
@@ -91,9 +97,10 @@ void WorkerImpl::MakeParts() {
   if (!has_workflows && !has_activities)
     throw Error("a worker without workflows and activities has no work");
   loops_.push_back(std::make_unique<Loop>());
-  loops_[0]->executor = host_.transport->NewExecutor("worker-0");
-  control_rpc_ = std::make_unique<worker::Rpc>(&host_, loops_[0]->executor.get());
-  activity_rpc_ = std::make_unique<worker::Rpc>(&host_, loops_[0]->executor.get());
+  loops_[0]->executor_owner = host_.transport->NewExecutor("worker-0");
+  loops_[0]->executor = loops_[0]->executor_owner.get();
+  control_rpc_ = std::make_unique<worker::Rpc>(&host_, loops_[0]->executor);
+  activity_rpc_ = std::make_unique<worker::Rpc>(&host_, loops_[0]->executor);
   if (has_activities) {
     activity_worker_ = std::make_unique<worker::ActivityWorker>(
         activity_rpc_.get(), &options_, &activities_, activity_slots_.get(),
@@ -111,10 +118,11 @@ void WorkerImpl::MakeParts() {
 void WorkerImpl::MakeLoop(int index) {
   if (index > 0) {
     loops_.push_back(std::make_unique<Loop>());
-    loops_[index]->executor = host_.transport->NewExecutor(absl::StrCat("worker-", index));
+    loops_[index]->executor_owner = host_.transport->NewExecutor(absl::StrCat("worker-", index));
+    loops_[index]->executor = loops_[index]->executor_owner.get();
   }
   Loop* loop = loops_[index].get();
-  loop->rpc = std::make_unique<worker::Rpc>(&host_, loop->executor.get());
+  loop->rpc = std::make_unique<worker::Rpc>(&host_, loop->executor);
   worker::WorkflowWorker::Parts parts;
   parts.rpc = loop->rpc.get();
   parts.options = &loop_options_;
@@ -157,7 +165,7 @@ void WorkerImpl::Start() {
   });
   answered->Wait(Nanos::max());
   if (!status.ok() && status.code() != absl::StatusCode::kUnimplemented) {
-    for (auto& loop : loops_) loop->executor.reset();
+    EndLoops();
     loops_.clear();
     throw Error(absl::StrCat("the worker of task queue ", options_.task_queue,
                              " cannot begin: namespace ", host_.namespace_, " at ",
@@ -225,7 +233,7 @@ void WorkerImpl::BeginStop() {
       if (loop->workflows) loop->workflows->StopPolling();
     });
   }
-  client::Executor* executor = loops_[0]->executor.get();
+  client::Executor* executor = loops_[0]->executor;
   grace_timer_ = executor->PostAfter(options_.shutdown_grace, [this] {
     if (activity_worker_) activity_worker_->CancelAll(CancelReason::worker_shutdown);
   });

@@ -76,6 +76,7 @@ class WorkerImpl {
   void MakeParts();
   void MakeLoop(int index);
   void MakeEager();
+  void EndLoops();
   void StartPolling(bool server_scales, bool ends_polls);
   void Fatal(const absl::Status& status);
   void BeginStop();
