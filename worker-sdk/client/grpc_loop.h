@@ -2,8 +2,11 @@
 // runs what was posted and the timers that are due.
 //
 // One thread for both is the cheapest form: a call started with this executor is answered on it
-// without a hop. Destroying the loop runs what was posted, drops the timers and waits for the calls
-// that are under way, whose owners should have canceled them; it may not happen on the loop itself.
+// without a hop. While no call is under way the thread waits on a condition instead of the queue:
+// gRPC lets only one thread of the process read from sockets at a time, and an idle loop in that
+// place would read the others' answers and have to wake them. Destroying the loop runs what was
+// posted, drops the timers and waits for the calls that are under way, whose owners should have
+// canceled them; it may not happen on the loop itself.
 #pragma once
 
 #include <atomic>
@@ -11,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -54,18 +58,19 @@ class GrpcLoop final : public Executor {
   // True if there was something to run.
   bool RunPosted();
   bool RunTimers();
-  gpr_timespec NextDeadline() const;
-  // Waits without the queue while no call is under way; false where it may not.
-  bool Park();
+  // When the next timer is due, on the monotonic clock; absent without timers.
+  std::optional<Nanos> NextDue() const;
+  void WaitForWork();
+  void WaitOnQueue(std::optional<Nanos> due);
 
   grpc::CompletionQueue queue_;
   grpc::Alarm wake_;
   std::mutex mutex_;
-  std::vector<Task> posted_;  // Guarded by mutex_, as the three below.
-  bool is_asleep_ = false;
+  std::vector<Task> posted_;  // Guarded by mutex_, as the two below.
+  enum class Wait { kNone, kCondition, kQueue };
+  Wait wait_ = Wait::kNone;
   bool is_waking_ = false;  // wake_ is set and its completion has not been seen.
-  bool is_parked_ = false;
-  std::condition_variable unpark_;
+  std::condition_variable changed_;
   std::atomic<bool> is_stopping_{false};
   std::atomic<std::int64_t> calls_{0};
   // Shared with the timers' handles, which may outlive the loop.

@@ -9,7 +9,8 @@
 
 namespace perdure::client {
 
-// Calls that may take longer than this are long polls to the metrics: how long they take says little.
+// Calls that may take longer than this are long polls to the metrics: how long they take says
+// little.
 inline constexpr Nanos kLongRequestTimeout = std::chrono::seconds(30);
 
 std::unique_ptr<Transport> Metered(std::unique_ptr<Transport> transport, std::string namespace_name,

@@ -191,23 +191,8 @@ Status RunState::MatchOperation(const Event& event, const PendingCommand& pendin
     case CommandKind::kCancelExternal:
       took = Take(*machines_.As<CancelExternal>(id), CancelExternal::Input::kInitiatedEvent);
       break;
-    case CommandKind::kAcceptUpdate: {
-      begins = false;
-      Update& update = *machines_.As<Update>(id);
-      matches =
-          event.workflow_execution_update_accepted_event_attributes().protocol_instance_id() ==
-          update.instance_id;
-      took = Take(update, Update::Input::kAcceptedEvent);
-      break;
-    }
-    default: {
-      begins = false;
-      Update& update = *machines_.As<Update>(id);
-      matches = event.workflow_execution_update_completed_event_attributes().meta().update_id() ==
-                update.meta.update_id();
-      took = Take(update, Update::Input::kCompletedEvent);
-      if (matches) updates_.erase(update.instance_id);
-    }
+    default:
+      return MatchUpdate(event, pending);
   }
   if (!matches)
     return Mismatch(&event, "it is not the one that workflow code asked for", kGuardChange);
@@ -216,10 +201,27 @@ Status RunState::MatchOperation(const Event& event, const PendingCommand& pendin
     machines_.BindEvent(id, event.event_id());
     return OkStatus();
   }
-  const bool is_final =
-      std::visit([](const auto& kind) { return std::decay_t<decltype(kind)>::IsFinal(kind.state); },
-                 machine.kind);
-  if (is_final) machines_.Remove(id);
+  const auto* timer = machines_.As<Timer>(id);
+  if (timer && Timer::IsFinal(timer->state)) machines_.Remove(id);
+  return OkStatus();
+}
+
+Status RunState::MatchUpdate(const Event& event, const PendingCommand& pending) {
+  Update& update = *machines_.As<Update>(pending.machine);
+  const bool accepts = pending.kind == CommandKind::kAcceptUpdate;
+  const bool matches =
+      accepts
+          ? event.workflow_execution_update_accepted_event_attributes().protocol_instance_id() ==
+                update.instance_id
+          : event.workflow_execution_update_completed_event_attributes().meta().update_id() ==
+                update.meta.update_id();
+  if (!matches) return Mismatch(&event, "it is about another update than workflow code answers");
+  if (!Take(update, accepts ? Update::Input::kAcceptedEvent : Update::Input::kCompletedEvent)) {
+    return Mismatch(&event, "the update is not in a state where this can happen");
+  }
+  if (!Update::IsFinal(update.state)) return OkStatus();
+  updates_.erase(update.instance_id);
+  machines_.Remove(pending.machine);
   return OkStatus();
 }
 

@@ -98,6 +98,7 @@ class RunState {
   absl::Status Match(const Event& event, PendingCommand& pending);
   absl::Status MatchMarker(const Event& event, const PendingCommand& pending);
   absl::Status MatchOperation(const Event& event, const PendingCommand& pending);
+  absl::Status MatchUpdate(const Event& event, const PendingCommand& pending);
   absl::Status CheckAllMatched();
   bool SkipPatchMarker(const Event& event, absl::Status* status);
   absl::Status Mismatch(const Event* event, const std::string& reason,
