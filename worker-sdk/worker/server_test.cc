@@ -148,6 +148,24 @@ struct Loop {
   using handlers = define<entry<&Loop::run>>;
 };
 
+struct Immediate {
+  task<int> run() { co_return 1; }
+  using handlers = define<entry<&Immediate::run>>;
+};
+
+// Counts the tasks that polls brought.
+struct PollCounter : MetricsSink {
+  void count(std::string_view name, MetricLabels labels, double by) override {
+    if (name == "temporal_workflow_task_queue_poll_succeed") polled += static_cast<int>(by);
+    for (const auto& [label, value] : labels) {
+      if (name == "temporal_request" && value == "RespondWorkflowTaskCompleted") ++answered;
+    }
+  }
+  void gauge(std::string_view, MetricLabels, double) override {}
+  void latency(std::string_view, MetricLabels, std::chrono::nanoseconds) override {}
+  std::atomic<int> polled{0}, answered{0};
+};
+
 class WorkerServer : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -203,6 +221,17 @@ TEST_F(WorkerServer, RunsThemWithoutEagerActivitiesAndWithEagerStart) {
   worker->start();
   EXPECT_EQ(client_->execute<&Greeting::run>({.task_queue = queue_, .eager = true}, "Ann"),
             "Hello, Ann!");
+}
+
+TEST_F(WorkerServer, EagerStartNeedsNoPoll) {
+  auto counter = std::make_shared<PollCounter>();
+  client_.emplace(Client::connect({.target = std::getenv("PERDURE_SERVER"), .metrics = counter}));
+  auto worker = MakeWorker();
+  worker->workflow<Immediate>();
+  worker->start();
+  EXPECT_EQ(client_->execute<&Immediate::run>({.task_queue = queue_, .eager = true}), 1);
+  EXPECT_EQ(counter->answered, 1);
+  EXPECT_EQ(counter->polled, 0);
 }
 
 TEST_F(WorkerServer, RetriedActivityFindsTheDetailsOfItsLastAttempt) {

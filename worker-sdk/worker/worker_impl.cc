@@ -43,6 +43,7 @@ WorkerImpl::WorkerImpl(worker::Host host, WorkerOptions options, worker::RunFact
   }
   if (!options_.identity.empty()) host_.identity = options_.identity;
   if (options_.log) host_.log = options_.log;
+  host_.meter = worker::Meter(host_.metrics, host_.namespace_, options_.task_queue);
   const int threads = options_.workflow_threads;
   auto part = [threads](std::int64_t whole) {
     return whole > 0 ? std::max<std::int64_t>(1, whole / threads) : 0;
@@ -84,7 +85,7 @@ void WorkerImpl::AddActivity(ActivityDefinition definition) {
 void WorkerImpl::MakeParts() {
   auto slots = [&](SlotKind kind, const std::shared_ptr<SlotSupplier>& given, std::int64_t count) {
     return std::make_unique<worker::SlotPool>(kind, options_.task_queue,
-                                              given ? given : fixed_slots(count));
+                                              given ? given : fixed_slots(count), host_.meter);
   };
   workflow_slots_ =
       slots(SlotKind::workflow, options_.workflow_slots, options_.max_concurrent_workflow_tasks);
@@ -132,6 +133,7 @@ void WorkerImpl::MakeLoop(int index) {
   parts.activity_worker = activity_worker_.get();
   parts.make_run = make_runs_(host_, options_, workflows_);
   parts.sticky_queue = absl::StrCat(options_.task_queue, ":", host_.instance_key, ":", index);
+  parts.cached_runs = &cached_runs_;
   parts.fatal = [this](const absl::Status& status) { Fatal(status); };
   loop->workflows = std::make_unique<worker::WorkflowWorker>(std::move(parts));
   auto check = [this, loop] {
@@ -177,6 +179,7 @@ void WorkerImpl::Start() {
 }
 
 void WorkerImpl::StartPolling(bool server_scales, bool ends_polls) {
+  host_.meter.Count("temporal_worker_start");
   if (connection_ && eager_) connection_->AddEagerStarter(eager_.get());
   worker::Log(host_, LogLevel::info, "worker started",
               {{"task_queue", options_.task_queue},
