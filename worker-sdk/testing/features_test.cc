@@ -51,6 +51,11 @@ struct Failures {
     try {
       co_await workflow::activity_by_name<void>("nobody-does-this", {.schedule_to_close = 5s});
     } catch (const ActivityError& error) {
+      seen += error.retry_state() == RetryState::timeout ? ", unknown" : ", ?";
+    }
+    try {
+      co_await workflow::activity<&echo>("x", {.schedule_to_close = 5s, .task_queue = "nobody"});
+    } catch (const ActivityError& error) {
       const auto* cause = error.cause_as<TimeoutFailureInfo>();
       seen += cause != nullptr && cause->type != TimeoutType::unspecified ? ", timeout" : ", ?";
     }
@@ -317,7 +322,7 @@ INSTANTIATE_TEST_SUITE_P(, Features, ::testing::Bool(),
 
 TEST_P(Features, FailuresOfActivitiesAreTypedExceptions) {
   auto run = Start<&Failures::run>();
-  EXPECT_EQ(run.result(), "Bad refused 7 final, twice, timeout");
+  EXPECT_EQ(run.result(), "Bad refused 7 final, twice, unknown, timeout");
   ExpectReplays(run);
 }
 
