@@ -120,7 +120,7 @@ constexpr auto kTable = std::to_array<Setting>({
      "history.workflowIdReuseMinimalInterval", kDuration, "1s", 0, kHour, kNamespace, true, 0, 0,
      "Least time between two starts of the same workflow id; 0 for none."},
     {kLongPollInterval, "long_poll_interval", "history.longPollExpirationInterval", kDuration,
-     "20s", kSecond, 5 * 60 * kSecond, kNamespace, true, 0, 0,
+     "20s", kSecond, 100 * 365 * 24 * kHour, kNamespace, true, 0, 0,
      "How long a wait for history or for an update is held before it is answered empty."},
     {kRequestRateLimit, "request_rate_limit", "frontend.namespaceRPS", kInt, "0", 0, kMany,
      kNamespace, true, 0, 0,

@@ -10,6 +10,7 @@
 #include "worker-sdk/client/connection.h"
 #include "worker-sdk/client/grpc_transport.h"
 #include "worker-sdk/client/interceptor_chain.h"
+#include "worker-sdk/client/metered_transport.h"
 #include "worker-sdk/client/server_calls.h"
 
 namespace perdure {
@@ -49,6 +50,7 @@ client::ConnectionOptions ConnectionOptionsOf(const ClientOptions& options) {
   connection.identity = options.identity.empty() ? DefaultIdentity() : options.identity;
   connection.rpc_timeout = options.rpc_timeout;
   connection.codecs = options.codecs;
+  connection.metrics = options.metrics;
   connection.encode_failure_attributes = options.encode_failure_attributes;
   connection.limits = {.payload_size_max = options.payload_size_max,
                        .request_size_max = options.request_size_max};
@@ -80,8 +82,9 @@ Client Client::connect() { return connect(ClientOptions::from_environment()); }
 Client Client::connect(ClientOptions options) {
   auto transport = client::NewGrpcTransport(TransportOptions(options));
   if (!transport.ok()) ThrowConnectError(options, transport.status());
-  auto connection =
-      std::make_shared<client::Connection>(*std::move(transport), ConnectionOptionsOf(options));
+  auto connection = std::make_shared<client::Connection>(
+      client::Metered(*std::move(transport), options.namespace_, options.metrics),
+      ConnectionOptionsOf(options));
   if (!options.lazy) AskForSystemInfo(options, connection.get());
   return Client(std::move(connection), std::move(options.interceptors));
 }

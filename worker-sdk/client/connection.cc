@@ -18,12 +18,17 @@ class IdleCall final : public Transport::Call {
 absl::Status Connection::Call(CallKind kind, std::string_view method,
                               google::protobuf::Message* request,
                               google::protobuf::Message* response, Nanos limit) {
+  absl::Status status = CallUndecoded(kind, method, request, response, limit);
+  return status.ok() ? pipeline_.Decode(response) : status;
+}
+
+absl::Status Connection::CallUndecoded(CallKind kind, std::string_view method,
+                                       google::protobuf::Message* request,
+                                       google::protobuf::Message* response, Nanos limit) {
   if (absl::Status status = pipeline_.Encode(request); !status.ok()) return status;
   CallOptions options;
   options.timeout = kind == CallKind::kUnary ? options_.rpc_timeout : kLongPollTimeout;
-  absl::Status status =
-      CallBlocking(transport_.get(), kind, method, *request, response, options, limit);
-  return status.ok() ? pipeline_.Decode(response) : status;
+  return CallBlocking(transport_.get(), kind, method, *request, response, options, limit);
 }
 
 std::unique_ptr<Transport::Call> Connection::Start(CallKind kind, std::string_view method,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "perdure/metrics.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 #include "worker-sdk/client/payload_pipeline.h"
 #include "worker-sdk/client/retry.h"
@@ -29,6 +30,8 @@ struct ConnectionOptions {
   std::vector<std::shared_ptr<PayloadCodec>> codecs;
   bool encode_failure_attributes = false;
   PayloadLimits limits;
+  std::shared_ptr<MetricsSink>
+      metrics;  // Null: none. Calls are counted by the transport (metered_transport.h).
 };
 
 // A worker of the same connection that takes the first task of a workflow with the answer to its
@@ -39,6 +42,7 @@ class EagerStarter {
   // True: a slot is kept for a workflow of this queue until Dispatch or Release. Any thread, as the
   // others.
   virtual bool Reserve(const std::string& task_queue) = 0;
+  // The task's payloads are as they came: encoded.
   virtual void Dispatch(api::PollWorkflowTaskQueueResponse task) = 0;
   virtual void Release() = 0;
 };
@@ -54,13 +58,18 @@ class Connection {
   PayloadPipeline& pipeline() { return pipeline_; }
   const std::string& namespace_() const { return options_.namespace_; }
   const std::string& identity() const { return options_.identity; }
+  const std::shared_ptr<MetricsSink>& metrics() const { return options_.metrics; }
   Nanos rpc_timeout() const { return options_.rpc_timeout; }
 
   // Encodes the request's payloads in place, calls with retries, decodes the response's. Blocks;
   // not for executors' threads. `method` is a path, a string literal.
   absl::Status Call(CallKind kind, std::string_view method, google::protobuf::Message* request,
                     google::protobuf::Message* response, Nanos limit = Nanos::max());
-  // The same for loops: both messages must live until `done` has run, on `executor`. Where the
+  // The same, but leaves the response as it came.
+  absl::Status CallUndecoded(CallKind kind, std::string_view method,
+                             google::protobuf::Message* request,
+                             google::protobuf::Message* response, Nanos limit = Nanos::max());
+  // Call for loops: both messages must live until `done` has run, on `executor`. Where the
   // request cannot be sent, `done` is posted and the handle is idle.
   std::unique_ptr<Transport::Call> Start(CallKind kind, std::string_view method,
                                          google::protobuf::Message* request,

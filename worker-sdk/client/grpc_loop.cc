@@ -63,7 +63,8 @@ GrpcLoop::~GrpcLoop() {
 void GrpcLoop::Post(Task task) {
   const std::lock_guard lock(mutex_);
   posted_.push_back(std::move(task));
-  if (!is_asleep_ || is_waking_) return;
+  if (wait_ == Wait::kCondition) changed_.notify_one();
+  if (wait_ != Wait::kQueue || is_waking_) return;
   is_waking_ = true;
   // An alarm in the past completes at once; under the lock, because an alarm is not thread-safe.
   wake_.Set(&queue_, gpr_inf_past(GPR_CLOCK_MONOTONIC), nullptr);
@@ -119,12 +120,58 @@ bool GrpcLoop::RunTimers() {
   }
 }
 
-gpr_timespec GrpcLoop::NextDeadline() const {
+std::optional<Nanos> GrpcLoop::NextDue() const {
   const std::lock_guard lock(timers_->mutex);
-  if (timers_->entries.empty()) return gpr_inf_future(GPR_CLOCK_MONOTONIC);
-  const Nanos delay = timers_->entries.begin()->first.first - Monotonic();
-  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                      gpr_time_from_nanos(std::max<std::int64_t>(delay.count(), 0), GPR_TIMESPAN));
+  if (timers_->entries.empty()) return std::nullopt;
+  return timers_->entries.begin()->first.first;
+}
+
+void GrpcLoop::BeginCall() {
+  calls_.fetch_add(1);
+  if (IsLoopThread()) return;
+  const std::lock_guard lock(mutex_);
+  if (wait_ == Wait::kCondition) changed_.notify_one();
+}
+
+void GrpcLoop::WaitForWork() {
+  const std::optional<Nanos> due = NextDue();
+  {
+    std::unique_lock lock(mutex_);
+    if (!posted_.empty()) return;
+    if (calls_ == 0 && !is_waking_) {
+      wait_ = Wait::kCondition;
+      const auto has_work = [this] { return !posted_.empty() || calls_ > 0; };
+      if (due) {
+        changed_.wait_until(lock, std::chrono::steady_clock::time_point(*due), has_work);
+      } else {
+        changed_.wait(lock, has_work);
+      }
+      wait_ = Wait::kNone;
+      return;
+    }
+    wait_ = Wait::kQueue;
+  }
+  WaitOnQueue(due);
+}
+
+void GrpcLoop::WaitOnQueue(std::optional<Nanos> due) {
+  gpr_timespec deadline = gpr_inf_future(GPR_CLOCK_MONOTONIC);
+  if (due) {
+    const Nanos delay = std::max(*due - Monotonic(), Nanos(0));
+    deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                            gpr_time_from_nanos(delay.count(), GPR_TIMESPAN));
+  }
+  void* tag = nullptr;
+  bool ok = false;
+  const grpc::CompletionQueue::NextStatus status = queue_.AsyncNext(&tag, &ok, deadline);
+  {
+    const std::lock_guard lock(mutex_);
+    wait_ = Wait::kNone;
+    if (status == grpc::CompletionQueue::GOT_EVENT && tag == nullptr) is_waking_ = false;
+  }
+  if (status == grpc::CompletionQueue::GOT_EVENT && tag != nullptr) {
+    static_cast<Tag*>(tag)->Complete(ok);
+  }
 }
 
 void GrpcLoop::Run(const std::string& name) {
@@ -132,26 +179,14 @@ void GrpcLoop::Run(const std::string& name) {
   for (;;) {
     bool has_more = RunPosted();
     has_more |= RunTimers();
-    if (is_stopping_ && !has_more && calls_.load(std::memory_order_relaxed) == 0) {
+    if (is_stopping_ && !has_more && calls_ == 0) {
       const std::lock_guard lock(mutex_);
       if (posted_.empty()) return;
     }
-    gpr_timespec deadline = gpr_inf_past(GPR_CLOCK_MONOTONIC);
     if (!has_more) {
-      const std::lock_guard lock(mutex_);
-      is_asleep_ = posted_.empty();
-    }
-    if (is_asleep_) deadline = NextDeadline();
-    void* tag = nullptr;
-    bool ok = false;
-    const grpc::CompletionQueue::NextStatus status = queue_.AsyncNext(&tag, &ok, deadline);
-    {
-      const std::lock_guard lock(mutex_);
-      is_asleep_ = false;
-      if (status == grpc::CompletionQueue::GOT_EVENT && tag == nullptr) is_waking_ = false;
-    }
-    if (status == grpc::CompletionQueue::GOT_EVENT && tag != nullptr) {
-      static_cast<Tag*>(tag)->Complete(ok);
+      WaitForWork();
+    } else if (calls_ > 0) {
+      WaitOnQueue(Nanos(0));  // What has been answered gets its turn between posts.
     }
   }
 }

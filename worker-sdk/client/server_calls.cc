@@ -86,7 +86,9 @@ StartOutput ServerCalls::start_workflow(StartInput& input) {
   EagerStarter* starter = input.eager_start ? connection_->ReserveEager(input.task_queue) : nullptr;
   request.set_request_eager_execution(starter != nullptr);
   FillStart(input, *connection_, &request);
-  const absl::Status status = connection_->Call(
+  // The answer's only payloads are those of the eager task, which its worker decodes, as it does
+  // all tasks.
+  const absl::Status status = connection_->CallUndecoded(
       CallKind::kUnary, PERDURE_WORKFLOW_METHOD("StartWorkflowExecution"), &request, &response);
   if (starter != nullptr) {
     if (status.ok() && response.has_eager_workflow_task()) {

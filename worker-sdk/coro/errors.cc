@@ -36,9 +36,10 @@ std::string TypeName(const std::type_info& type) {
 std::string MessageOf(const FailurePtr& failure) {
   if (!failure) return "failed without a reason";
   std::string text = failure->message;
-  // A wrapper's own message says little: "activity error".
-  if (failure->cause && !std::holds_alternative<ApplicationFailureInfo>(failure->info))
-    text += ": " + MessageOf(failure->cause);
+  // These wrappers' own messages say little: "activity error".
+  const bool is_wrapper = std::holds_alternative<ActivityFailureInfo>(failure->info) ||
+                          std::holds_alternative<ChildWorkflowFailureInfo>(failure->info);
+  if (failure->cause && is_wrapper) text += ": " + MessageOf(failure->cause);
   return text;
 }
 

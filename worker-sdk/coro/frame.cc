@@ -84,7 +84,8 @@ StateBase::~StateBase() {
   if (!error || is_observed || instance == nullptr) return;
   const FailurePtr failure = failure_of(error);
   if (!is_cancellation(failure)) {
-    instance->Log(static_cast<int>(LogLevel::error), "something failed that nobody waited for: " + failure->message);
+    instance->Log(static_cast<int>(LogLevel::error),
+                  "something failed that nobody waited for: " + failure->message);
   }
 }
 

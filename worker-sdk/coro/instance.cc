@@ -1,10 +1,13 @@
 #include "worker-sdk/coro/instance.h"
 
+#include <execinfo.h>
+
 #include <algorithm>
-#include <cstring>
+#include <cstdlib>
 
 #include "perdure/errors.h"
 #include "perdure/log.h"
+#include "worker-sdk/coro/guard.h"
 
 namespace perdure::detail {
 namespace {
@@ -93,6 +96,7 @@ void Instance::Activate(Activation& activation, Completion* completion) {
   // Behind the first steps of signals and updates that came before the first task (R14).
   if (starts && !is_failed_) Post(main_, root.get());
   if (!is_failed_) RunToQuiescence();
+  if (!undeterministic_.empty()) FailTask(UndeterministicFailure(), true);
   // Announced for one activation: what was not asked for is the core's to notice.
   side_effects.clear();
   mutable_side_effects.clear();
@@ -423,7 +427,34 @@ std::uint64_t Instance::Random() {
 
 void Instance::Log(int level, std::string_view text) const {
   if (replaying || is_tearing_down_ || !options_.log) return;
+  // The sink is no workflow code: it may look at the clock.
+  RunLoop* const mine = std::exchange(current_loop, nullptr);
   options_.log(level, info, text);
+  current_loop = mine;
+}
+
+void Instance::FoundUndeterministic(const char* function, const char* instead) {
+  if (is_tearing_down_ || !undeterministic_.empty()) return;
+  undeterministic_ =
+      std::string("workflow code used ") + function + ", which differs in each replay: " + instead;
+  void* frames[32];
+  const int count = backtrace(frames, 32);
+  const std::unique_ptr<char*, void (*)(void*)> names(backtrace_symbols(frames, count), std::free);
+  for (int i = 0; i < count && names != nullptr; ++i)
+    undeterministic_ += std::string("\n  at ") + names.get()[i];
+}
+
+FailurePtr Instance::UndeterministicFailure() {
+  return failure_of(
+      std::make_exception_ptr(NondeterminismError(std::exchange(undeterministic_, {}))));
+}
+
+bool IsInWorkflowCode() noexcept { return current_loop != nullptr; }
+void FoundInWorkflowCode(const char* function, const char* instead) noexcept {
+  // Not while it is being written down.
+  RunLoop* const loop = std::exchange(current_loop, nullptr);
+  static_cast<Instance*>(loop)->FoundUndeterministic(function, instead);
+  current_loop = loop;
 }
 
 bool Instance::FailsWorkflow(const Failure& failure) const {
@@ -437,6 +468,7 @@ bool Instance::FailsWorkflow(const Failure& failure) const {
 void Instance::FailTask(FailurePtr failure, bool is_nondeterminism) {
   if (is_failed_) return;
   is_failed_ = true;
+  completion_->commands.clear();
   completion_->task_failure = std::move(failure);
   completion_->is_nondeterminism = is_nondeterminism;
 }

@@ -88,6 +88,8 @@ class Instance final : public Program, public RunLoop {
   void Log(int level, std::string_view text) const;
   std::uint64_t Random();
   std::string StackTraces() const;
+  // The guard found it in this run's code (worker-sdk/coro/guard.h).
+  void FoundUndeterministic(const char* function, const char* instead);
 
   FrameMemory memory;
   // What the API shows; set by activations.
@@ -155,6 +157,7 @@ class Instance final : public Program, public RunLoop {
   void Close();
   void FailTask(FailurePtr failure, bool is_nondeterminism);
   bool FailsWorkflow(const Failure& failure) const;
+  FailurePtr UndeterministicFailure();
 
   const HandlerTable& table_;
   const ProgramOptions& options_;
@@ -164,6 +167,7 @@ class Instance final : public Program, public RunLoop {
   bool is_closed_ = false;
   bool is_failed_ = false;
   Completion* completion_ = nullptr;
+  std::string undeterministic_;  // What the guard found in this activation.
   std::uint32_t next_seq_ = 1;
   std::uint32_t first_seq_of_activation_ = 1;
   std::uint64_t random_[4] = {};

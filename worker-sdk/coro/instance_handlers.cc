@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "perdure/errors.h"
-#include "perdure/log.h"
 #include "perdure/json.h"
+#include "perdure/log.h"
 #include "worker-sdk/coro/instance.h"
 
 namespace perdure::detail {

@@ -355,6 +355,26 @@ TEST(R51Failures, EachExceptionMeansItsOwn) {
             ResultOf<int>(ScriptedRun::Of<Odd>().Start(4)));
 }
 
+struct Counts {
+  task<int> run(int n) { co_return done + n; }
+  int done = 0;
+  using handlers = define<entry<&Counts::run>>;
+};
+class Begins {
+ public:
+  explicit Begins(std::string name) : seen_(name + " first") {}
+  task<std::string> run(std::string name) { co_return seen_ + ", then " + name; }
+  using handlers = define<entry<&Begins::run>>;
+
+ private:
+  std::string seen_;
+};
+
+TEST(Construction, GivesTheInputToAConstructorButNotToFields) {
+  EXPECT_EQ(ResultOf<int>(ScriptedRun::Of<Counts>().Start(3)), 3);
+  EXPECT_EQ(ResultOf<std::string>(ScriptedRun::Of<Begins>().Start("n")), "n first, then n");
+}
+
 TEST(Outside, NothingWorks) {
   EXPECT_THROW(workflow::now(), WorkflowContextError);
   EXPECT_THROW(static_cast<void>(workflow::sleep(1s)), WorkflowContextError);

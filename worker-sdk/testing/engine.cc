@@ -7,12 +7,17 @@
 namespace perdure::testing {
 namespace {
 
+// Longer than VirtualTime::kNever.
+constexpr const char* kForEver = "876000h";
+
 base::Settings SettingsOfTests() {
   base::Settings settings;
-  // What a test started stays to be looked at, whatever time it lets pass.
-  static_cast<void>(settings.Set("retention_default", "876000h", "the test environment"));
-  // Waiting is free: nobody is told to ask again.
-  static_cast<void>(settings.Set("long_poll_interval", "876000h", "the test environment"));
+  // What a test started stays to be looked at, whatever time it lets pass; and waiting is free, so
+  // that nobody need be told to ask again.
+  for (const char* name : {"retention_default", "long_poll_interval"}) {
+    const absl::Status status = settings.Set(name, kForEver, "the test environment");
+    if (!status.ok()) throw Error(status.ToString());
+  }
   return settings;
 }
 

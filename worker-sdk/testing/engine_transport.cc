@@ -48,7 +48,9 @@ absl::Status OnTheWire(const absl::Status& status) {
   }
   absl::Status result(status.code(), status.message());
   const std::string_view url = client::Transport::kDetailsUrl;
-  result.SetPayload({url.data(), url.size()}, absl::Cord(wire.SerializeAsString()));
+  const std::string bytes = wire.SerializeAsString();
+  // As a view: Debian's Abseil lacks the constructor from std::string.
+  result.SetPayload({url.data(), url.size()}, absl::Cord(absl::string_view(bytes)));
   return result;
 }
 

@@ -48,7 +48,7 @@ const Client& Environment::client() const { return inside_->client; }
 WorkerOptions Environment::worker(std::string task_queue) const {
   WorkerOptions options;
   options.task_queue = std::move(task_queue);
-  options.cache.max_runs = 0;
+  options.cache.runs = 0;
   return options;
 }
 

@@ -27,8 +27,8 @@ class VirtualTime {
  public:
   using Task = absl::AnyInvocable<void() &&>;
   using TimerId = std::uint64_t;
-  // Timers as far away as this never fire: they stand for "no limit".
-  static constexpr absl::Duration kNever = absl::Hours(24 * 365 * 200);
+  // Timers as far from the start as this never fire: they stand for "no limit".
+  static constexpr absl::Duration kNever = absl::Hours(24 * 365 * 90);
 
   explicit VirtualTime(absl::Time start) : start_(start), now_(start) {}
   // Waits for activities that still run.

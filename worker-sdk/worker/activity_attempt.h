@@ -52,6 +52,7 @@ class ActivityAttempt : public detail::ActivityHost,
   // The function's thread.
   void Heartbeat(Payloads details) override;
   void Log(LogLevel level, std::string_view text) override;
+  MetricsSink* Metrics() override { return host_->metrics.get(); }
 
  private:
   ActivityResult Call(const detail::ActivityFunction& function, const Interceptors& interceptors);

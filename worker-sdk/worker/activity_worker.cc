@@ -152,9 +152,12 @@ void ActivityWorker::Polled(Task&& task, Slot slot) {
 
 void ActivityWorker::Execute(Id id, Task&& task) {
   Running* running = Find(id);
-  rpc_->host().metrics->Latency(
-      "temporal_activity_schedule_to_start_latency", task.activity_type().name(),
-      core::FromApi(task.started_time()) - core::FromApi(task.current_attempt_scheduled_time()));
+  const Meter& meter = rpc_->host().meter;
+  meter.Count("temporal_activity_task_received", {"activity_type", task.activity_type().name()});
+  meter.Latency(
+      "temporal_activity_schedule_to_start_latency",
+      core::FromApi(task.started_time()) - core::FromApi(task.current_attempt_scheduled_time()),
+      {"activity_type", task.activity_type().name()});
   ActivityInfo info = InfoOf(&task, options_);
   const detail::ActivityDefinition* definition = registry_.Find(info.activity_type);
   if (definition == nullptr) {
@@ -248,9 +251,16 @@ void ActivityWorker::Done(Id id, ActivityResult result) {
   Running* running = Find(id);
   running->close_timer.reset();
   running->heartbeat_timer.reset();
-  rpc_->host().metrics->Latency("temporal_activity_execution_latency",
-                                running->attempt->info().activity_type,
-                                rpc_->executor()->Monotonic() - running->started);
+  const ActivityInfo& info = running->attempt->info();
+  const Meter& meter = rpc_->host().meter;
+  meter.Latency("temporal_activity_execution_latency",
+                rpc_->executor()->Monotonic() - running->started,
+                {"activity_type", info.activity_type});
+  if (result.kind == ActivityResult::Kind::completed) {
+    meter.Latency("temporal_activity_succeed_endtoend_latency",
+                  rpc_->executor()->WallClock() - info.scheduled_time,
+                  {"activity_type", info.activity_type});
+  }
   if (running->is_unknown) return Forget(id);
   if (result.kind == ActivityResult::Kind::completed) return Answer(id, std::move(result));
   // The next attempt, or who completes the activity later, finds the last details only if they are
@@ -278,8 +288,8 @@ void ActivityWorker::Answer(Id id, ActivityResult result) {
       const bool is_benign =
           application != nullptr && application->category == FailureCategory::benign;
       if (!is_benign)
-        rpc_->host().metrics->Count("temporal_activity_execution_failed",
-                                    running->attempt->info().activity_type, 1);
+        rpc_->host().meter.Count("temporal_activity_execution_failed",
+                                 {"activity_type", running->attempt->info().activity_type});
       Log(rpc_->host(), is_benign ? LogLevel::debug : LogLevel::warn, "an activity failed",
           {{"activity_type", running->attempt->info().activity_type},
            {"activity_id", running->attempt->info().activity_id},

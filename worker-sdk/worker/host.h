@@ -11,19 +11,11 @@
 
 #include "perdure/log.h"
 #include "worker-sdk/client/transport.h"
+#include "worker-sdk/worker/meter.h"
 
 namespace perdure::worker {
 
 using client::Nanos;
-
-// Numbers that are watched; perdure/metrics.h gives what stands behind it. Thread-safe.
-class Metrics {
- public:
-  virtual ~Metrics() = default;
-  virtual void Count(std::string_view name, std::string_view label, double by) {}
-  virtual void Gauge(std::string_view name, std::string_view label, double value) {}
-  virtual void Latency(std::string_view name, std::string_view label, Nanos value) {}
-};
 
 struct Host {
   std::shared_ptr<client::Transport> transport;
@@ -34,7 +26,8 @@ struct Host {
   // The client's payload codecs, applied to whole messages. Empty: none. A failure fails the call.
   std::function<absl::Status(google::protobuf::Message*)> encode, decode;
   LogSink log;
-  std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
+  std::shared_ptr<MetricsSink> metrics;  // The client's; null: none.
+  Meter meter;                           // Over the sink; set by the worker.
   // Whatever else must live as long as the worker; the client's connection.
   std::shared_ptr<void> keep_alive;
 };

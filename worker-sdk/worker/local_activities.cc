@@ -149,7 +149,8 @@ ActivityInfo LocalActivities::InfoOf(const Entry& entry) const {
 
 void LocalActivities::Begin(const Key& key, Entry* entry, Slot slot) {
   const detail::ActivityDefinition* definition = registry_.Find(entry->call.command.activity_type);
-  host_.metrics->Count("temporal_local_activity_total", entry->call.command.activity_type, 1);
+  host_.meter.Count("temporal_local_activity_total",
+                    {"activity_type", entry->call.command.activity_type});
   if (definition == nullptr) {
     FailurePtr failure = UnknownActivity(entry->call.command.activity_type, registry_);
     Log(host_, LogLevel::error, failure->message);
@@ -189,8 +190,8 @@ void LocalActivities::AttemptDone(const Key& key, ActivityResult result) {
 }
 
 void LocalActivities::AttemptFailed(const Key& key, Entry* entry, FailurePtr failure) {
-  host_.metrics->Count("temporal_local_activity_execution_failed",
-                       entry->call.command.activity_type, 1);
+  host_.meter.Count("temporal_local_activity_execution_failed",
+                    {"activity_type", entry->call.command.activity_type});
   const detail::ScheduleLocalActivityCommand& command = entry->call.command;
   const std::optional<Nanos> wait = LocalRetryDelay(command.retry_policy, entry->attempt, *failure);
   const bool is_too_late = wait && command.schedule_to_close &&
@@ -247,8 +248,11 @@ void LocalActivities::Resolve(const Key& key, detail::OperationResult result) {
   outcome.result = std::move(result);
   outcome.attempt = entry->attempt;
   outcome.run_time = executor_->Monotonic() - entry->scheduled;
-  host_.metrics->Latency("temporal_local_activity_execution_latency",
-                         entry->call.command.activity_type, outcome.run_time);
+  const Meter::Label label{"activity_type", entry->call.command.activity_type};
+  host_.meter.Latency("temporal_local_activity_execution_latency", outcome.run_time, label);
+  if (std::holds_alternative<CanceledResult>(outcome.result)) {
+    host_.meter.Count("temporal_local_activity_execution_cancelled", label);
+  }
   outcome_(key.first, std::move(outcome));
   if (idle() && on_idle_) on_idle_();
 }

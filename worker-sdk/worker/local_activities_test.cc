@@ -27,6 +27,8 @@ struct LocalFixture {
           outcomes.push_back(std::move(outcome));
         });
   }
+  // Functions that are still held return before what they hold is gone, as a worker waits for them.
+  ~LocalFixture() { server->RunBlocked(); }
   core::LocalActivityCall Call(std::uint32_t seq) {
     core::LocalActivityCall call;
     call.command.seq = seq;

@@ -90,6 +90,7 @@ void PollerBase::Pump() {
     }
     if (const Nanos wait = TakeRate(); wait > Nanos(0)) return PumpSoon(wait);
     ++active_;
+    CountActive();
     const Nanos timeout = scaler_.is_busy() ? kPollTimeoutBusy : kPollTimeout;
     open_.insert(Open(timeout, std::move(slot)));
   }
@@ -101,8 +102,11 @@ void PollerBase::Ended(const std::shared_ptr<Rpc::Handle>* handle, const absl::S
   // Our own limit on an empty queue is as good as an empty answer; so is the end we made ourselves.
   const bool is_quiet_end = status.code() == absl::StatusCode::kDeadlineExceeded || !running_;
   if (!status.ok() && !is_quiet_end) return Failed(status);
-  rpc_->host().metrics->Count(has_task ? "temporal_poll_succeed" : "temporal_poll_no_task",
-                              settings_.name, 1);
+  if (has_task) {
+    if (!settings_.succeed_metric.empty()) rpc_->host().meter.Count(settings_.succeed_metric);
+  } else {
+    rpc_->host().meter.Count(settings_.empty_metric);
+  }
   scaler_.Answered(has_task, delta, rpc_->executor()->Monotonic());
   if (status.ok()) {
     backoff_.Reset();
@@ -137,8 +141,14 @@ void PollerBase::Failed(const absl::Status& status) {
   });
 }
 
+void PollerBase::CountActive() {
+  rpc_->host().meter.Gauge("temporal_num_pollers", static_cast<double>(active_),
+                           {"poller_type", settings_.poller_type});
+}
+
 void PollerBase::Closed() {
   --active_;
+  CountActive();
   if (running_) return Pump();
   if (on_idle_) on_idle_();
 }

@@ -28,10 +28,14 @@ inline constexpr Nanos kPollTimeoutBusy = std::chrono::seconds(11);
 class PollerBase {
  public:
   struct Settings {
-    std::string name;  // For messages and metrics.
+    std::string name;  // For messages.
     PollerOptions pollers;
     bool is_sticky = false;
     double polls_per_second = 0;  // 0: no limit.
+    // Names of what is counted, as the other SDKs have them; empty: not counted.
+    std::string_view poller_type = "activity_task";
+    std::string_view succeed_metric = {};
+    std::string_view empty_metric = "temporal_activity_poll_no_task";
   };
   // `fatal` is told of an error that no repetition can mend; the poller stops by itself then.
   using OnFatal = absl::AnyInvocable<void(const absl::Status&)>;
@@ -68,6 +72,7 @@ class PollerBase {
   // Time until the rate limit lets one more poll begin; takes the place.
   Nanos TakeRate();
   void Failed(const absl::Status& status);
+  void CountActive();
   void Closed();
 
   const Settings settings_;

@@ -38,8 +38,19 @@ void Slot::Release() {
 Slot SlotPool::TryReserve(bool is_sticky, bool is_eager) {
   if (!supplier_->try_reserve({kind_, task_queue_, is_sticky, is_eager})) return Slot();
   absl::MutexLock lock(&mutex_);
-  ++in_use_;
+  Count(++in_use_);
   return Slot(this);
+}
+
+void SlotPool::Count(std::int64_t in_use) const {
+  if (!meter_) return;
+  const Meter::Label label{"worker_type", kind_ == SlotKind::workflow   ? "WorkflowWorker"
+                                          : kind_ == SlotKind::activity ? "ActivityWorker"
+                                                                        : "LocalActivityWorker"};
+  meter_.Gauge("temporal_worker_task_slots_used", static_cast<double>(in_use), label);
+  if (const auto free = available()) {
+    meter_.Gauge("temporal_worker_task_slots_available", static_cast<double>(*free), label);
+  }
 }
 
 void SlotPool::NotifyOnRelease(const void* waiter, client::Executor* executor,
@@ -61,7 +72,7 @@ void SlotPool::Release() {
   std::vector<Waiter> waiters;
   {
     absl::MutexLock lock(&mutex_);
-    --in_use_;
+    Count(--in_use_);
     waiters.swap(waiters_);
   }
   // All are told: which of them can use the slot is their business, and there are few.

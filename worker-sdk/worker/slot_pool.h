@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "perdure/slots.h"
 #include "worker-sdk/client/transport.h"
+#include "worker-sdk/worker/meter.h"
 
 namespace perdure::worker {
 
@@ -40,8 +41,12 @@ class Slot {
 
 class SlotPool {
  public:
-  SlotPool(SlotKind kind, std::string task_queue, std::shared_ptr<SlotSupplier> supplier)
-      : kind_(kind), task_queue_(std::move(task_queue)), supplier_(std::move(supplier)) {}
+  SlotPool(SlotKind kind, std::string task_queue, std::shared_ptr<SlotSupplier> supplier,
+           Meter meter = {})
+      : kind_(kind),
+        task_queue_(std::move(task_queue)),
+        supplier_(std::move(supplier)),
+        meter_(std::move(meter)) {}
   SlotPool(const SlotPool&) = delete;
 
   // An empty slot: none is free.
@@ -62,6 +67,7 @@ class SlotPool {
  private:
   friend class Slot;
   void Release();
+  void Count(std::int64_t in_use) const;
 
   struct Waiter {
     const void* who;
@@ -70,7 +76,9 @@ class SlotPool {
   };
   const SlotKind kind_;
   const std::string task_queue_;
-  const std::shared_ptr<SlotSupplier> supplier_;
+  const std::shared_ptr<SlotSupplier>
+      supplier_;  // Shared with other workers, where its owner says so.
+  const Meter meter_;
   mutable absl::Mutex mutex_;
   std::int64_t in_use_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);

@@ -35,6 +35,7 @@ worker::Host HostOf(const std::shared_ptr<client::Connection>& connection) {
     return connection->pipeline().Decode(message);
   };
   host.log = stderr_log();
+  host.metrics = connection->metrics();
   return host;
 }
 

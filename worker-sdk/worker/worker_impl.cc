@@ -13,7 +13,9 @@ using worker::Nanos;
 
 // One workflow loop. Members are used on its executor only, once it has begun.
 struct WorkerImpl::Loop {
-  std::unique_ptr<client::Executor> executor;
+  // Two of them, because what still runs while the owner is destroyed may post.
+  std::unique_ptr<client::Executor> executor_owner;
+  client::Executor* executor = nullptr;
   std::unique_ptr<worker::Rpc> rpc;
   std::unique_ptr<worker::WorkflowWorker> workflows;  // Null: the worker runs activities only.
   bool is_stopping = false;
@@ -41,6 +43,7 @@ WorkerImpl::WorkerImpl(worker::Host host, WorkerOptions options, worker::RunFact
   }
   if (!options_.identity.empty()) host_.identity = options_.identity;
   if (options_.log) host_.log = options_.log;
+  host_.meter = worker::Meter(host_.metrics, host_.namespace_, options_.task_queue);
   const int threads = options_.workflow_threads;
   auto part = [threads](std::int64_t whole) {
     return whole > 0 ? std::max<std::int64_t>(1, whole / threads) : 0;
@@ -57,8 +60,12 @@ WorkerImpl::~WorkerImpl() {
     RequestStop();
     WaitStopped(Nanos::max());
   }
-  // The loops first: they run what is still posted, which refers to the rest.
-  for (auto& loop : loops_) loop->executor.reset();
+  EndLoops();
+}
+
+// They run what is still posted, which refers to the rest and, from any loop, to the first.
+void WorkerImpl::EndLoops() {
+  for (auto loop = loops_.rbegin(); loop != loops_.rend(); ++loop) (*loop)->executor_owner.reset();
 }
 
 void WorkerImpl::AddWorkflow(WorkflowDefinition definition) {
@@ -78,7 +85,7 @@ void WorkerImpl::AddActivity(ActivityDefinition definition) {
 void WorkerImpl::MakeParts() {
   auto slots = [&](SlotKind kind, const std::shared_ptr<SlotSupplier>& given, std::int64_t count) {
     return std::make_unique<worker::SlotPool>(kind, options_.task_queue,
-                                              given ? given : fixed_slots(count));
+                                              given ? given : fixed_slots(count), host_.meter);
   };
   workflow_slots_ =
       slots(SlotKind::workflow, options_.workflow_slots, options_.max_concurrent_workflow_tasks);
@@ -91,9 +98,10 @@ void WorkerImpl::MakeParts() {
   if (!has_workflows && !has_activities)
     throw Error("a worker without workflows and activities has no work");
   loops_.push_back(std::make_unique<Loop>());
-  loops_[0]->executor = host_.transport->NewExecutor("worker-0");
-  control_rpc_ = std::make_unique<worker::Rpc>(&host_, loops_[0]->executor.get());
-  activity_rpc_ = std::make_unique<worker::Rpc>(&host_, loops_[0]->executor.get());
+  loops_[0]->executor_owner = host_.transport->NewExecutor("worker-0");
+  loops_[0]->executor = loops_[0]->executor_owner.get();
+  control_rpc_ = std::make_unique<worker::Rpc>(&host_, loops_[0]->executor);
+  activity_rpc_ = std::make_unique<worker::Rpc>(&host_, loops_[0]->executor);
   if (has_activities) {
     activity_worker_ = std::make_unique<worker::ActivityWorker>(
         activity_rpc_.get(), &options_, &activities_, activity_slots_.get(),
@@ -111,10 +119,11 @@ void WorkerImpl::MakeParts() {
 void WorkerImpl::MakeLoop(int index) {
   if (index > 0) {
     loops_.push_back(std::make_unique<Loop>());
-    loops_[index]->executor = host_.transport->NewExecutor(absl::StrCat("worker-", index));
+    loops_[index]->executor_owner = host_.transport->NewExecutor(absl::StrCat("worker-", index));
+    loops_[index]->executor = loops_[index]->executor_owner.get();
   }
   Loop* loop = loops_[index].get();
-  loop->rpc = std::make_unique<worker::Rpc>(&host_, loop->executor.get());
+  loop->rpc = std::make_unique<worker::Rpc>(&host_, loop->executor);
   worker::WorkflowWorker::Parts parts;
   parts.rpc = loop->rpc.get();
   parts.options = &loop_options_;
@@ -124,6 +133,7 @@ void WorkerImpl::MakeLoop(int index) {
   parts.activity_worker = activity_worker_.get();
   parts.make_run = make_runs_(host_, options_, workflows_);
   parts.sticky_queue = absl::StrCat(options_.task_queue, ":", host_.instance_key, ":", index);
+  parts.cached_runs = &cached_runs_;
   parts.fatal = [this](const absl::Status& status) { Fatal(status); };
   loop->workflows = std::make_unique<worker::WorkflowWorker>(std::move(parts));
   auto check = [this, loop] {
@@ -157,7 +167,7 @@ void WorkerImpl::Start() {
   });
   answered->Wait(Nanos::max());
   if (!status.ok() && status.code() != absl::StatusCode::kUnimplemented) {
-    for (auto& loop : loops_) loop->executor.reset();
+    EndLoops();
     loops_.clear();
     throw Error(absl::StrCat("the worker of task queue ", options_.task_queue,
                              " cannot begin: namespace ", host_.namespace_, " at ",
@@ -169,6 +179,7 @@ void WorkerImpl::Start() {
 }
 
 void WorkerImpl::StartPolling(bool server_scales, bool ends_polls) {
+  host_.meter.Count("temporal_worker_start");
   if (connection_ && eager_) connection_->AddEagerStarter(eager_.get());
   worker::Log(host_, LogLevel::info, "worker started",
               {{"task_queue", options_.task_queue},
@@ -225,7 +236,7 @@ void WorkerImpl::BeginStop() {
       if (loop->workflows) loop->workflows->StopPolling();
     });
   }
-  client::Executor* executor = loops_[0]->executor.get();
+  client::Executor* executor = loops_[0]->executor;
   grace_timer_ = executor->PostAfter(options_.shutdown_grace, [this] {
     if (activity_worker_) activity_worker_->CancelAll(CancelReason::worker_shutdown);
   });

@@ -76,6 +76,7 @@ class WorkerImpl {
   void MakeParts();
   void MakeLoop(int index);
   void MakeEager();
+  void EndLoops();
   void StartPolling(bool server_scales, bool ends_polls);
   void Fatal(const absl::Status& status);
   void BeginStop();
@@ -92,6 +93,7 @@ class WorkerImpl {
   worker::RunFactoryMaker make_runs_;
   worker::WorkflowRegistry workflows_;
   worker::ActivityRegistry activities_;
+  std::atomic<std::int64_t> cached_runs_{0};
   std::atomic<bool> is_started_{false}, is_stop_requested_{false};
   std::shared_ptr<client::Transport::Event> stopped_;
   mutable absl::Mutex mutex_;

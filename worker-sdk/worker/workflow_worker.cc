@@ -45,6 +45,23 @@ std::optional<core::FailTask> UnsendableAnswer(const absl::Status& status) {
   return fail;
 }
 
+// What is counted when a run ends by its last command.
+std::string_view EndingOf(const api::RespondWorkflowTaskCompletedRequest& request) {
+  if (request.commands().empty()) return {};
+  switch (request.commands().rbegin()->command_type()) {
+    case enums::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION:
+      return "temporal_workflow_completed";
+    case enums::COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION:
+      return "temporal_workflow_failed";
+    case enums::COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION:
+      return "temporal_workflow_canceled";
+    case enums::COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION:
+      return "temporal_workflow_continue_as_new";
+    default:
+      return {};
+  }
+}
+
 PollerOptions Share(PollerOptions pollers, double ratio, bool is_sticky) {
   // Autoscaling finds the right share of each queue by itself.
   if (pollers.autoscale) return pollers;
@@ -89,8 +106,10 @@ WorkflowWorker::MakePoller(bool is_sticky) {
   PollerOptions pollers = options.workflow_pollers;
   if (is_caching()) pollers = Share(pollers, options.nonsticky_poll_ratio, is_sticky);
   return std::make_unique<Poller<PollRequest, Task>>(
-      PollerBase::Settings{absl::StrCat(is_sticky ? "sticky:" : "workflow:", options.task_queue),
-                           pollers, is_sticky, 0},
+      PollerBase::Settings{
+          absl::StrCat(is_sticky ? "sticky:" : "workflow:", options.task_queue), pollers, is_sticky,
+          0, is_sticky ? "sticky_workflow_task" : "workflow_task",
+          "temporal_workflow_task_queue_poll_succeed", "temporal_workflow_task_queue_poll_empty"},
       rpc_, parts_.slots, "PollWorkflowTaskQueue", std::move(request),
       [this](Task&& task, Slot slot) { Polled({std::move(task), std::move(slot)}); }, parts_.fatal);
 }
@@ -166,11 +185,10 @@ void WorkflowWorker::Take(WorkflowTask task) {
   }
   const bool is_begun = task.response.previous_started_event_id() > 0;
   if (run != nullptr) {
-    rpc_->host().metrics->Count("temporal_sticky_cache_hit", parts_.options->task_queue, 1);
+    rpc_->host().meter.Count("temporal_sticky_cache_hit");
     return Begin(run, std::move(task));
   }
-  if (is_begun)
-    rpc_->host().metrics->Count("temporal_sticky_cache_miss", parts_.options->task_queue, 1);
+  if (is_begun) rpc_->host().meter.Count("temporal_sticky_cache_miss");
   if (!MakeRoom()) {
     waiting_.push_back(std::move(task));
     return;
@@ -179,6 +197,7 @@ void WorkflowWorker::Take(WorkflowTask task) {
   fresh->owner = {run_id, task.response.workflow_execution().workflow_id(),
                   task.response.workflow_type().name()};
   fresh->run = parts_.make_run();
+  CountCached(1);
   Begin(cache_.Insert(std::move(fresh), rpc_->executor()->Monotonic()), std::move(task));
 }
 
@@ -186,6 +205,7 @@ bool WorkflowWorker::MakeRoom() {
   while (cache_.is_full()) {
     CachedRun* oldest = cache_.Oldest();
     if (oldest == nullptr) return false;
+    rpc_->host().meter.Count("temporal_sticky_cache_total_forced_eviction");
     Evict(oldest);
   }
   return true;
@@ -202,10 +222,10 @@ void WorkflowWorker::Begin(CachedRun* run, WorkflowTask task) {
   if (const Nanos timeout = TaskTimeout(task.response); timeout > Nanos(0))
     run->task_timeout = timeout;
   if (task.response.has_scheduled_time() && task.response.has_started_time()) {
-    rpc_->host().metrics->Latency("temporal_workflow_task_schedule_to_start_latency",
-                                  parts_.options->task_queue,
-                                  core::FromApi(task.response.started_time()) -
-                                      core::FromApi(task.response.scheduled_time()));
+    rpc_->host().meter.Latency(
+        "temporal_workflow_task_schedule_to_start_latency",
+        core::FromApi(task.response.started_time()) - core::FromApi(task.response.scheduled_time()),
+        {"workflow_type", run->owner.workflow_type});
   }
   Do(run, run->run->StartTask(std::move(task.response)));
 }
@@ -333,15 +353,19 @@ void WorkflowWorker::Complete(CachedRun* run, core::CompleteTask step) {
   request->Swap(&step.request);
   Fill(*run, step, request.get());
   std::vector<Slot> eager = ReserveEager(request.get());
-  rpc_->host().metrics->Latency("temporal_workflow_task_execution_latency",
-                                run->owner.workflow_type,
-                                rpc_->executor()->Monotonic() - run->task_received);
-  rpc_->Call<Accepted>(
-      "RespondWorkflowTaskCompleted", std::move(request),
-      [this, run_id = run->owner.run_id, closes_run = step.closes_run, eager = std::move(eager)](
-          const absl::Status& status, Accepted& response) mutable {
-        CompletedAnswered(run_id, closes_run, std::move(eager), status, &response);
-      });
+  rpc_->host().meter.Latency("temporal_workflow_task_execution_latency",
+                             rpc_->executor()->Monotonic() - run->task_received,
+                             {"workflow_type", run->owner.workflow_type});
+  const std::string_view ending = step.closes_run ? EndingOf(*request) : std::string_view();
+  rpc_->Call<Accepted>("RespondWorkflowTaskCompleted", std::move(request),
+                       [this, run_id = run->owner.run_id, closes_run = step.closes_run, ending,
+                        type = run->owner.workflow_type, eager = std::move(eager)](
+                           const absl::Status& status, Accepted& response) mutable {
+                         if (status.ok() && !ending.empty()) {
+                           rpc_->host().meter.Count(ending, {"workflow_type", type});
+                         }
+                         CompletedAnswered(run_id, closes_run, std::move(eager), status, &response);
+                       });
 }
 
 void WorkflowWorker::CompletedAnswered(const std::string& run_id, bool closes_run,
@@ -406,8 +430,11 @@ void WorkflowWorker::Fail(CachedRun* run, core::FailTask step) {
        {"workflow_type", run->owner.workflow_type},
        {"attempt", absl::StrCat(run->attempt)},
        {"error", step.failure.message()}});
-  rpc_->host().metrics->Count("temporal_workflow_task_execution_failed", run->owner.workflow_type,
-                              1);
+  const bool is_nondeterminism =
+      step.cause == enums::WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR;
+  rpc_->host().meter.Count(
+      "temporal_workflow_task_execution_failed",
+      {"failure_reason", is_nondeterminism ? "NonDeterminismError" : "WorkflowError"});
   Report(run->task_token, run->attempt, run->is_legacy_query, std::move(step));
   Evict(run);
 }
@@ -445,8 +472,7 @@ void WorkflowWorker::Evict(CachedRun* run) {
   std::optional<WorkflowTask> next = std::move(gone->next);
   std::deque<WorkflowTask> queries = std::move(gone->queries);
   gone.reset();
-  rpc_->host().metrics->Gauge("temporal_sticky_cache_size", parts_.options->task_queue,
-                              static_cast<double>(cache_.size()));
+  CountCached(-1);
   // What waited for the run begins it anew, from history; with a place in the cache, others can
   // begin, too.
   if (next) waiting_.push_front(std::move(*next));
@@ -480,6 +506,8 @@ void WorkflowWorker::Trim() {
     // It may have local activities that outlived a task that the server took back.
     local_.Drop(oldest->owner.run_id);
     cache_.Remove(oldest);
+    CountCached(-1);
+    rpc_->host().meter.Count("temporal_sticky_cache_total_forced_eviction");
   }
   // A task is taken from the loop, not from here, so that one run's end does not run inside
   // another's.
@@ -496,10 +524,19 @@ void WorkflowWorker::Trim() {
   Changed();
 }
 
+void WorkflowWorker::CountCached(int change) {
+  if (parts_.cached_runs == nullptr) return;
+  rpc_->host().meter.Gauge("temporal_sticky_cache_size",
+                           static_cast<double>(*parts_.cached_runs += change));
+}
+
 void WorkflowWorker::Finish() {
   is_stopping_ = true;
   sweep_.reset();
-  while (CachedRun* run = cache_.Oldest()) cache_.Remove(run);
+  while (CachedRun* run = cache_.Oldest()) {
+    cache_.Remove(run);
+    CountCached(-1);
+  }
 }
 
 void WorkflowWorker::SweepLater() {

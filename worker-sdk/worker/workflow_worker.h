@@ -10,7 +10,9 @@
 // that wait for local activities.
 #pragma once
 
+#include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,6 +48,8 @@ class WorkflowWorker {
     RunFactory make_run;
     std::string sticky_queue;
     std::function<void(const absl::Status&)> fatal;
+    // Of all loops of the worker together, for the metric; null: not counted.
+    std::atomic<std::int64_t>* cached_runs = nullptr;
   };
 
   explicit WorkflowWorker(Parts parts);
@@ -103,6 +107,7 @@ class WorkflowWorker {
   void Rest(CachedRun* run);
   void Trim();
   void SweepLater();
+  void CountCached(int change);
   void Changed();
 
   Parts parts_;

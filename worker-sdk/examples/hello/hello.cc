@@ -21,5 +21,6 @@ int main() {
   perdure::Worker worker(client, {.task_queue = "hello"});
   worker.workflow<Greeting>().activity<&greet>();
   worker.start();
-  std::cout << client.execute<&Greeting::run>({.id = "hello-1", .task_queue = "hello"}, "Perdure") << "\n";
+  std::cout << client.execute<&Greeting::run>({.id = "hello-1", .task_queue = "hello"}, "Perdure")
+            << "\n";
 }

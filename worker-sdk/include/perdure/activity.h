@@ -30,6 +30,7 @@
 #include "perdure/detail/function.h"
 #include "perdure/errors.h"
 #include "perdure/log.h"
+#include "perdure/metrics.h"
 #include "perdure/payload.h"
 
 namespace perdure {
@@ -77,6 +78,7 @@ class ActivityHost {
   virtual ~ActivityHost() = default;
   virtual void Heartbeat(Payloads details) = 0;
   virtual void Log(LogLevel level, std::string_view text) = 0;
+  virtual MetricsSink* Metrics() { return nullptr; }
 };
 
 }  // namespace detail
@@ -126,6 +128,8 @@ class activity_context {
   bool is_completed_later() const;
 
   void log(LogLevel level, std::string_view text) { host_->Log(level, text); }
+  // ClientOptions::metrics, for numbers of the activity's own; null where there is none.
+  MetricsSink* metrics() const { return host_->Metrics(); }
 
   // For the worker and for tests. The first reason stays.
   void request_cancel(CancelReason reason);

@@ -294,19 +294,23 @@ struct define {
   template <class W, class E>
   static void ConstructBy(void* memory, const Payloads& input) {
     if constexpr (E::kind == detail::HandlerKind::entry) {
-      using Inputs = detail::member_inputs<E::member>;
-      [&]<class... A>(std::type_identity<std::tuple<A...>>) {
-        if constexpr (sizeof...(A) > 0 && std::is_constructible_v<W, A...>) {
-          Inputs inputs = detail::DecodeInputs<E::member>("", input, false);
-          std::apply(
-              [&](auto&... one) { std::construct_at(static_cast<W*>(memory), std::move(one)...); },
-              inputs);
-        } else {
-          static_assert(std::is_default_constructible_v<W>,
-                        "a workflow class is constructible from its input, or by default");
-          std::construct_at(static_cast<W*>(memory));
-        }
-      }(std::type_identity<Inputs>());
+      ConstructFrom<W, E::member>(memory, input,
+                                  std::type_identity<detail::member_inputs<E::member>>());
+    }
+  }
+  template <class W, auto M, class... A>
+  static void ConstructFrom(void* memory, const Payloads& input,
+                            std::type_identity<std::tuple<A...>>) {
+    // Not of aggregates, whose fields parentheses would fill.
+    if constexpr (sizeof...(A) > 0 && !std::is_aggregate_v<W> && std::is_constructible_v<W, A...>) {
+      std::tuple<A...> inputs = detail::DecodeInputs<M>("", input, false);
+      std::apply(
+          [&](auto&... one) { std::construct_at(static_cast<W*>(memory), std::move(one)...); },
+          inputs);
+    } else {
+      static_assert(std::is_default_constructible_v<W>,
+                    "a workflow class is constructible from its input, or by default");
+      std::construct_at(static_cast<W*>(memory));
     }
   }
 };

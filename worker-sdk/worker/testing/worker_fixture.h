@@ -16,10 +16,12 @@ namespace api = temporal::api::workflowservice::v1;
 
 class WorkerFixture {
  public:
-  explicit WorkerFixture(WorkerOptions options = {}) {
+  explicit WorkerFixture(WorkerOptions options = {},
+                         std::shared_ptr<MetricsSink> metrics = nullptr) {
     if (options.task_queue.empty()) options.task_queue = "queue";
     Host host;
     host.transport = server;
+    host.metrics = std::move(metrics);
     host.namespace_ = "space";
     host.identity = "me";
     host.instance_key = "key";
