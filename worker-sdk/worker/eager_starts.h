@@ -20,14 +20,9 @@ namespace perdure::worker {
 class EagerStarts : public client::EagerStarter {
  public:
   using Task = temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse;
-  // `dispatch` takes a task with its slot to the loop that runs it; `change` is told whenever a
-  // slot was given on or back. Both from a client's thread.
-  EagerStarts(SlotPool* slots, std::string task_queue, std::function<void(Task, Slot)> dispatch,
-              std::function<void()> change)
-      : slots_(slots),
-        task_queue_(std::move(task_queue)),
-        dispatch_(std::move(dispatch)),
-        change_(std::move(change)) {}
+  // `dispatch` takes a task with its slot to the loop that runs it, from a client's thread.
+  EagerStarts(SlotPool* slots, std::string task_queue, std::function<void(Task, Slot)> dispatch)
+      : slots_(slots), task_queue_(std::move(task_queue)), dispatch_(std::move(dispatch)) {}
 
   bool Reserve(const std::string& task_queue) override {
     if (task_queue != task_queue_) return false;
@@ -36,24 +31,26 @@ class EagerStarts : public client::EagerStarter {
     Slot slot = slots_->TryReserve(/*is_sticky=*/false, /*is_eager=*/true);
     if (!slot) return false;
     reserved_.push_back(std::move(slot));
+    ++busy_;
     return true;
   }
   void Dispatch(Task task) override {
     dispatch_(std::move(task), Take());
-    change_();
+    Leave();
   }
   void Release() override {
     Take().Release();
-    change_();
+    Leave();
   }
   // No further Reserve succeeds.
   void Stop() {
     absl::MutexLock lock(&mutex_);
     is_stopped_ = true;
   }
+  // No client has a slot, or is in here with one.
   bool idle() const {
     absl::MutexLock lock(&mutex_);
-    return reserved_.empty();
+    return busy_ == 0;
   }
 
  private:
@@ -64,11 +61,17 @@ class EagerStarts : public client::EagerStarter {
     return slot;
   }
 
+  // The last that a call does here: the worker may be gone as soon as it is idle.
+  void Leave() {
+    absl::MutexLock lock(&mutex_);
+    --busy_;
+  }
+
   SlotPool* const slots_;
   const std::string task_queue_;
   const std::function<void(Task, Slot)> dispatch_;
-  const std::function<void()> change_;
   mutable absl::Mutex mutex_;
+  std::int64_t busy_ ABSL_GUARDED_BY(mutex_) = 0;
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Slot> reserved_ ABSL_GUARDED_BY(mutex_);
 };

@@ -108,11 +108,13 @@ void LocalActivities::Pump() {
     }
     Slot slot = slots_->TryReserve();
     if (!slot) {
-      auto again = [alive = alive_] {
+      slots_->NotifyOnRelease(this, executor_, [alive = alive_] {
         if (*alive != nullptr) (*alive)->Pump();
-      };
-      slots_->NotifyOnRelease(this, executor_, again);
-      return;
+      });
+      // One that another thread released before we waited would not be told of.
+      slot = slots_->TryReserve();
+      if (!slot) return PumpLater();
+      slots_->Forget(this);
     }
     queue_.pop_front();
     entry->is_queued = false;
@@ -123,6 +125,12 @@ void LocalActivities::Pump() {
     }
     Begin(key, entry, std::move(slot));
   }
+}
+
+void LocalActivities::PumpLater() {
+  const Nanos wait = slots_->retry_interval();
+  if (wait <= Nanos(0)) return;
+  pump_timer_ = executor_->PostAfter(wait, [this] { Pump(); });
 }
 
 ActivityInfo LocalActivities::InfoOf(const Entry& entry) const {

@@ -59,6 +59,8 @@ class LocalActivities {
 
   void Enqueue(const Key& key);
   void Pump();
+  // For suppliers whose slots come back without a release.
+  void PumpLater();
   void Begin(const Key& key, Entry* entry, Slot slot);
   void WatchClose(const Key& key, Entry* entry);
   void AttemptDone(const Key& key, ActivityResult result);
@@ -77,6 +79,7 @@ class LocalActivities {
   OnOutcome outcome_;
   std::map<Key, std::unique_ptr<Entry>> entries_;
   std::deque<Key> queue_;
+  std::unique_ptr<client::Executor::Timer> pump_timer_;
   // Attempts that nobody waits for and whose functions have not returned.
   std::int64_t leftover_ = 0;
   absl::AnyInvocable<void()> on_idle_;

@@ -24,8 +24,12 @@ struct RecordingSink : MetricsSink {
   static std::string Key(std::string_view name, MetricLabels labels) {
     std::string key(name);
     for (const auto& [label, value] : labels) {
-      if (label == "namespace") EXPECT_EQ(value, "space");
-      if (label == "task_queue") EXPECT_EQ(value, "queue");
+      if (label == "namespace") {
+        EXPECT_EQ(value, "space");
+      }
+      if (label == "task_queue") {
+        EXPECT_EQ(value, "queue");
+      }
       if (label != "namespace" && label != "task_queue")
         key.append(" ").append(label).append("=").append(value);
     }

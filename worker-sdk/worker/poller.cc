@@ -61,6 +61,10 @@ bool PollerBase::LeavesLastSlot() const {
   return !available || *available > 1;
 }
 
+Slot PollerBase::Reserve() {
+  return LeavesLastSlot() ? slots_->TryReserve(settings_.is_sticky) : Slot();
+}
+
 Nanos PollerBase::TakeRate() {
   if (settings_.polls_per_second <= 0) return Nanos(0);
   const Nanos now = rpc_->executor()->Monotonic();
@@ -80,13 +84,18 @@ void PollerBase::PumpSoon(Nanos delay) {
 
 void PollerBase::Pump() {
   while (running_ && active_ < scaler_.target()) {
-    Slot slot = LeavesLastSlot() ? slots_->TryReserve(settings_.is_sticky) : Slot();
+    Slot slot = Reserve();
     if (!slot) {
       slots_->NotifyOnRelease(this, rpc_->executor(), [alive = alive_] {
         if (*alive != nullptr) (*alive)->Pump();
       });
-      if (slots_->retry_interval() > Nanos(0)) PumpSoon(slots_->retry_interval());
-      return;
+      // One that another thread released before we waited would not be told of.
+      slot = Reserve();
+      if (!slot) {
+        if (slots_->retry_interval() > Nanos(0)) PumpSoon(slots_->retry_interval());
+        return;
+      }
+      slots_->Forget(this);
     }
     if (const Nanos wait = TakeRate(); wait > Nanos(0)) return PumpSoon(wait);
     ++active_;

@@ -69,6 +69,7 @@ class PollerBase {
   void Pump();
   void PumpSoon(Nanos delay);
   bool LeavesLastSlot() const;
+  Slot Reserve();
   // Time until the rate limit lets one more poll begin; takes the place.
   Nanos TakeRate();
   void Failed(const absl::Status& status);

@@ -188,6 +188,21 @@ TEST(R61Shutdown, LocalActivitiesThatStayTooLongAreGivenUpWithTheirTask) {
   EXPECT_TRUE(HasStopped(fixture));
 }
 
+TEST(R61Shutdown, WaitsForAClientThatHoldsASlotForAnEagerStart) {
+  WorkerFixture fixture;
+  fixture.StartWorkflows();
+  client::EagerStarter* starter = fixture.worker->eager_starter();
+  ASSERT_TRUE(starter->Reserve("queue"));
+  fixture.worker->RequestStop();
+  fixture.server->Advance(1s);
+  EXPECT_FALSE(starter->Reserve("queue"));
+  EXPECT_FALSE(HasStopped(fixture));
+  starter->Dispatch(fixture.Task("r1", "t1"));
+  fixture.server->Advance(1s);
+  EXPECT_EQ(fixture.server->Sent("RespondWorkflowTaskCompleted").size(), 1u);
+  EXPECT_TRUE(HasStopped(fixture));
+}
+
 TEST(WorkerStart, ThrowsWhereThereIsNoSuchNamespace) {
   WorkerFixture fixture;
   fixture.server->On("DescribeNamespace",

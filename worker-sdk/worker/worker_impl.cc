@@ -21,6 +21,8 @@ struct WorkerImpl::Loop {
   bool is_stopping = false;
   bool is_ended = false;
   bool is_checking = false;
+  bool is_eager_over = false;
+  std::unique_ptr<client::Executor::Timer> again;
 };
 
 WorkerImpl::WorkerImpl(worker::Host host, WorkerOptions options, worker::RunFactoryMaker make_runs)
@@ -298,11 +300,25 @@ void WorkerImpl::GraceOver() {
   }
 }
 
+// A client may still hold a slot and give its task to any loop, and tells nobody when it is done.
+bool WorkerImpl::EagerIsOver(Loop* loop) {
+  if (loop->is_eager_over) return true;
+  auto check = [this, loop] { CheckLoop(loop); };
+  if (!eager_->idle()) {
+    loop->again = loop->executor->PostAfter(std::chrono::milliseconds(10), check);
+  } else {
+    // The last task may have been posted just now: once more, behind it.
+    loop->is_eager_over = true;
+    loop->executor->Post(check);
+  }
+  return false;
+}
+
 void WorkerImpl::CheckLoop(Loop* loop) {
   if (!loop->is_stopping || loop->is_ended) return;
   if (loop->workflows) {
-    // A client may still hold a slot and give its task to any loop.
-    if (!loop->workflows->idle() || loop->rpc->open_calls() > 0 || !eager_->idle()) return;
+    if (!loop->workflows->idle() || loop->rpc->open_calls() > 0) return;
+    if (!EagerIsOver(loop)) return;
     loop->workflows->Finish();
   }
   loop->is_ended = true;
@@ -333,10 +349,6 @@ void WorkerImpl::MakeEager() {
         loop->executor->Post([loop, task = std::move(task), slot = std::move(slot)]() mutable {
           loop->workflows->Offer(std::move(task), std::move(slot));
         });
-      },
-      [this] {
-        for (auto& loop : loops_)
-          loop->executor->Post([this, loop = loop.get()] { CheckLoop(loop); });
       });
 }
 

@@ -85,6 +85,7 @@ class WorkerImpl {
   void GraceOver();
   // On the loop: has it ended?
   void CheckLoop(Loop* loop);
+  bool EagerIsOver(Loop* loop);
   void CheckAll();
 
   worker::Host host_;
