@@ -120,7 +120,8 @@ class Reader {
   std::uint64_t unsigned_integer() const;
   double number() const;
   std::string_view string() const;
-  std::size_t size() const;                 // Of an array or object.
+  std::size_t size() const;                 // Of an array; anything else throws.
+  std::size_t member_count() const;         // Of an object.
   Reader element(std::size_t index) const;  // Of an array.
   // Members of an object, in the order of their names.
   class Members;
@@ -223,7 +224,8 @@ concept Bytes =
 template <class T>
 concept Custom = !requires { json_format<T>::is_default; };
 template <class T>
-concept PlainStruct = std::is_aggregate_v<T> && std::is_class_v<T> && !Sequence<T> && !Custom<T>;
+concept PlainStruct = std::is_aggregate_v<T> && std::is_class_v<T> && !Sequence<T> && !Custom<T> &&
+                      !std::is_same_v<T, std::monostate>;
 template <class T>
 concept NamedEnum = std::is_enum_v<T> && !std::is_convertible_v<T, int>;
 }  // namespace shape
@@ -286,7 +288,7 @@ bool fits(const Reader& from) {
   } else if constexpr (shape::is_optional<A>)
     return kind == Kind::null || fits<typename A::value_type>(from);
   else if constexpr (shape::PlainStruct<A>) {
-    if (kind != Kind::object || from.size() != 1) return false;
+    if (kind != Kind::object || from.member_count() != 1) return false;
     auto members = from.members();
     return members.next() && members.value().key() == detail::type_name_of<A>;
   } else if constexpr (shape::Bytes<A> || shape::NamedEnum<A> ||
