@@ -11,9 +11,7 @@ namespace perdure::testing::features_test {
 
 using namespace std::chrono_literals;
 
-// ---- Activities
-// -----------------------------------------------------------------------------------------------------
-
+// ---- Activities ----
 std::atomic<int> calls{0};
 std::string echo(std::string text);
 std::string echo(std::string text) { return text; }
@@ -28,9 +26,7 @@ void refuse(std::string type, bool non_retryable) {
   throw ApplicationError("refused", {.type = type, .non_retryable = non_retryable}, {encode(7)});
 }
 
-// ---- A workflow for each feature
-// ------------------------------------------------------------------------------------
-
+// ---- A workflow for each feature ----
 struct Failures {
   task<std::string> run() {
     std::string seen;
@@ -263,9 +259,7 @@ struct Cart {
                           dynamic_query<&Cart::any_query>, dynamic_update<&Cart::any_update>>;
 };
 
-// ---- The stage
-// ------------------------------------------------------------------------------------------------------
-
+// ---- The stage ----
 class Features : public ::testing::TestWithParam<bool> {
  protected:
   Features()
