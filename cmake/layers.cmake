@@ -23,5 +23,6 @@ set(LAYER_sdk_core       "")
 set(LAYER_sdk_coro       "")
 set(LAYER_sdk_client     sdk_core sdk_coro)
 set(LAYER_sdk_worker     sdk_core sdk_coro sdk_client)
+set(LAYER_sdk_replayer   sdk_core sdk_coro)
 set(LAYER_sdk_testing    base runtime store store_simulated services history matching frontend
-                         sdk_core sdk_coro sdk_client sdk_worker)
+                         sdk_core sdk_coro sdk_client sdk_worker sdk_replayer)

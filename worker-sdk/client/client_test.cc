@@ -376,6 +376,27 @@ TEST_F(ClientTest, UpdateWithStartSendsBothAtOnce) {
   EXPECT_EQ(request.operations(1).update_workflow().request().meta().update_id(), "u");
 }
 
+TEST_F(ClientTest, UpdateWithStartIsRefusedWithTheReasonOfOneOfThem) {
+  temporal::api::errordetails::v1::WorkflowExecutionAlreadyStartedFailure started;
+  started.set_run_id("run-0");
+  temporal::api::errordetails::v1::MultiOperationExecutionFailure both;
+  auto* update = both.add_statuses();
+  update->set_code(10);
+  update->add_details()->PackFrom(temporal::api::failure::v1::MultiOperationExecutionAborted());
+  auto* start = both.add_statuses();
+  start->set_code(6);
+  start->set_message("already running");
+  start->add_details()->PackFrom(started);
+  Refuse("ExecuteMultiOperation", absl::AlreadyExistsError("MultiOperation could not be executed"),
+         &both);
+  const auto call = [this] {
+    return Connect().update_with_start<&Order::run, &Order::add>(
+        {.id = "o", .task_queue = "q", .id_conflict = id_conflict_policy::fail}, {}, args("Ann", 3),
+        args(4));
+  };
+  EXPECT_THROW(call(), WorkflowAlreadyStartedError);
+}
+
 struct Recording : ClientInterceptor {
   Recording(std::vector<std::string>* log, std::string name) : log(log), name(std::move(name)) {}
   StartOutput start_workflow(StartInput& input, ClientCalls& next) override {
@@ -438,13 +459,14 @@ TEST_F(ClientTest, ActivitiesAreCompletedByTokenAndByIds) {
 TEST_F(ClientTest, AnUnreachableServerIsNamed) {
   ClientOptions options;
   options.target = "127.0.0.1:1";
-  options.connect_timeout = std::chrono::milliseconds(50);
+  options.connect_timeout = std::chrono::milliseconds(300);
   try {
     Client::connect(options);
     FAIL() << "nobody listens there";
   } catch (const ConnectError& error) {
     EXPECT_EQ(error.target(), "127.0.0.1:1");
-    EXPECT_THAT(error.what(), HasSubstr("127.0.0.1:1"));
+    EXPECT_THAT(error.what(), HasSubstr("cannot connect to 127.0.0.1:1"));
+    EXPECT_THAT(error.what(), HasSubstr("Connection refused"));
   }
 }
 

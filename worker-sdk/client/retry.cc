@@ -8,10 +8,19 @@ namespace perdure::client {
 namespace {
 
 constexpr double kThrottleFactor = 2;
+constexpr std::int64_t kErrorsMax = 10;
 constexpr Nanos kThrottleIntervalMax = std::chrono::seconds(10);
 
 Nanos Scaled(Nanos interval, double factor) {
   return Nanos(static_cast<std::int64_t>(static_cast<double>(interval.count()) * factor));
+}
+
+// Will a server that is restarted or relieved take the call? Other errors are repeated in the hope
+// of another node.
+bool IsPassing(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable ||
+         status.code() == absl::StatusCode::kResourceExhausted ||
+         status.code() == absl::StatusCode::kDeadlineExceeded;
 }
 
 // Larger than one of the two sides accepts: the same message would be refused again.
@@ -42,6 +51,9 @@ RetrySchedule::RetrySchedule(CallKind kind, RetryOptions options, Nanos now)
 std::optional<Nanos> RetrySchedule::Next(const absl::Status& status, Nanos now, double random) {
   ++attempts_;
   if (options_.attempts_max > 0 && attempts_ >= options_.attempts_max) return std::nullopt;
+  if (kind_ == CallKind::kLongPoll && !IsPassing(status) && ++errors_ >= kErrorsMax) {
+    return std::nullopt;
+  }
   const Nanos elapsed = now - started_;
   if (!IsRetryable(kind_, status)) {
     const bool is_early = kind_ == CallKind::kTaskPoll && elapsed <= options_.grace;

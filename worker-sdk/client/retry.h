@@ -16,7 +16,7 @@ namespace perdure::client {
 enum class CallKind {
   kUnary,
   // Waits for something to happen to a run or an update: ends with it, however long the server is
-  // away.
+  // away; but a server that is there and answers with errors only gets ten tries.
   kLongPoll,
   // A worker's poll: a deadline means that there was no task, and an error that no client should
   // see may come from a proxy that is being set up.
@@ -52,6 +52,7 @@ class RetrySchedule {
   const RetryOptions options_;
   const Nanos started_;
   std::int64_t attempts_ = 0;
+  std::int64_t errors_ = 0;  // Of a long poll: those that waiting does not help.
   Nanos interval_;
   // Grows with each RESOURCE_EXHAUSTED: a server that has too much to do is left alone for longer.
   Nanos throttle_interval_ = std::chrono::seconds(1);

@@ -49,6 +49,15 @@ TEST(Retry, LongPollsHaveNoLimit) {
   EXPECT_FALSE(state.Next(absl::NotFoundError("gone"), 1s, kMiddle).has_value());
 }
 
+TEST(Retry, LongPollsEndWhenTheServerAnswersWithErrorsOnly) {
+  RetrySchedule state(CallKind::kLongPoll, 0ns);
+  for (int i = 1; i < 10; ++i) {
+    ASSERT_TRUE(state.Next(absl::InternalError("a bug"), 1s, kMiddle).has_value());
+    ASSERT_TRUE(state.Next(absl::UnavailableError("down"), 1s, kMiddle).has_value());
+  }
+  EXPECT_FALSE(state.Next(absl::InternalError("a bug"), 1s, kMiddle).has_value());
+}
+
 TEST(Retry, LeavesAnOverloadedServerAloneForLonger) {
   RetrySchedule state(CallKind::kUnary, 0ns);
   const absl::Status busy = absl::ResourceExhaustedError("RPS limit exceeded");

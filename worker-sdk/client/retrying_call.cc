@@ -5,6 +5,8 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace perdure::client {
 namespace {
 
@@ -61,11 +63,12 @@ class RetryingCall final : public std::enable_shared_from_this<RetryingCall> {
     {
       const std::lock_guard lock(mutex_);
       if (!status.ok() && is_canceled_) {
-        status = absl::CancelledError("the call was canceled");
+        status = Canceled();
       } else if (!status.ok()) {
         wait = retries_.Next(status, executor_->Monotonic(), Random());
       }
       if (wait) {
+        last_ = std::move(status);
         response_->Clear();
         timer_ = executor_->PostAfter(*wait, [self = shared_from_this()] { self->Attempt(); });
       } else {
@@ -82,14 +85,21 @@ class RetryingCall final : public std::enable_shared_from_this<RetryingCall> {
       timer_.reset();
       is_done_ = true;
     }
-    std::exchange(done_, nullptr)(absl::CancelledError("the call was canceled"));
+    std::exchange(done_, nullptr)(Canceled());
   }
 
   void FinishLater() {
     is_done_ = true;
-    executor_->Post([self = shared_from_this()] {
-      std::exchange(self->done_, nullptr)(absl::CancelledError("the call was canceled"));
-    });
+    executor_->Post(
+        [self = shared_from_this()] { std::exchange(self->done_, nullptr)(self->Canceled()); });
+  }
+
+  // Says why there was a further attempt to cancel.
+  absl::Status Canceled() const {
+    if (last_.ok()) return absl::CancelledError("the call was canceled");
+    return absl::CancelledError(
+        absl::StrCat("the call was canceled after ",
+                     last_.ToString(absl::StatusToStringMode::kWithNoExtraData)));
   }
 
   Transport* const transport_;
@@ -101,6 +111,7 @@ class RetryingCall final : public std::enable_shared_from_this<RetryingCall> {
   Transport::Done done_;
   std::mutex mutex_;  // Guards what follows.
   RetrySchedule retries_;
+  absl::Status last_;  // Of the attempt before.
   std::unique_ptr<Transport::Call> call_;
   std::unique_ptr<Executor::Timer> timer_;
   bool is_canceled_ = false;
@@ -145,8 +156,10 @@ absl::Status CallBlocking(Transport* transport, CallKind kind, std::string_view 
     call->Cancel();
     answered->Wait(Nanos::max());  // The response is the caller's: it may go only after the call.
   }
-  if (is_late && !result.ok())
-    return absl::DeadlineExceededError("no answer within the time given");
+  if (is_late && !result.ok()) {
+    return absl::DeadlineExceededError(
+        absl::StrCat("no answer within the time given: ", result.message()));
+  }
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "google/rpc/status.pb.h"
@@ -34,6 +35,28 @@ std::optional<Detail> Find(const google::rpc::Status& status) {
   return std::nullopt;
 }
 
+// A start with an update is refused with a status for each of the two, one of which says why.
+std::optional<absl::Status> ReasonOf(const details::MultiOperationExecutionFailure& failure) {
+  for (const auto& operation : failure.statuses()) {
+    bool is_aborted = operation.code() == 0;
+    google::rpc::Status rpc;
+    for (const auto& detail : operation.details()) {
+      is_aborted |= detail.Is<temporal::api::failure::v1::MultiOperationExecutionAborted>();
+      *rpc.add_details() = detail;
+    }
+    if (is_aborted) continue;
+    rpc.set_code(operation.code());
+    rpc.set_message(operation.message());
+    absl::Status reason(static_cast<absl::StatusCode>(operation.code()), operation.message());
+    const std::string bytes = rpc.SerializeAsString();
+    reason.SetPayload(
+        absl::string_view(Transport::kDetailsUrl.data(), Transport::kDetailsUrl.size()),
+        absl::Cord(absl::string_view(bytes)));
+    return reason;
+  }
+  return std::nullopt;
+}
+
 void ThrowTooLarge(const absl::Status& status) {
   const auto payload = status.GetPayload(PayloadPipeline::kTooLargeUrl);
   if (!payload) return;
@@ -53,6 +76,9 @@ void ThrowStatus(const absl::Status& status, const CallSubject& subject) {
   const std::string_view message = View(status.message());
   google::rpc::Status rpc;
   rpc.ParseFromString(bytes);
+  if (const auto both = Find<details::MultiOperationExecutionFailure>(rpc)) {
+    if (const auto reason = ReasonOf(*both)) ThrowStatus(*reason, subject);
+  }
   if (const auto failed = Find<details::QueryFailedFailure>(rpc)) {
     temporal::api::failure::v1::Failure failure = failed->failure();
     if (failure.message().empty()) failure.set_message(std::string(message));

@@ -91,10 +91,13 @@ class ScriptedServer::Service final : public grpc::CallbackGenericService {
   ScriptedServer* const server_;
 };
 
-ScriptedServer::ScriptedServer() : service_(std::make_unique<Service>(this)) {
+ScriptedServer::ScriptedServer() : ScriptedServer(grpc::InsecureServerCredentials()) {}
+
+ScriptedServer::ScriptedServer(const std::shared_ptr<grpc::ServerCredentials>& credentials)
+    : service_(std::make_unique<Service>(this)) {
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort("127.0.0.1:0", credentials, &port);
   builder.RegisterCallbackGenericService(service_.get());
   server_ = builder.BuildAndStart();
   target_ = "127.0.0.1:" + std::to_string(port);

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "google/protobuf/message.h"
 #include "grpcpp/generic/async_generic_service.h"
+#include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 
 namespace perdure::client {
@@ -33,6 +34,8 @@ class ScriptedServer {
   using Handler = std::function<Reply(const ScriptedCall&)>;
 
   ScriptedServer();
+  // With other than insecure credentials.
+  explicit ScriptedServer(const std::shared_ptr<grpc::ServerCredentials>& credentials);
   ~ScriptedServer();
 
   const std::string& target() const { return target_; }

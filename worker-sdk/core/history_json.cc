@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
+#include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
 
@@ -41,6 +42,12 @@ const FieldDescriptor* FieldOf(const Descriptor& type, const std::string& name) 
   return nullptr;
 }
 
+// Not FieldDescriptor::is_map(), whose inline code would bring a thread library's once into a pure
+// module.
+bool IsMap(const FieldDescriptor& field) {
+  return field.is_repeated() && field.message_type() && field.message_type()->options().map_entry();
+}
+
 void Mend(const Descriptor& type, Value* value);
 
 void MendField(const FieldDescriptor& field, Value* value) {
@@ -60,7 +67,7 @@ void Mend(const Descriptor& type, Value* value) {
   for (auto& [name, member] : *value->mutable_struct_value()->mutable_fields()) {
     const FieldDescriptor* field = FieldOf(type, name);
     if (!field) continue;
-    if (field->is_map()) {
+    if (IsMap(*field)) {
       const FieldDescriptor& of_value = *field->message_type()->FindFieldByName("value");
       if (!member.has_struct_value()) continue;
       for (auto& [key, entry] : *member.mutable_struct_value()->mutable_fields())

@@ -21,14 +21,28 @@ bool Contains(const std::vector<std::uint32_t>& seqs, std::uint32_t seq) {
   return std::find(seqs.begin(), seqs.end(), seq) != seqs.end();
 }
 
+// What workflow code sees of a local activity that did not succeed: the same as of any activity.
+// The marker holds the cause alone, as sdk-core writes it.
+FailurePtr OfLocalActivity(const LocalActivityMarker& marker) {
+  if (std::holds_alternative<ActivityFailureInfo>(marker.failure->info)) return marker.failure;
+  Failure failure;
+  failure.message = "local activity failed";
+  failure.cause = marker.failure;
+  ActivityFailureInfo info;
+  info.activity_type = marker.activity_type;
+  info.activity_id = marker.activity_id;
+  failure.info = std::move(info);
+  return std::make_shared<const Failure>(std::move(failure));
+}
+
 detail::OperationResult ResultOf(const LocalActivityMarker& marker) {
   if (marker.backoff) {
     return detail::BackoffResult{marker.attempt + 1, *marker.backoff,
                                  marker.original_schedule_time.value_or(Timestamp())};
   }
   if (!marker.failure) return detail::CompletedResult{marker.result};
-  if (IsCancellation(*marker.failure)) return detail::CanceledResult{marker.failure};
-  return detail::FailedResult{marker.failure};
+  if (IsCancellation(*marker.failure)) return detail::CanceledResult{OfLocalActivity(marker)};
+  return detail::FailedResult{OfLocalActivity(marker)};
 }
 
 }  // namespace

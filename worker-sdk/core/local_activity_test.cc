@@ -389,7 +389,7 @@ TEST(LocalActivityFailure, IsRecordedAndReplayed) {
   const auto result = ReplayHistory(history.history(), {}, ProgramOf(script, &traces));
   EXPECT_TRUE(result.ok) << result.message;
   const auto& job = std::get<detail::ResolveActivityJob>(traces[0]->seen[1].jobs[0]);
-  EXPECT_EQ(std::get<detail::FailedResult>(job.result).failure->message, "no disk");
+  EXPECT_EQ(std::get<detail::FailedResult>(job.result).failure->cause->message, "no disk");
 }
 
 }  // namespace

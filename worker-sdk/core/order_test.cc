@@ -220,6 +220,25 @@ TEST(StartJob, ShowsHowTheRunBegan) {
   EXPECT_EQ(job.input.at(0).data, "\"in\"");
 }
 
+TEST(Memory, OfAWaitingRunIsBelowTwoKilobytes) {
+  HistoryBuilder history;
+  history.Start();
+  history.Task();
+  const auto timer = history.TimerStarted(1);
+  history.TimerFired(timer);
+  history.OpenTask();
+  std::vector<std::shared_ptr<Trace>> traces;
+  const MakeProgram make =
+      ProgramOf(Reacts({{"start", {StartTimer(1)}}, {"timer(1)", {StartTimer(2)}}}), &traces);
+  const RunOptions options;
+  core::Run run(&options, &make);
+  ASSERT_TRUE(
+      std::holds_alternative<CompleteTask>(run.StartTask(TaskOf(history.history(), 1, 3, 0))));
+  ASSERT_TRUE(
+      std::holds_alternative<CompleteTask>(run.StartTask(TaskOf(history.history(), 4, 8, 3))));
+  EXPECT_LT(run.memory_bytes(), 2048);
+}
+
 TEST(DeploymentVersion, IsThatOfTheWorkerThatDidTheTask) {
   HistoryBuilder history;
   history.Start();

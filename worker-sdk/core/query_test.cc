@@ -107,6 +107,23 @@ TEST(R17LegacyQuery, SeesWhatTheLastTaskLedToAlsoWithoutCommands) {
               ElementsAre("replay: start", "replay: signal(a)", "replay: query(status)"));
 }
 
+TEST(R17LegacyQuery, ReadsOnWithoutLosingWhatTheNextTaskBrings) {
+  HistoryBuilder history = Waiting();
+  history.Signaled("a");
+  history.TaskScheduled();
+  Live live(Timer());
+  const Step step = live.run.StartTask(Query(history, 1, history.last_id(), 3));
+  ASSERT_TRUE(std::holds_alternative<AnswerQuery>(step)) << FailureOf(step);
+  EXPECT_THAT(live.traces[0]->activations, ElementsAre("replay: start", "replay: query(status)"));
+  // The task that follows begins behind the last one, not behind what was read for the query.
+  history.TaskStarted();
+  const Step next = live.run.StartTask(TaskOf(history.history(), 4, history.last_id(), 3));
+  ASSERT_TRUE(std::holds_alternative<CompleteTask>(next)) << next.index() << FailureOf(next);
+  EXPECT_EQ(live.traces.size(), 1u);
+  EXPECT_THAT(live.traces[0]->activations,
+              ElementsAre("replay: start", "replay: query(status)", "live: signal(a)"));
+}
+
 TEST(R17LegacyQuery, FailsWhereHistoryCannotBeFollowed) {
   HistoryBuilder history = Waiting();
   Live live(Reacts({}));

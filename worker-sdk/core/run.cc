@@ -1,6 +1,8 @@
 #include "worker-sdk/core/run.h"
 
-#include <algorithm>
+#include <iterator>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -39,12 +41,10 @@ class Run::Impl {
 
   RunState* state() { return state_.get(); }
   const RunState* state() const { return state_.get(); }
-  const service::PollWorkflowTaskQueueResponse& task() const { return task_; }
   std::int64_t last_started() const { return state_ ? state_->last_started_event_id() : 0; }
 
  private:
   bool ContinuesOurs(const service::PollWorkflowTaskQueueResponse& task) const;
-  void StartOver();
   Step Advance();
   Step Finish();
   Step Fail(const Status& status);
@@ -54,12 +54,19 @@ class Run::Impl {
   Status AnswerQueries(service::RespondWorkflowTaskCompletedRequest* request);
   void CloseTask();
   // A task that workflow code answers, rather than one that only asks or replays.
-  bool is_live() const { return task_.started_event_id() != 0; }
+  bool is_live() const { return task_.started_event_id != 0; }
 
   const RunOptions* options_;
   const MakeProgram* make_program_;
   std::unique_ptr<RunState> state_;
-  service::PollWorkflowTaskQueueResponse task_;  // Without its history.
+  // What is needed of the task for as long as it is open.
+  struct Task {
+    std::int64_t started_event_id = 0;
+    std::optional<temporal::api::query::v1::WorkflowQuery> query;
+    // Ordered, so that answers are given in the same order in each process.
+    std::map<std::string, temporal::api::query::v1::WorkflowQuery> queries;
+  };
+  Task task_;
   bool is_open_ = false;
   std::string next_page_token_;
   bool fetches_whole_history_ = false;
@@ -67,56 +74,54 @@ class Run::Impl {
       polled_;  // What was polled, while the whole history is fetched (R8).
 };
 
-// R10: a sticky task goes on exactly where this run is.
+// R10: a sticky task goes on where this run is: behind the last event it knows, or, where it has
+// read on for a query, behind the last task it ran for; what it knows of that already is then
+// skipped.
 bool Run::Impl::ContinuesOurs(const service::PollWorkflowTaskQueueResponse& task) const {
   if (!state_ || !state_->has_program()) return false;
   const auto& events = task.history().events();
   if (events.empty()) return task.started_event_id() == 0;
-  if (events[0].event_id() != state_->last_event_id() + 1) return false;
+  const std::int64_t first = events[0].event_id();
+  if (first != state_->last_event_id() + 1 && first != state_->last_started_event_id() + 1)
+    return false;
   return task.started_event_id() == 0 ||
          task.previous_started_event_id() == state_->last_started_event_id();
 }
 
-void Run::Impl::StartOver() {
-  state_ =
-      std::make_unique<RunState>(options_, make_program_, task_.workflow_execution().workflow_id(),
-                                 task_.workflow_execution().run_id(), task_.workflow_type().name());
-}
-
 Step Run::Impl::StartTask(service::PollWorkflowTaskQueueResponse task) {
   const bool continues = ContinuesOurs(task);
-  temporal::api::history::v1::History history = std::move(*task.mutable_history());
-  task.clear_history();
-  task_ = std::move(task);
+  task_ = Task();
+  task_.started_event_id = task.started_event_id();
+  if (task.has_query()) task_.query = std::move(*task.mutable_query());
+  for (auto& [id, query] : *task.mutable_queries()) task_.queries[id] = std::move(query);
   is_open_ = true;
-  next_page_token_ = std::move(*task_.mutable_next_page_token());
   fetches_whole_history_ = false;
-  std::vector<ProtocolMessage> messages(std::make_move_iterator(task_.mutable_messages()->begin()),
-                                        std::make_move_iterator(task_.mutable_messages()->end()));
-  task_.clear_messages();
-  if (task_.has_query() && !task_.queries().empty()) {
-    return Fail(absl::InternalError("the server sent two kinds of queries with one task"));
-  }
-  if (continues && history.events().empty() && task_.has_query() &&
-      task_.previous_started_event_id() < last_started()) {
+  temporal::api::history::v1::History history = std::move(*task.mutable_history());
+  if (continues && history.events().empty() && task_.query &&
+      task.previous_started_event_id() < last_started()) {
     // R17: it was asked of a state that this run has left behind.
     return FailLegacyQuery("query expired", enums::WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED, false);
   }
-  const bool begins = !history.events().empty() && history.events(0).event_id() == 1;
-  if (!continues) StartOver();
-  if (Status status =
-          state_->BeginTask(task_.previous_started_event_id(), is_live(), std::move(messages));
-      !status.ok()) {
-    return Fail(status);
+  if (!continues) {
+    state_ =
+        std::make_unique<RunState>(options_, make_program_, task.workflow_execution().workflow_id(),
+                                   task.workflow_execution().run_id(), task.workflow_type().name());
   }
+  if (task_.query && !task_.queries.empty()) {
+    return Fail(absl::InternalError("the server sent two kinds of queries with one task"));
+  }
+  state_->BeginTask(
+      task.previous_started_event_id(), is_live(),
+      std::vector<ProtocolMessage>(std::make_move_iterator(task.mutable_messages()->begin()),
+                                   std::make_move_iterator(task.mutable_messages()->end())));
+  const bool begins = !history.events().empty() && history.events(0).event_id() == 1;
   if (!continues && !begins) {
     polled_ = std::move(history);
     fetches_whole_history_ = true;
-    next_page_token_.clear();
     state_->events().set_complete(false);
     return NeedHistory{};
   }
-  return AddHistory(std::move(history), std::move(next_page_token_));
+  return AddHistory(std::move(history), std::move(*task.mutable_next_page_token()));
 }
 
 Step Run::Impl::AddHistory(temporal::api::history::v1::History page, std::string next_page_token) {
@@ -131,10 +136,10 @@ Step Run::Impl::AddHistory(temporal::api::history::v1::History page, std::string
   }
   if (!status.ok()) return Fail(status);
   events.set_complete(next_page_token_.empty());
-  if (events.is_complete() && events.last_event_id() < task_.started_event_id()) {
+  if (events.is_complete() && events.last_event_id() < task_.started_event_id) {
     return Fail(absl::InternalError(
         absl::StrCat("the server gave history up to event ", events.last_event_id(),
-                     " for a task that began at event ", task_.started_event_id())));
+                     " for a task that began at event ", task_.started_event_id)));
   }
   return Advance();
 }
@@ -157,7 +162,7 @@ Step Run::Impl::Advance() {
 }
 
 Step Run::Impl::Finish() {
-  if (task_.has_query()) return AnswerLegacyQuery();
+  if (task_.query) return AnswerLegacyQuery();
   if (is_live() && !state_->is_closed() && state_->has_local_activities()) {
     return state_->TakeLocalActivities();
   }
@@ -180,18 +185,13 @@ Step Run::Impl::Complete(bool is_heartbeat) {
 void Run::Impl::CloseTask() {
   is_open_ = false;
   state_->Shrink();
-  task_.mutable_queries()->clear();
-  task_.clear_query();
+  task_ = Task();
 }
 
 // R17: answers to the queries that came with the task, each alone in its activation.
 Status Run::Impl::AnswerQueries(service::RespondWorkflowTaskCompletedRequest* request) {
-  // In the order of their ids: the map's own order is another in each process.
-  std::vector<std::string> ids;
-  for (const auto& [id, query] : task_.queries()) ids.push_back(id);
-  std::sort(ids.begin(), ids.end());
-  for (std::string& id : ids) {
-    auto result = state_->Query(JobOf(id, std::move((*task_.mutable_queries())[id])));
+  for (auto& [id, query] : task_.queries) {
+    auto result = state_->Query(JobOf(id, std::move(query)));
     auto& to = (*request->mutable_query_results())[id];
     if (result.ok() && std::holds_alternative<Payloads>(result->outcome)) {
       to.set_result_type(enums::QUERY_RESULT_TYPE_ANSWERED);
@@ -210,7 +210,7 @@ Status Run::Impl::AnswerQueries(service::RespondWorkflowTaskCompletedRequest* re
 }
 
 Step Run::Impl::AnswerLegacyQuery() {
-  auto result = state_->Query(JobOf(kLegacyQuery, std::move(*task_.mutable_query())));
+  auto result = state_->Query(JobOf(kLegacyQuery, std::move(*task_.query)));
   AnswerQuery step;
   auto& request = step.request;
   if (!result.ok()) {
@@ -250,7 +250,7 @@ Step Run::Impl::Fail(const Status& status) {
   const auto cause = is_nondeterminism
                          ? enums::WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
                          : enums::WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE;
-  if (task_.has_query()) return FailLegacyQuery(message, cause, true);
+  if (task_.query) return FailLegacyQuery(message, cause, true);
   const FailurePtr failure =
       state_ && state_->task_failure()
           ? state_->task_failure()
@@ -303,11 +303,9 @@ std::int64_t Run::memory_bytes() const {
   return static_cast<std::int64_t>(sizeof(Run) + sizeof(Impl)) +
          (impl_->state() ? impl_->state()->memory_bytes() : 0);
 }
-const std::string& Run::workflow_id() const {
-  return impl_->task().workflow_execution().workflow_id();
-}
-const std::string& Run::run_id() const { return impl_->task().workflow_execution().run_id(); }
-const std::string& Run::workflow_type() const { return impl_->task().workflow_type().name(); }
+const std::string& Run::workflow_id() const { return impl_->state()->workflow_id(); }
+const std::string& Run::run_id() const { return impl_->state()->run_id(); }
+const std::string& Run::workflow_type() const { return impl_->state()->workflow_type(); }
 std::int64_t Run::last_started_event_id() const { return impl_->last_started(); }
 Nanos Run::task_timeout() const {
   return impl_->state() ? impl_->state()->task_timeout() : Nanos(0);

@@ -69,6 +69,7 @@ class Run {
   // Started local activities of which no outcome came yet; dropping the run cancels them.
   bool has_local_activities() const;
   std::int64_t memory_bytes() const;
+  // Of the task; only after StartTask.
   const std::string& workflow_id() const;
   const std::string& run_id() const;
   const std::string& workflow_type() const;

@@ -17,13 +17,12 @@ RunState::RunState(const RunOptions* options, const MakeProgram* make_program,
       run_id_(std::move(run_id)),
       workflow_type_(std::move(workflow_type)) {}
 
-absl::Status RunState::BeginTask(std::int64_t previous_started, bool live,
-                                 std::vector<ProtocolMessage> messages) {
+void RunState::BeginTask(std::int64_t previous_started, bool live,
+                         std::vector<ProtocolMessage> messages) {
   previous_started_ = previous_started;
   live_ = live;
   replaying_ = !live || previous_started > 0;
   messages_ = std::move(messages);
-  return absl::OkStatus();
 }
 
 void RunState::TakeCompletion(service::RespondWorkflowTaskCompletedRequest* request) {
@@ -77,8 +76,9 @@ void RunState::ReplaceByFailure(FailurePtr failure) {
 
 void RunState::Shrink() {
   events_.Shrink();
-  // Variants of jobs and commands are large, and a waiting run needs none.
-  activation_.jobs = std::vector<detail::Job>();
+  // Variants of jobs and commands are large, and a waiting run needs none; but what history has
+  // brought behind its last task waits here for the next one.
+  if (activation_.jobs.empty()) activation_.jobs = std::vector<detail::Job>();
   completion_.commands = std::vector<detail::Command>();
   pending_.Shrink();
   messages_.shrink_to_fit();

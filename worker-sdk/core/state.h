@@ -36,8 +36,7 @@ class RunState {
 
   // A task begins. `previous_started` as the server gave it; `live` unless nothing may be
   // commanded.
-  absl::Status BeginTask(std::int64_t previous_started, bool live,
-                         std::vector<ProtocolMessage> messages);
+  void BeginTask(std::int64_t previous_started, bool live, std::vector<ProtocolMessage> messages);
   // Applies one task's events and what lies ahead; jobs gather until Activate.
   absl::Status Apply(const EventQueue::Sequence& sequence);
   // Hands the gathered jobs to workflow code and takes in its commands, until nothing more resolves

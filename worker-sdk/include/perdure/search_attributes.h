@@ -8,6 +8,7 @@
 // (Datetime).
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -65,5 +66,12 @@ struct search_key {
   }
 };
 inline search_key<std::string> text_key(std::string name) { return {std::move(name), "Text"}; }
+
+// For the options of a start: const PayloadMap found_by = search_attributes({items.set(5)});
+inline PayloadMap search_attributes(std::initializer_list<search_attribute_update> updates) {
+  PayloadMap attributes;
+  for (const search_attribute_update& update : updates) attributes[update.name] = update.value;
+  return attributes;
+}
 
 }  // namespace perdure

@@ -35,6 +35,9 @@ namespace detail {
 
 class PromiseBase {
  public:
+  PromiseBase() = default;
+  PromiseBase(const PromiseBase&) = delete;
+
   static void* operator new(std::size_t size) { return AllocateFrame(size); }
   static void operator delete(void* memory, std::size_t size) noexcept { FreeFrame(memory, size); }
 
@@ -186,13 +189,32 @@ inline task<void> Promise<void>::get_return_object() noexcept {
   return task<void>(std::coroutine_handle<Promise<void>>::from_promise(*this));
 }
 
-// What would dangle as a coroutine's parameter.
+// A closure, by what the compiler calls its type.
 template <class A>
 inline constexpr bool is_lambda = raw_type_name<A>().find("(lambda at") != std::string_view::npos ||
                                   raw_type_name<A>().find("<lambda(") != std::string_view::npos;
-template <class A>
-inline constexpr bool captures = is_lambda<std::remove_cvref_t<A>> && std::is_reference_v<A> &&
-                                 !std::is_empty_v<std::remove_cvref_t<A>>;
+// Of a lambda that is a coroutine. The check stands in a function's body, which is looked at when
+// the closure, which is being defined while this is chosen, is complete.
+template <class T, class Closure>
+class LambdaPromise : public Promise<T> {
+ public:
+  LambdaPromise() {
+    static_assert(std::is_empty_v<Closure>,
+                  "a capturing lambda must not be a coroutine: its captures die with the closure, "
+                  "before the task ends; "
+                  "capture nothing and pass parameters by value");
+  }
+};
+template <class T, class... A>
+struct ChoosePromise {
+  using type = Promise<T>;
+};
+template <class T, class First, class... A>
+  requires is_lambda<std::remove_cvref_t<First>>
+struct ChoosePromise<T, First, A...> {
+  using type = LambdaPromise<T, std::remove_cvref_t<First>>;
+};
+// What would dangle as a coroutine's parameter.
 template <class A>
 struct CheckParameter {
   static_assert(!std::is_rvalue_reference_v<A>,
@@ -201,10 +223,6 @@ struct CheckParameter {
   static_assert(!std::is_same_v<std::remove_cvref_t<A>, std::string_view>,
                 "a coroutine must not take a string_view: the text may die before the task ends; "
                 "take std::string");
-  static_assert(!captures<A>,
-                "a capturing lambda must not be a coroutine: its captures die with the closure, "
-                "before the task ends; "
-                "capture nothing and pass parameters by value");
   static constexpr bool ok = true;
 };
 
@@ -270,5 +288,5 @@ class [[nodiscard("whoever drops a handle does not see whether it failed")]] han
 template <class T, class... A>
 struct std::coroutine_traits<perdure::task<T>, A...> {
   static_assert((perdure::detail::CheckParameter<A>::ok && ...));
-  using promise_type = perdure::detail::Promise<T>;
+  using promise_type = typename perdure::detail::ChoosePromise<T, A...>::type;
 };
