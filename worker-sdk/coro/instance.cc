@@ -30,6 +30,23 @@ struct Instance::Entered {
   RunLoop* before;
 };
 
+namespace {
+// Tells the watch, if there is one.
+class Watched {
+ public:
+  Watched(Watch* watch, const RunInfo& info) : watch_(watch) {
+    if (watch_ != nullptr) watch_->Begin(info);
+  }
+  Watched(const Watched&) = delete;
+  ~Watched() {
+    if (watch_ != nullptr) watch_->End();
+  }
+
+ private:
+  Watch* const watch_;
+};
+}  // namespace
+
 std::unique_ptr<Program> MakeProgram(const HandlerTable& table, const ProgramOptions& options) {
   return std::make_unique<Instance>(table, options);
 }
@@ -72,6 +89,7 @@ bool Instance::MayCommand() const {
 }
 
 void Instance::Activate(Activation& activation, Completion* completion) {
+  const Watched watched(options_.watch, info);
   const Entered entered(this);
   completion_ = completion;
   first_seq_of_activation_ = next_seq_;

@@ -6,8 +6,6 @@ namespace perdure {
 
 Replayer::Replayer(ReplayerOptions options) : options_(std::move(options)) {
   program_options_.workflow_failure_types = options_.workflow_failure_types;
-  // Activations hold their thread for as long as a debugger likes.
-  program_options_.deadlock_limit = {};
 }
 
 ReplayResult Replayer::replay(const History& history) const {

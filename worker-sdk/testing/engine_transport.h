@@ -42,6 +42,7 @@ class EngineTransport final : public client::Transport {
   std::unique_ptr<client::Executor> NewExecutor(std::string_view name) override;
   std::shared_ptr<Event> NewEvent() override;
   void RunBlocking(absl::AnyInvocable<void()> task) override { time_->RunOutside(std::move(task)); }
+  bool is_real_time() const override { return false; }
   const std::string& target() const override { return target_; }
 
  private:

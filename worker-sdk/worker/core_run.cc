@@ -1,5 +1,7 @@
 #include "worker-sdk/worker/core_run.h"
 
+#include "worker-sdk/worker/watchdog.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -12,6 +14,7 @@ namespace {
 // What the runs of one loop share.
 struct Shared {
   core::RunOptions run_options;
+  std::unique_ptr<Watchdog> watchdog;
   detail::ProgramOptions program_options;
   core::MakeProgram make_program;
 };
@@ -66,7 +69,10 @@ RunFactory MakeCoreRuns(const Host& host, const WorkerOptions& options,
       std::find(types.begin(), types.end(), "NondeterminismError") != types.end();
   detail::ProgramOptions& program = shared->program_options;
   program.workflow_failure_types = types;
-  program.deadlock_limit = options.deadlock_limit;
+  if (options.deadlock_limit > Nanos(0) && host.transport->is_real_time()) {
+    shared->watchdog = std::make_unique<Watchdog>(options.deadlock_limit, host.log);
+    program.watch = shared->watchdog.get();
+  }
   program.log = [log = host.log](int level, const detail::RunInfo& info, std::string_view text) {
     if (!log) return;
     log(static_cast<LogLevel>(level), text,

@@ -26,6 +26,16 @@ class Program {
   virtual std::int64_t memory_bytes() const = 0;
 };
 
+// Is told when workflow code takes its thread and when it lets go of it. Called by each thread that
+// runs workflows.
+class Watch {
+ public:
+  virtual ~Watch() = default;
+  // `info` lives until End.
+  virtual void Begin(const RunInfo& info) = 0;
+  virtual void End() = 0;
+};
+
 // Settings of a worker that workflow code sees.
 struct ProgramOptions {
   // A line of a workflow's log that is not a repetition; level as in perdure/log.h.
@@ -33,10 +43,7 @@ struct ProgramOptions {
   // Failure types (ApplicationFailureInfo::type or the C++ type's name) that fail the workflow
   // instead of its task; "*" is every exception (R51).
   std::vector<std::string> workflow_failure_types;
-  // A query or a failure gives stack traces where the program was built with them.
-  bool with_stacks = true;
-  // Longest time an activation may hold its thread before it is reported; zero is no limit.
-  Nanos deadlock_limit = std::chrono::seconds(2);
+  Watch* watch = nullptr;
 };
 
 struct WorkflowDefinition {
