@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker-sdk/client/payload_pipeline.h"
+#include "worker-sdk/client/retry.h"
 #include "worker-sdk/core/convert.h"
 #include "worker-sdk/worker/settings.h"
 
@@ -30,7 +31,7 @@ Nanos TaskTimeout(const api::PollWorkflowTaskQueueResponse& task) {
 // An answer that no repetition gets to the server fails the task, so that its user learns of it.
 std::optional<core::FailTask> UnsendableAnswer(const absl::Status& status) {
   core::FailTask fail;
-  if (IsMessageTooLarge(status)) {
+  if (client::IsMessageTooLarge(status)) {
     fail.cause = enums::WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE;
   } else if (WasNotSent(status)) {
     fail.cause = status.GetPayload(client::PayloadPipeline::kTooLargeUrl)
@@ -410,15 +411,15 @@ void WorkflowWorker::AnswerQuery(CachedRun* run, core::AnswerQuery step) {
   request->set_task_token(run->task_token);
   rpc_->Call<api::RespondQueryTaskCompletedResponse>(
       "RespondQueryTaskCompleted", std::move(request),
-      [this, run_id = run->owner.run_id](const absl::Status& status,
-                                         const api::RespondQueryTaskCompletedResponse&) {
+      [this, run_id = run->owner.run_id, drop_run = step.drop_run](
+          const absl::Status& status, const api::RespondQueryTaskCompletedResponse&) {
         if (!status.ok()) {
           Log(rpc_->host(), LogLevel::debug, "a query's answer was not accepted",
               {{"run_id", run_id}, {"error", std::string(status.ToString())}});
         }
         CachedRun* run = cache_.Find(run_id);
         if (run == nullptr) return;
-        if (run->run->is_closed()) return Evict(run);
+        if (drop_run || run->run->is_closed()) return Evict(run);
         Rest(run);
       });
 }
