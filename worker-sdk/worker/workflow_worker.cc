@@ -180,7 +180,7 @@ void WorkflowWorker::Take(WorkflowTask task) {
     if (task.response.has_query()) {
       run->queries.push_back(std::move(task));
     } else {
-      run->next = std::move(task);
+      run->next = std::make_unique<WorkflowTask>(std::move(task));
     }
     return;
   }
@@ -291,7 +291,7 @@ void WorkflowWorker::HoldForLocal(CachedRun* run, core::RunLocalActivities work)
 void WorkflowWorker::TakeOutcomes(CachedRun* run) {
   if (run->phase != Phase::local || run->outcomes.empty()) return;
   core::LocalActivityOutcome outcome = std::move(run->outcomes.front());
-  run->outcomes.pop_front();
+  run->outcomes.erase(run->outcomes.begin());
   Do(run, run->run->ResolveLocalActivity(std::move(outcome)));
 }
 
@@ -470,8 +470,8 @@ void WorkflowWorker::Evict(CachedRun* run) {
   local_.Drop(run->owner.run_id);
   if (run->phase != Phase::idle) --busy_;
   std::unique_ptr<CachedRun> gone = cache_.Remove(run);
-  std::optional<WorkflowTask> next = std::move(gone->next);
-  std::deque<WorkflowTask> queries = std::move(gone->queries);
+  std::unique_ptr<WorkflowTask> next = std::move(gone->next);
+  std::vector<WorkflowTask> queries = std::move(gone->queries);
   gone.reset();
   CountCached(-1);
   // What waited for the run begins it anew, from history; with a place in the cache, others can
@@ -486,14 +486,15 @@ void WorkflowWorker::Rest(CachedRun* run) {
   --busy_;
   run->heartbeat.reset();
   run->slot.Release();
+  run->task_token = std::string();  // Gives its memory back.
   cache_.Used(run, rpc_->executor()->Monotonic());
   if (run->next || !run->queries.empty()) {
-    const bool is_next = run->next.has_value();
+    const bool is_next = run->next != nullptr;
     WorkflowTask task = is_next ? std::move(*run->next) : std::move(run->queries.front());
     if (is_next) {
       run->next.reset();
     } else {
-      run->queries.pop_front();
+      run->queries.erase(run->queries.begin());
     }
     return Begin(run, std::move(task));
   }
