@@ -13,9 +13,12 @@ BlockingPool::~BlockingPool() {
 }
 
 void BlockingPool::Run(Task task) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   tasks_.push_back(std::move(task));
   if (idle_ >= static_cast<std::int64_t>(tasks_.size()) || threads_ >= options_.threads_max) {
+    // Unlocked, or the woken thread would wait for the mutex at once. Whoever calls this keeps the
+    // pool alive.
+    lock.unlock();
     has_task_.notify_one();
     return;
   }

@@ -103,13 +103,17 @@ class CallHandle final : public Transport::Call {
   const std::shared_ptr<UnaryCall> call_;
 };
 
-class BlockingEvent final : public Transport::Event {
+class BlockingEvent final : public Transport::Event,
+                            public std::enable_shared_from_this<BlockingEvent> {
  public:
   void Set() override {
-    // Notified under the lock: the waiter may destroy its reference as soon as it has seen the
-    // flag.
-    const std::lock_guard lock(mutex_);
-    is_set_ = true;
+    // The waiter may drop its reference as soon as it has seen the flag. It is woken without the
+    // lock, or it would wait for that at once.
+    const std::shared_ptr<BlockingEvent> keep = shared_from_this();
+    {
+      const std::lock_guard lock(mutex_);
+      is_set_ = true;
+    }
     changed_.notify_all();
   }
   bool Wait(Nanos limit) override {

@@ -23,12 +23,6 @@ bool IsPassing(const absl::Status& status) {
          status.code() == absl::StatusCode::kDeadlineExceeded;
 }
 
-// Larger than one of the two sides accepts: the same message would be refused again.
-bool IsTooLarge(const absl::Status& status) {
-  const absl::string_view text = status.message();
-  return absl::StrContains(text, "larger than max");
-}
-
 }  // namespace
 
 RetryOptions RetryOptions::For(CallKind kind) {
@@ -57,7 +51,7 @@ std::optional<Nanos> RetrySchedule::Next(const absl::Status& status, Nanos now, 
   const Nanos elapsed = now - started_;
   if (!IsRetryable(kind_, status)) {
     const bool is_early = kind_ == CallKind::kTaskPoll && elapsed <= options_.grace;
-    if (!is_early || IsTooLarge(status)) return std::nullopt;
+    if (!is_early || IsMessageTooLarge(status)) return std::nullopt;
     return options_.interval_max;
   }
   if (options_.elapsed_max && elapsed > *options_.elapsed_max) return std::nullopt;
@@ -78,11 +72,11 @@ bool IsRetryable(CallKind kind, const absl::Status& status) {
     case absl::StatusCode::kInternal:
     case absl::StatusCode::kUnknown:
     case absl::StatusCode::kAborted:
-    case absl::StatusCode::kOutOfRange:
     case absl::StatusCode::kUnavailable:
       return true;
+    case absl::StatusCode::kOutOfRange:
     case absl::StatusCode::kResourceExhausted:
-      return !IsTooLarge(status);
+      return !IsMessageTooLarge(status);
     case absl::StatusCode::kDeadlineExceeded:
       return kind != CallKind::kUnary;
     case absl::StatusCode::kCancelled:
@@ -90,6 +84,15 @@ bool IsRetryable(CallKind kind, const absl::Status& status) {
     default:  // absl::StatusCode asks for a default.
       return false;
   }
+}
+
+bool IsMessageTooLarge(const absl::Status& status) {
+  if (status.code() != absl::StatusCode::kResourceExhausted &&
+      status.code() != absl::StatusCode::kOutOfRange) {
+    return false;
+  }
+  return absl::StrContains(status.message(), "larger than max") ||
+         absl::StrContains(status.message(), "message too large");
 }
 
 }  // namespace perdure::client

@@ -60,5 +60,7 @@ class RetrySchedule {
 
 // Whether a call of this kind that failed so may be made again at all.
 bool IsRetryable(CallKind kind, const absl::Status& status);
+// Larger than one of the two sides accepts: the same message would be refused again.
+bool IsMessageTooLarge(const absl::Status& status);
 
 }  // namespace perdure::client

@@ -89,6 +89,11 @@ std::int64_t RunState::memory_bytes() const {
   std::int64_t bytes = static_cast<std::int64_t>(sizeof(RunState)) +
                        (program_ ? program_->memory_bytes() : 0) + events_.memory_bytes() +
                        machines_.memory_bytes() + pending_.memory_bytes();
+  for (const std::string* text : {&workflow_id_, &run_id_, &workflow_type_}) {
+    // Short ones lie in the object itself.
+    if (text->capacity() >= sizeof(*text) / 2)
+      bytes += static_cast<std::int64_t>(text->capacity()) + 9;
+  }
   for (const auto* map : {&memo_, &search_attributes_}) {
     for (const auto& [key, value] : *map) {
       bytes += static_cast<std::int64_t>(sizeof(Payload) + 64 + key.size() + value.data.size());

@@ -33,11 +33,12 @@ void* FrameMemory::Allocate(std::size_t size) {
     const std::size_t rounded = step * kStep;
     if (left_ < rounded) {
       // What is left of the chunk before is lost; at most a block's size each time.
-      left_ = std::max(chunk_size_, rounded);
+      const std::size_t half = std::min(in_chunks_ / 2 / kStep * kStep, kChunkMax);
+      left_ = std::max(in_chunks_ == 0 ? kChunkFirst : half, rounded);
       chunks_.emplace_back(new std::byte[left_]);
       next_ = chunks_.back().get();
       held_bytes_ += static_cast<std::int64_t>(left_);
-      chunk_size_ = std::min(chunk_size_ * 2, kChunkMax);
+      in_chunks_ += left_;
     }
     header = reinterpret_cast<Header*>(next_);
     next_ += rounded;

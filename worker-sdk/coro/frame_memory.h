@@ -1,8 +1,9 @@
 // The memory of one run: coroutine frames, results, scopes and the workflow object.
 //
-// Grows in chunks of 1 KB, 2 KB, 4 KB ... 64 KB; what is freed is kept by size, in steps of 64
-// bytes, for the next of that size. Blocks above 1 KB come from the heap. Everything allocated
-// knows its owner, so that freeing does not depend on where it is done. Loop-bound.
+// Begins with 1 KB and grows by half of what it has, by at most 64 KB; what is freed is kept by
+// size, in steps of 64 bytes, for the next of that size. Blocks above 1 KB come from the heap.
+// Everything allocated knows its owner, so that freeing does not depend on where it is done.
+// Loop-bound.
 #pragma once
 
 #include <cstddef>
@@ -28,13 +29,14 @@ class FrameMemory {
  private:
   static constexpr std::size_t kStep = 64;
   static constexpr std::size_t kSteps = 17;
+  static constexpr std::size_t kChunkFirst = 1024;
   static constexpr std::size_t kChunkMax = 64 * 1024;
 
   void* free_[kSteps] = {};
   std::vector<std::unique_ptr<std::byte[]>> chunks_;
   std::byte* next_ = nullptr;
   std::size_t left_ = 0;
-  std::size_t chunk_size_ = 1024;
+  std::size_t in_chunks_ = 0;
   std::int64_t held_bytes_ = 0;
 };
 

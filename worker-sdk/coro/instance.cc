@@ -64,7 +64,7 @@ Instance::~Instance() {
   ready_.Clear();
   while (owned_last_ != nullptr) owned_last_->self_.destroy();
   ready_.Clear();
-  pending_.clear();
+  pending_.Clear();
   if (object_ != nullptr) {
     table_.destroy(object_);
     memory.Free(object_, table_.object_size);
@@ -75,8 +75,32 @@ Instance::~Instance() {
 Instance* Instance::Current() { return static_cast<Instance*>(current_loop); }
 Instance& Instance::Get() { return static_cast<Instance&>(Loop()); }
 
+// The texts and payloads that the run's start brought; nothing else in `info` grows.
+std::int64_t Instance::InfoBytes() const {
+  std::int64_t bytes = 0;
+  const auto add = [&bytes](const std::string& text) {
+    // Short ones lie in the object itself.
+    if (text.capacity() >= sizeof(text) / 2)
+      bytes += static_cast<std::int64_t>(text.capacity()) + 9;
+  };
+  for (const std::string* text :
+       {&info.namespace_, &info.workflow_id, &info.run_id, &info.workflow_type, &info.task_queue,
+        &info.first_execution_run_id, &info.original_execution_run_id, &info.continued_run_id,
+        &info.identity}) {
+    add(*text);
+  }
+  for (const auto* map : {&info.memo, &info.search_attributes, &info.headers}) {
+    for (const auto& [key, payload] : *map) {
+      bytes += static_cast<std::int64_t>(sizeof key + sizeof payload) + 40;
+      for (const std::string* text : {&key, &payload.encoding, &payload.data}) add(*text);
+    }
+  }
+  return bytes;
+}
+
 std::int64_t Instance::memory_bytes() const {
-  return memory.held_bytes() + static_cast<std::int64_t>(sizeof *this + pending_.size() * 48);
+  return memory.held_bytes() + pending_.memory_bytes() + InfoBytes() +
+         static_cast<std::int64_t>(sizeof *this);
 }
 
 bool Instance::MayCommand() const {
@@ -177,7 +201,7 @@ void Instance::Apply(FireTimerJob& job) {
     ScheduleLocalActivityCommand command = std::move(*operation->again_);
     operation->seq_ = NextSeq();
     operation->kind_ = OperationKind::local_activity;
-    pending_[operation->seq_] = Pending{state, operation};
+    pending_.Add(operation->seq_, state, operation);
     ScheduleLocal(*operation, std::move(command));
     return;
   }
@@ -185,9 +209,9 @@ void Instance::Apply(FireTimerJob& job) {
 }
 
 void Instance::Apply(ResolveChildStartJob& job) {
-  const auto found = pending_.find(job.seq);
-  if (found == pending_.end()) return;
-  const Ref<State<std::string>> started = found->second.operation->started_;
+  const PendingTable::Entry* found = pending_.Find(job.seq);
+  if (found == nullptr) return;
+  const Ref<State<std::string>> started = found->operation->started_;
   if (!job.failure) {
     if (started && !started->is_ready) {
       started->value = std::move(job.run_id);
@@ -229,20 +253,19 @@ void Instance::Apply(QueryJob& job) {
 }
 
 Ref<StateBase> Instance::Take(std::uint32_t seq, Operation** operation) {
-  const auto found = pending_.find(seq);
-  if (found == pending_.end()) return {};
-  Ref<StateBase> state = std::move(found->second.state);
-  *operation = found->second.operation;
+  PendingTable::Entry* found = pending_.Find(seq);
+  if (found == nullptr) return {};
+  PendingTable::Entry taken = pending_.Take(found);
+  *operation = taken.operation;
   (*operation)->LeaveScope();
-  pending_.erase(found);
-  return state;
+  return std::move(taken.state);
 }
 
 void Instance::Resolve(std::uint32_t seq, OperationResult& result) {
-  const auto found = pending_.find(seq);
-  if (found == pending_.end()) return;
+  const PendingTable::Entry* found = pending_.Find(seq);
+  if (found == nullptr) return;
   if (const auto* backoff = std::get_if<BackoffResult>(&result))
-    return BackOff(*found->second.operation, *backoff);
+    return BackOff(*found->operation, *backoff);
   Operation* operation = nullptr;
   const Ref<StateBase> state = Take(seq, &operation);
   if (state->is_ready) return;
@@ -288,7 +311,7 @@ bool Instance::Start(StateBase& state, Operation& operation, OperationKind kind)
   operation.seq_ = NextSeq();
   operation.kind_ = kind;
   scope->Add(&operation);
-  pending_.emplace(operation.seq_, Pending{Ref<StateBase>::Share(&state), &operation});
+  pending_.Add(operation.seq_, Ref<StateBase>::Share(&state), &operation);
   return true;
 }
 
@@ -299,13 +322,12 @@ void Instance::ScheduleLocal(Operation& operation, ScheduleLocalActivityCommand 
 }
 
 void Instance::BackOff(Operation& operation, const BackoffResult& backoff) {
-  Pending pending = std::move(pending_.at(operation.seq_));
-  pending_.erase(operation.seq_);
+  PendingTable::Entry pending = pending_.Take(pending_.Find(operation.seq_));
   operation.again_->attempt = backoff.attempt;
   operation.again_->original_schedule_time = backoff.original_schedule_time;
   operation.seq_ = NextSeq();
   operation.kind_ = OperationKind::timer;
-  pending_.emplace(operation.seq_, std::move(pending));
+  pending_.Add(operation.seq_, std::move(pending.state), &operation);
   StartTimerCommand timer;
   timer.seq = operation.seq_;
   timer.duration = backoff.duration;

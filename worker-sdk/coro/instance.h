@@ -15,6 +15,7 @@
 #include "perdure/detail/handlers.h"
 #include "perdure/detail/operation.h"
 #include "worker-sdk/coro/frame_memory.h"
+#include "worker-sdk/coro/pending_table.h"
 
 namespace perdure::detail {
 
@@ -141,6 +142,7 @@ class Instance final : public Program, public RunLoop {
   void BackOff(Operation& operation, const BackoffResult& backoff);
   // Takes it out of what is waited for; null for one that is not.
   Ref<StateBase> Take(std::uint32_t seq, Operation** operation);
+  std::int64_t InfoBytes() const;
   const Handler* Find(HandlerKind kind, std::string_view name) const;
   const Handler* FindOrDynamic(HandlerKind kind, HandlerKind dynamic, std::string_view name) const;
   task<void> RunMain(Payloads input);
@@ -172,11 +174,7 @@ class Instance final : public Program, public RunLoop {
   std::uint32_t first_seq_of_activation_ = 1;
   std::uint64_t random_[4] = {};
   ReadyQueue ready_;
-  struct Pending {
-    Ref<StateBase> state;
-    Operation* operation;
-  };
-  std::unordered_map<std::uint32_t, Pending> pending_;
+  PendingTable pending_;
   Condition *condition_first_ = nullptr, *condition_last_ = nullptr, *condition_next_ = nullptr;
   PromiseBase *owned_first_ = nullptr, *owned_last_ = nullptr;
 };

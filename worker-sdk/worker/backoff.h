@@ -1,12 +1,12 @@
-// How long to wait before trying again. Values, loop-bound; the randomness is seeded, so that a
-// test and the test environment see the same waits each time.
+// How long a poller waits before it tries again; other calls follow client/retry.h. Values,
+// loop-bound; the randomness is seeded, so that a test and the test environment see the same waits
+// each time.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <random>
 
-#include "absl/status/status.h"
 #include "worker-sdk/client/transport.h"
 
 namespace perdure::worker {
@@ -23,11 +23,6 @@ inline constexpr BackoffPolicy kPollBackoff{std::chrono::milliseconds(200),
                                             std::chrono::seconds(10), 2.0};
 inline constexpr BackoffPolicy kPollOverloadBackoff{std::chrono::seconds(1),
                                                     std::chrono::seconds(10), 2.0};
-// Answers and fetches.
-inline constexpr BackoffPolicy kCallBackoff{std::chrono::milliseconds(100), std::chrono::seconds(5),
-                                            1.7};
-inline constexpr BackoffPolicy kCallOverloadBackoff{std::chrono::seconds(1),
-                                                    std::chrono::seconds(10), 1.7};
 
 class Backoff {
  public:
@@ -50,31 +45,5 @@ class Backoff {
   Nanos next_;
   std::minstd_rand random_;
 };
-
-// May the same call succeed a moment later?
-inline bool IsTransient(absl::StatusCode code) {
-  switch (code) {
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kInternal:
-    case absl::StatusCode::kUnknown:
-    case absl::StatusCode::kAborted:
-    case absl::StatusCode::kOutOfRange:
-    case absl::StatusCode::kDataLoss:
-    case absl::StatusCode::kDeadlineExceeded:
-      return true;
-    default:
-      return false;
-  }
-}
-// A message over the limit of one side's gRPC: no repetition helps.
-inline bool IsMessageTooLarge(const absl::Status& status) {
-  if (status.code() != absl::StatusCode::kResourceExhausted &&
-      status.code() != absl::StatusCode::kOutOfRange) {
-    return false;
-  }
-  return status.message().find("larger than max") != std::string_view::npos ||
-         status.message().find("message too large") != std::string_view::npos;
-}
 
 }  // namespace perdure::worker

@@ -1,9 +1,11 @@
 #include "worker-sdk/worker/rpc.h"
 
 #include <optional>
+#include <random>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "worker-sdk/client/retry.h"
 
 namespace perdure::worker {
 
@@ -20,14 +22,16 @@ class Rpc::Pending : public Rpc::Handle, public std::enable_shared_from_this<Rpc
         request_(std::move(request)),
         response_(std::move(response)),
         timeout_(timeout),
-        limit_(limit),
         done_(std::move(done)),
-        seed_(seed) {
+        random_(seed) {
     ++rpc_->open_calls_;
+    if (limit < Nanos(0)) return;
+    client::RetryOptions options = client::RetryOptions::For(client::CallKind::kUnary);
+    options.elapsed_max = limit;
+    retries_.emplace(client::CallKind::kUnary, options, rpc_->executor_->Monotonic());
   }
 
   void Begin() {
-    started_ = rpc_->executor_->Monotonic();
     if (rpc_->host_->encode) {
       if (absl::Status status = rpc_->host_->encode(request_.get()); !status.ok()) {
         status.SetPayload(kNotSentUrl, absl::Cord());
@@ -58,21 +62,22 @@ class Rpc::Pending : public Rpc::Handle, public std::enable_shared_from_this<Rpc
   }
   void Tried(absl::Status status) {
     call_.reset();
-    if (status.ok() && limit_ >= Nanos(0) && rpc_->host_->decode)
+    if (status.ok() && retries_ && rpc_->host_->decode)
       status = rpc_->host_->decode(response_.get());
-    if (status.ok() || cancelled_ || !IsTransient(status.code()) || IsMessageTooLarge(status)) {
-      return Finish(std::move(status));
-    }
-    const bool overload = status.code() == absl::StatusCode::kResourceExhausted;
-    std::optional<Backoff>& backoff = overload ? overload_ : backoff_;
-    if (!backoff) backoff.emplace(overload ? kCallOverloadBackoff : kCallBackoff, seed_);
-    const Nanos wait = backoff->Next();
-    if (rpc_->executor_->Monotonic() - started_ + wait > limit_) return Finish(std::move(status));
+    if (status.ok() || cancelled_ || !retries_) return Finish(std::move(status));
+    const std::optional<Nanos> wait =
+        retries_->Next(status, rpc_->executor_->Monotonic(), Random());
+    if (!wait) return Finish(std::move(status));
     response_->Clear();
-    timer_ = rpc_->executor_->PostAfter(wait, [self = shared_from_this()] {
+    timer_ = rpc_->executor_->PostAfter(*wait, [self = shared_from_this()] {
       self->timer_.reset();
       self->Try();
     });
+  }
+  // In [0, 1).
+  double Random() {
+    return static_cast<double>(random_() - random_.min()) /
+           (static_cast<double>(random_.max()) - static_cast<double>(random_.min()) + 1);
   }
   void Finish(absl::Status status) {
     if (!done_) return;
@@ -85,11 +90,11 @@ class Rpc::Pending : public Rpc::Handle, public std::enable_shared_from_this<Rpc
   Rpc* rpc_;
   std::string method_;
   std::unique_ptr<google::protobuf::Message> request_, response_;
-  Nanos timeout_, limit_, started_{};
+  Nanos timeout_;
   Done done_;
-  std::uint32_t seed_;
+  std::minstd_rand random_;  // Seeded, so that tests see the same waits each time.
   bool cancelled_ = false;
-  std::optional<Backoff> backoff_, overload_;
+  std::optional<client::RetrySchedule> retries_;  // Absent: one try.
   std::unique_ptr<client::Transport::Call> call_;
   std::unique_ptr<client::Executor::Timer> timer_;
 };

@@ -14,7 +14,6 @@
 #include "absl/status/status.h"
 #include "google/protobuf/message.h"
 #include "worker-sdk/client/transport.h"
-#include "worker-sdk/worker/backoff.h"
 #include "worker-sdk/worker/host.h"
 
 namespace perdure::worker {
@@ -46,7 +45,7 @@ class Rpc {
     return Start<Response>(method, std::make_unique<Request>(request), timeout, Nanos(-1),
                            std::move(callback));
   }
-  // Repeats what fails in passing until `limit` is over.
+  // Repeats what fails in passing until `limit` is over, by the rules of client/retry.h.
   template <class Response, class Request, class Callback>
   std::shared_ptr<Handle> Call(std::string_view method, std::unique_ptr<Request> request,
                                Callback callback, Nanos limit = std::chrono::seconds(10)) {

@@ -3,6 +3,25 @@
 #include <utility>
 
 namespace perdure::worker {
+namespace {
+
+// What a text has on the heap, with the allocator's own.
+std::int64_t HeapBytes(const std::string& text) {
+  return text.capacity() < sizeof(std::string) / 2
+             ? 0
+             : static_cast<std::int64_t>(text.capacity() + 1 + sizeof(void*));
+}
+
+// The cache's part of a run: entry, place in the order, and the texts by which it is known.
+std::int64_t BytesOf(const CachedRun& run) {
+  constexpr std::int64_t kEntry = 2 * (sizeof(absl::string_view) + sizeof(void*) + 1);
+  constexpr std::int64_t kPlace = 2 * sizeof(void*) + sizeof(CachedRun*) + sizeof(void*);
+  return static_cast<std::int64_t>(sizeof(CachedRun)) + kEntry + kPlace +
+         HeapBytes(run.owner.run_id) + HeapBytes(run.owner.workflow_id) +
+         HeapBytes(run.owner.workflow_type) + HeapBytes(run.task_token);
+}
+
+}  // namespace
 
 CachedRun* RunCache::Find(const std::string& run_id) {
   const auto found = runs_.find(run_id);
@@ -13,7 +32,7 @@ CachedRun* RunCache::Insert(std::unique_ptr<CachedRun> run, Nanos now) {
   CachedRun* raw = run.get();
   raw->place = order_.insert(order_.end(), raw);
   raw->last_used = now;
-  runs_[raw->owner.run_id] = std::move(run);
+  runs_.emplace(raw->owner.run_id, std::move(run));
   return raw;
 }
 
@@ -30,7 +49,7 @@ void RunCache::Used(CachedRun* run, Nanos now) {
   run->last_used = now;
   order_.splice(order_.end(), order_, run->place);
   bytes_ -= run->bytes;
-  run->bytes = run->run->memory_bytes();
+  run->bytes = BytesOf(*run) + run->run->memory_bytes();
   bytes_ += run->bytes;
 }
 

@@ -4,15 +4,13 @@
 // with a task in hand count, too, so that a full cache makes new runs wait.
 #pragma once
 
-#include <deque>
 #include <list>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
 #include "perdure/worker_options.h"
 #include "worker-sdk/client/transport.h"
 #include "worker-sdk/worker/local_activities.h"
@@ -49,11 +47,12 @@ struct CachedRun {
   std::unique_ptr<client::Executor::Timer> heartbeat;
 
   // Tasks that came while one was in hand (R55): of tasks that are more than a query only the
-  // newest counts.
-  std::optional<WorkflowTask> next;
-  std::deque<WorkflowTask> queries;
+  // newest counts. These and the outcomes are few, and most runs never have any: no deques, which
+  // hold a block each even when they are empty.
+  std::unique_ptr<WorkflowTask> next;
+  std::vector<WorkflowTask> queries;
   // Outcomes that came while the run could not take them.
-  std::deque<core::LocalActivityOutcome> outcomes;
+  std::vector<core::LocalActivityOutcome> outcomes;
 
   // The cache's own.
   std::list<CachedRun*>::iterator place;
@@ -87,7 +86,8 @@ class RunCache {
 
  private:
   const CacheOptions options_;
-  absl::flat_hash_map<std::string, std::unique_ptr<CachedRun>> runs_;
+  // By run id; the key is the run's own.
+  absl::flat_hash_map<absl::string_view, std::unique_ptr<CachedRun>> runs_;
   std::list<CachedRun*> order_;  // Used longest ago first.
   std::int64_t bytes_ = 0;
 };

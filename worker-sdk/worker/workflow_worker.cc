@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker-sdk/client/payload_pipeline.h"
+#include "worker-sdk/client/retry.h"
 #include "worker-sdk/core/convert.h"
 #include "worker-sdk/worker/settings.h"
 
@@ -30,7 +31,7 @@ Nanos TaskTimeout(const api::PollWorkflowTaskQueueResponse& task) {
 // An answer that no repetition gets to the server fails the task, so that its user learns of it.
 std::optional<core::FailTask> UnsendableAnswer(const absl::Status& status) {
   core::FailTask fail;
-  if (IsMessageTooLarge(status)) {
+  if (client::IsMessageTooLarge(status)) {
     fail.cause = enums::WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE;
   } else if (WasNotSent(status)) {
     fail.cause = status.GetPayload(client::PayloadPipeline::kTooLargeUrl)
@@ -179,7 +180,7 @@ void WorkflowWorker::Take(WorkflowTask task) {
     if (task.response.has_query()) {
       run->queries.push_back(std::move(task));
     } else {
-      run->next = std::move(task);
+      run->next = std::make_unique<WorkflowTask>(std::move(task));
     }
     return;
   }
@@ -290,7 +291,7 @@ void WorkflowWorker::HoldForLocal(CachedRun* run, core::RunLocalActivities work)
 void WorkflowWorker::TakeOutcomes(CachedRun* run) {
   if (run->phase != Phase::local || run->outcomes.empty()) return;
   core::LocalActivityOutcome outcome = std::move(run->outcomes.front());
-  run->outcomes.pop_front();
+  run->outcomes.erase(run->outcomes.begin());
   Do(run, run->run->ResolveLocalActivity(std::move(outcome)));
 }
 
@@ -410,15 +411,15 @@ void WorkflowWorker::AnswerQuery(CachedRun* run, core::AnswerQuery step) {
   request->set_task_token(run->task_token);
   rpc_->Call<api::RespondQueryTaskCompletedResponse>(
       "RespondQueryTaskCompleted", std::move(request),
-      [this, run_id = run->owner.run_id](const absl::Status& status,
-                                         const api::RespondQueryTaskCompletedResponse&) {
+      [this, run_id = run->owner.run_id, drop_run = step.drop_run](
+          const absl::Status& status, const api::RespondQueryTaskCompletedResponse&) {
         if (!status.ok()) {
           Log(rpc_->host(), LogLevel::debug, "a query's answer was not accepted",
               {{"run_id", run_id}, {"error", std::string(status.ToString())}});
         }
         CachedRun* run = cache_.Find(run_id);
         if (run == nullptr) return;
-        if (run->run->is_closed()) return Evict(run);
+        if (drop_run || run->run->is_closed()) return Evict(run);
         Rest(run);
       });
 }
@@ -469,8 +470,8 @@ void WorkflowWorker::Evict(CachedRun* run) {
   local_.Drop(run->owner.run_id);
   if (run->phase != Phase::idle) --busy_;
   std::unique_ptr<CachedRun> gone = cache_.Remove(run);
-  std::optional<WorkflowTask> next = std::move(gone->next);
-  std::deque<WorkflowTask> queries = std::move(gone->queries);
+  std::unique_ptr<WorkflowTask> next = std::move(gone->next);
+  std::vector<WorkflowTask> queries = std::move(gone->queries);
   gone.reset();
   CountCached(-1);
   // What waited for the run begins it anew, from history; with a place in the cache, others can
@@ -485,14 +486,15 @@ void WorkflowWorker::Rest(CachedRun* run) {
   --busy_;
   run->heartbeat.reset();
   run->slot.Release();
+  run->task_token = std::string();  // Gives its memory back.
   cache_.Used(run, rpc_->executor()->Monotonic());
   if (run->next || !run->queries.empty()) {
-    const bool is_next = run->next.has_value();
+    const bool is_next = run->next != nullptr;
     WorkflowTask task = is_next ? std::move(*run->next) : std::move(run->queries.front());
     if (is_next) {
       run->next.reset();
     } else {
-      run->queries.pop_front();
+      run->queries.erase(run->queries.begin());
     }
     return Begin(run, std::move(task));
   }

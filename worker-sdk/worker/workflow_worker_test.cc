@@ -202,6 +202,27 @@ TEST(R17LegacyQuery, IsAnsweredByItsOwnCallAndItsFailureToo) {
   EXPECT_TRUE(fixture.server->Sent("RespondWorkflowTaskFailed").empty());
 }
 
+TEST(R17LegacyQuery, RunThatCouldNotBeBroughtToItIsPutOutOnceItIsAnswered) {
+  WorkerFixture fixture;
+  fixture.script->on_task = [](const RunScript::Task&) -> core::Step {
+    core::AnswerQuery answer;
+    answer.drop_run = true;
+    answer.request.set_completed_type(enums::QUERY_RESULT_TYPE_FAILED);
+    return answer;
+  };
+  fixture.StartWorkflows();
+  auto task = fixture.Task("r1", "t1");
+  task.mutable_query()->set_query_type("status");
+  fixture.Give(task);
+  EXPECT_EQ(fixture.server->Sent("RespondQueryTaskCompleted").size(), 1u);
+  EXPECT_EQ(fixture.script->alive, 0);
+  // The next task of the run begins it anew.
+  fixture.script->on_task = [](const auto&) { return core::CompleteTask{}; };
+  fixture.Give(fixture.Task("r1", "t2"));
+  EXPECT_EQ(fixture.script->made, 2);
+  EXPECT_EQ(fixture.script->alive, 1);
+}
+
 TEST(R55OneTaskAtATime, SecondTaskOfARunWaitsAndOnlyTheNewestCounts) {
   WorkerFixture fixture;
   fixture.server->Hold("RespondWorkflowTaskCompleted");
