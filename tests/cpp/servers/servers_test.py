@@ -1,6 +1,7 @@
 """The examples and all feature workflows on Perdure and on other servers, with runs cached, hardly cached and
 never cached. On PostgreSQL only Perdure: the others know no PERDURE_TEST_DB."""
 
+import asyncio
 import os
 import pathlib
 import sys
@@ -52,3 +53,9 @@ async def test_example_with_a_small_cache(somewhere, name, runs):
 async def test_features(somewhere, queue, runs):
     printed = await cpp_run("cpp_features", somewhere, queue, str(runs))
     assert printed.endswith("10 passed, 0 failed\n"), printed
+
+
+async def test_queries_see_what_was_acknowledged_before_them(server, queue):
+    """Many at a time, so that queries come while tasks run; a worker without a cache answers from the history that
+    comes with the query, which must hold the events of the task that has just ended."""
+    await asyncio.gather(*(cpp_run("cpp_features", server.address, f"{queue}-{i}", "0", "cart") for i in range(16)))
