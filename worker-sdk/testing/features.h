@@ -14,7 +14,6 @@ namespace perdure::testing::features {
 using namespace std::chrono_literals;
 
 // ---- Activities
-// -----------------------------------------------------------------------------------------------------
 
 inline std::string echo(std::string text) { return text; }
 // Fails so often; gives the number of the attempt that did not.
@@ -29,7 +28,6 @@ inline void refuse(std::string type, bool non_retryable) {
 }
 
 // ---- A workflow for each feature
-// ------------------------------------------------------------------------------------
 
 struct Failures {
   task<std::string> run() {

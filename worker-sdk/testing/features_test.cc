@@ -10,7 +10,6 @@
 namespace perdure::testing::features {
 
 // ---- The stage
-// ------------------------------------------------------------------------------------------------------
 
 class Features : public ::testing::TestWithParam<bool> {
  protected:
