@@ -197,7 +197,7 @@ async def test_a_cpp_client_talks_to_python_workflows(address, queue):
     assert seen["failure"] == PLANNED_IN_PYTHON
     assert "cancel" in seen["cancel"].lower()
     assert seen["canceled status"].lower() == "canceled"
-    assert "terminated" in seen["terminate"]
+    assert seen["terminate"] == "gone"
     assert seen["signal to a closed one"] != "no error"
     assert seen["no such workflow"] != "no error"
     assert seen["seen"] == ["green", "8", "memo from C++", '"trace-from-c++"']
