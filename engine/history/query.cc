@@ -12,9 +12,27 @@ namespace {
 
 using QueryReply = Reply<api::QueryWorkflowResponse>;
 
+void SendCommitted(Core& core, const ExecutionPtr& run, CallContext context,
+                   temporal::api::query::v1::WorkflowQuery query, QueryReply reply,
+                   bool may_be_sticky);
+
+// No task waits or runs: the state is what the last one left. A worker that has not cached the run
+// is given what is committed of the history, so that task's events have to be committed first, or
+// the answer would not show what the task saw.
 void SendDirectly(Core& core, const ExecutionPtr& run, CallContext context,
                   temporal::api::query::v1::WorkflowQuery query, QueryReply reply,
                   bool may_be_sticky) {
+  core.committer().AfterCommits(run, [&core, run, context, query = std::move(query),
+                                      reply = std::move(reply),
+                                      may_be_sticky](absl::Status status) mutable {
+    if (!status.ok()) return std::move(reply)(std::move(status));
+    SendCommitted(core, run, std::move(context), std::move(query), std::move(reply), may_be_sticky);
+  });
+}
+
+void SendCommitted(Core& core, const ExecutionPtr& run, CallContext context,
+                   temporal::api::query::v1::WorkflowQuery query, QueryReply reply,
+                   bool may_be_sticky) {
   const bool is_sticky = may_be_sticky && run->state.IsSticky();
   BuildQueryPoll(
       core, run, is_sticky,

@@ -522,7 +522,11 @@ void Instance::Fail(const std::exception_ptr& exception) {
     return Close();
   } catch (const FailureError& error) {
     if (root->is_requested() && is_cancellation(error.failure_ptr())) {
-      Emit(CancelWorkflowCommand{});
+      CancelWorkflowCommand command;
+      // What workflow code gave on purpose; the details of what it awaited are another's.
+      const auto* canceled = std::get_if<CanceledFailureInfo>(&error.failure().info);
+      if (canceled != nullptr) command.details = canceled->details;
+      Emit(std::move(command));
     } else {
       Emit(FailWorkflowCommand{error.failure_ptr()});
     }

@@ -185,6 +185,27 @@ TEST(Cancellation, IsAnExceptionAtTheAwaitAndShieldedWorkGoesOn) {
   EXPECT_EQ(Kinds(run.Fire(2)), "cancel");
 }
 
+struct CanceledWithDetails {
+  task<void> run() {
+    try {
+      co_await workflow::sleep(1h);
+    } catch (const CanceledError&) {
+    }
+    throw CanceledError("swept", {encode(7)});
+  }
+  using handlers = define<entry<&CanceledWithDetails::run, "canceled-with-details">>;
+};
+
+TEST(Cancellation, CarriesTheDetailsThatTheWorkflowGives) {
+  auto run = ScriptedRun::Of<CanceledWithDetails>();
+  run.Start();
+  const Completion completion = run.Do(CancelWorkflowJob{"enough"});
+  const auto* command = std::get_if<CancelWorkflowCommand>(&completion.commands.back());
+  ASSERT_NE(command, nullptr);
+  ASSERT_EQ(command->details.size(), 1u);
+  EXPECT_EQ(command->details[0].data, "7");
+}
+
 struct Race {
   task<int> run() {
     std::vector<task<int>> all;
