@@ -284,11 +284,6 @@ def server_postgres(step: Step) -> Outcome:
     return step.pytest("tests/server", env={"PERDURE_TEST_DB": Postgres.url})
 
 
-def release_cpp(step: Step) -> Outcome:
-    step.run("./dev", "_preset", "release", "perdure_cpp_tests", timeout=3000)
-    return Outcome()
-
-
 def cpp_interop(step: Step) -> Outcome:
     return step.pytest("tests/cpp/interop", env={"PERDURE_TEST_DB": ""})
 
@@ -420,7 +415,6 @@ TEST = {
     "server_postgres": (server_postgres, ["release", "postgres"]),
     "golden_sqlite": (golden_sqlite, ["release", "python"]),
     "golden_postgres": (golden_postgres, ["release", "postgres"]),
-    "release_cpp": (release_cpp, ["release"]),
     "cpp_interop": (cpp_interop, ["release_cpp", "python"]),
     "cpp_servers_sqlite": (cpp_servers_sqlite, ["release_cpp", "python"]),
     "cpp_servers_postgres": (cpp_servers_postgres, ["release_cpp", "postgres"]),
