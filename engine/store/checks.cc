@@ -49,6 +49,11 @@ absl::Status CheckExecution(const ExecutionCommit& commit) {
     return base::InvalidArgument(
         absl::StrCat(Describe(commit.key), " has a journal record without a sequence"));
   }
+  if (commit.visibility &&
+      IsOpenStatus(commit.visibility->status) == commit.visibility->close_time.has_value()) {
+    return base::InvalidArgument(
+        absl::StrCat(Describe(commit.key), " has a status that contradicts its close time"));
+  }
   if (commit.create && has_record && commit.journal_sequence != 1) {
     return JournalGapError(commit.key, commit.journal_sequence);
   }

@@ -22,6 +22,10 @@ absl::Status CheckAttributeName(absl::string_view name);
 absl::StatusOr<std::string> RunIdToBytes(const RunId& run_id);
 RunId RunIdFromBytes(absl::string_view bytes);
 
+// Running or paused: the statuses of rows without a close time (numbers of
+// temporal.api.enums.v1.WorkflowExecutionStatus). Lists count on it.
+constexpr bool IsOpenStatus(int64_t status) { return status == 1 || status == 8; }
+
 // The answers that all stores give in the same words.
 absl::Status FencedError(IncarnationId incarnation);
 absl::Status RunMissingError(const ExecutionKey& key);

@@ -112,6 +112,14 @@ TEST_P(StoreContract, RefusesBatchesThatContradictThemselves) {
   ExecutionCommit erased = CreateCommit(NewRun("erased"));
   erased.erase = true;
   EXPECT_TRUE(absl::IsInvalidArgument(Commit({erased})));
+  ExecutionCommit unclosed = CreateCommit(NewRun("unclosed"));
+  unclosed.visibility = MakeRow(1);
+  unclosed.visibility->status = 2;
+  EXPECT_TRUE(absl::IsInvalidArgument(Commit({unclosed})));
+  ExecutionCommit running = CreateCommit(NewRun("running"));
+  running.visibility = MakeRow(1, 2);
+  running.visibility->status = 1;
+  EXPECT_TRUE(absl::IsInvalidArgument(Commit({running})));
 }
 
 TEST_P(StoreContract, CommitsAllOfABatchOrNothing) {

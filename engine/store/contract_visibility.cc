@@ -118,6 +118,36 @@ TEST_P(StoreContract, PagesThroughAList) {
   EXPECT_EQ(second->executions.size(), 3u);
 }
 
+// A filter that says whether runs are open also says where in the order they are.
+TEST_P(StoreContract, PagesThroughOpenOrClosedRunsAlone) {
+  std::vector<std::string> open;
+  std::vector<std::string> closed;
+  for (int i = 0; i < 6; ++i) {
+    const std::string number = absl::StrCat(i);
+    MustCreate("open-" + number, MakeRow(10 - i));
+    MustCreate("closed-" + number, MakeRow(1, 30 - i));
+    open.push_back("open-" + number);
+    closed.push_back("closed-" + number);
+  }
+  const std::pair<const char*, std::vector<std::string>> cases[] = {
+      {"ExecutionStatus = 'Running'", open},
+      {"CloseTime IS NULL AND WorkflowType = 'Order'", open},
+      {"ExecutionStatus IN ('Failed', 'Completed')", closed},
+      {"CloseTime > '1970-01-01T00:00:00Z'", closed},
+  };
+  for (const auto& [filter, expected] : cases) {
+    std::vector<std::string> seen;
+    std::string token;
+    do {
+      const auto page = ListOnce(filter, 4, token);
+      ASSERT_TRUE(page.ok()) << filter << ": " << page.status();
+      for (const auto& listed : page->executions) seen.push_back(listed.workflow_id.value());
+      token = page->next_page_token;
+    } while (!token.empty() && seen.size() < 12);
+    EXPECT_EQ(seen, expected) << filter;
+  }
+}
+
 TEST_P(StoreContract, RefusesForeignPageTokens) {
   for (const char* token : {"x", "\x01short", "................................."}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ListOnce("", 10, token).status())) << token;

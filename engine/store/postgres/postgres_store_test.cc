@@ -6,8 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "gtest/gtest.h"
+#include "query/filter.h"
 #include "store/contract.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/reads.h"
 #include "store/postgres/statements.h"
 #include "store/postgres/test_database.h"
 
@@ -128,6 +130,70 @@ TEST_F(PostgresStore, ListsByIndex) {
   for (const auto& row : rows) absl::StrAppend(&text, row[0].c_str(), "\n");
   EXPECT_NE(text.find("visibility_order"), std::string::npos) << text;
   EXPECT_EQ(text.find("Sort"), std::string::npos) << text;
+}
+
+// A tenth of the runs is open, so that a plan that goes through them, or sorts a type, costs more.
+constexpr char kFillVisibility[] =
+    "INSERT INTO visibility (number, start_time_us, execution_time_us, close_time_us, run_id,"
+    " namespace_number, shard_id, status, workflow_id, workflow_type, task_queue)"
+    " SELECT i, -i, -i, CASE WHEN i / 20 % 10 > 0 THEN 5 - i END, gen_random_uuid(), 1, i % 1024,"
+    " CASE WHEN i / 20 % 10 = 0 THEN 1 WHEN i / 20 % 10 < 8 THEN 2 ELSE 3 END,"
+    " 'order-' || i, 'type-' || i % 20, 'orders' FROM generate_series(1, 20000) i";
+
+// The plans that the planner chooses by itself, with what the frontend adds to every filter.
+TEST_F(PostgresStore, ListsAndCountsFromIndexes) {
+  MustOpen();
+  Execute(kFillVisibility);
+  Execute("VACUUM ANALYZE visibility");
+  auto connection = Connection::Open({.url = database_->url()}, Connection::Use::kLists);
+  ASSERT_TRUE(connection.ok()) << connection.status();
+  const auto plan_of = [&](const Select& select) {
+    const auto rows = (*connection)->RunOnce("EXPLAIN " + select.sql, select.parameters);
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    std::string text;
+    for (int i = 0; rows.ok() && i < rows->size(); ++i) {
+      absl::StrAppend(&text, rows->Bytes(i, 0), "\n");
+    }
+    return text;
+  };
+  const std::string closed = "(COALESCE(close_time_us, '9223372036854775807'::bigint) <";
+  const std::string open = "(COALESCE(close_time_us, '9223372036854775807'::bigint) >=";
+  const std::string status = "(status = ";
+  const struct {
+    const char* filter;
+    const char* list_index;
+    std::string condition;  // of the list's index
+    const char* count_index;
+  } plans[] = {
+      {"WorkflowType = 'type-7' AND ExecutionStatus = 'Running'", "visibility_type", open,
+       "visibility_type"},
+      {"WorkflowType = 'type-7' AND ExecutionStatus = 'Failed'", "visibility_type", status,
+       "visibility_type"},
+      {"WorkflowType = 'type-7'", "visibility_type", "", "visibility_type"},
+      {"ExecutionStatus = 'Running'", "visibility_order", open, "visibility_status"},
+      {"ExecutionStatus = 'Completed'", "visibility_order", closed, "visibility_status"},
+      {"ExecutionStatus IN ('Completed', 'Failed')", "visibility_order", closed,
+       "visibility_status"},
+      {"", "visibility_order", "", "visibility_status"},
+  };
+  for (const auto& plan : plans) {
+    const auto query = query::ParseQuery(plan.filter, {}, false);
+    ASSERT_TRUE(query.ok()) << query.status();
+    const auto list = SelectOf(ListQuery{NamespaceNumber(1), query->filter, 100, ""});
+    ASSERT_TRUE(list.ok()) << list.status();
+    const std::string listed = plan_of(*list);
+    EXPECT_NE(listed.find(absl::StrCat("Index Scan using ", plan.list_index)), std::string::npos)
+        << plan.filter << "\n"
+        << listed;
+    EXPECT_NE(listed.find(plan.condition), std::string::npos) << plan.filter << "\n" << listed;
+    EXPECT_EQ(listed.find("->  Sort"), std::string::npos) << plan.filter << "\n" << listed;
+    const std::string counted =
+        plan_of(SelectOf(CountQuery{NamespaceNumber(1), query->filter, ""}));
+    EXPECT_NE(counted.find(absl::StrCat("Index Only Scan using ", plan.count_index)),
+              std::string::npos)
+        << plan.filter << "\n"
+        << counted;
+  }
 }
 
 TEST_F(PostgresStore, MigratesOnceWhenServersStartTogether) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/parameters.h"
 #include "store/store.h"
 
 namespace perdure::store::postgres {
@@ -30,6 +32,13 @@ absl::StatusOr<std::vector<DueExecution>> RunsOfNamespace(Connection& connection
                                                           int64_t limit);
 Array ShardArray(const std::vector<ShardId>& shards);
 
+// What List and Count run, apart from them so that tests can ask for its plan.
+struct Select {
+  std::string sql;
+  Parameters parameters;
+};
+absl::StatusOr<Select> SelectOf(const ListQuery& list);
+Select SelectOf(const CountQuery& count);
 absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& list);
 absl::StatusOr<CountResult> Count(Connection& connection, const CountQuery& count);
 

@@ -71,7 +71,7 @@ PagePosition PositionOf(const ListedExecution& listed) {
 
 }  // namespace
 
-absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& list) {
+absl::StatusOr<Select> SelectOf(const ListQuery& list) {
   Parameters parameters;
   parameters.Int32(list.namespace_number.value());
   const bool is_first_page = list.page_token.empty();
@@ -84,10 +84,34 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& list) {
                                                    sql::Dialect::kPostgres, parameters.count() + 1);
   AddParameters(parameters, filter.parameters);
   // One row more than asked for tells whether there is another page.
-  const auto rows =
-      connection.RunOnce(absl::StrCat(kListColumns, is_first_page ? "" : kAfterPosition,
-                                      filter.where, kListOrder, list.page_size + 1),
-                         parameters);
+  return Select{absl::StrCat(kListColumns, is_first_page ? "" : kAfterPosition,
+                             sql::PartOfOrder(list.filter.get()), filter.where, kListOrder,
+                             list.page_size + 1),
+                std::move(parameters)};
+}
+
+Select SelectOf(const CountQuery& count) {
+  const sql::SqlFilter filter =
+      sql::CompileFilter(count.filter.get(), count.namespace_number, sql::Dialect::kPostgres, 2);
+  const bool is_grouped = !count.group_by.empty();
+  const std::string group =
+      !is_grouped ? "NULL"
+                  : absl::StrCat(sql::GroupExpression(count.group_by, sql::Dialect::kPostgres),
+                                 count.group_by == "ExecutionStatus" ? "::bigint" : "");
+  Parameters parameters;
+  parameters.Int32(count.namespace_number.value());
+  AddParameters(parameters, filter.parameters);
+  return {
+      absl::StrCat("SELECT count(*), ", group,
+                   " AS grouped FROM visibility WHERE namespace_number = $1::integer AND ",
+                   filter.where, is_grouped ? " GROUP BY 2 ORDER BY 1 DESC, 2 NULLS FIRST" : ""),
+      std::move(parameters)};
+}
+
+absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& list) {
+  const auto select = SelectOf(list);
+  if (!select.ok()) return select.status();
+  const auto rows = connection.RunOnce(select->sql, select->parameters);
   if (!rows.ok()) return rows.status();
   ListPage page;
   for (int i = 0; i < rows->size(); ++i) {
@@ -103,31 +127,17 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& list) {
 }
 
 absl::StatusOr<CountResult> Count(Connection& connection, const CountQuery& count) {
-  const sql::SqlFilter filter =
-      sql::CompileFilter(count.filter.get(), count.namespace_number, sql::Dialect::kPostgres, 2);
-  const bool is_grouped = !count.group_by.empty();
-  const bool by_status = count.group_by == "ExecutionStatus";
-  const std::string group =
-      !is_grouped ? "NULL"
-                  : absl::StrCat(sql::GroupExpression(count.group_by, sql::Dialect::kPostgres),
-                                 by_status ? "::bigint" : "");
-  Parameters parameters;
-  parameters.Int32(count.namespace_number.value());
-  AddParameters(parameters, filter.parameters);
-  const auto rows = connection.RunOnce(
-      absl::StrCat("SELECT count(*), ", group,
-                   " AS grouped FROM visibility WHERE namespace_number = $1::integer AND ",
-                   filter.where, is_grouped ? " GROUP BY 2 ORDER BY 1 DESC, 2 NULLS FIRST" : ""),
-      parameters);
+  const Select select = SelectOf(count);
+  const auto rows = connection.RunOnce(select.sql, select.parameters);
   if (!rows.ok()) return rows.status();
   CountResult result;
   for (int i = 0; i < rows->size(); ++i) {
     result.total += rows->Int(i, 0);
-    if (!is_grouped) continue;
+    if (count.group_by.empty()) continue;
     CountResult::Group& entry = result.groups.emplace_back();
     entry.count = rows->Int(i, 0);
     if (rows->IsNull(i, 1)) continue;
-    if (by_status) {
+    if (count.group_by == "ExecutionStatus") {
       entry.value = rows->Int(i, 1);
     } else {
       entry.value = rows->Bytes(i, 1);

@@ -28,6 +28,11 @@ struct SqlFilter {
 SqlFilter CompileFilter(const query::Expression* filter, base::NamespaceNumber namespace_number,
                         Dialect dialect, int first_parameter);
 
+// A clause that follows from the filter and ends with AND, or nothing: lists go through open runs,
+// then closed ones, and one that can only show closed runs should not begin with all that are open.
+// For lists alone: a count that reads nothing but an index has no use for it.
+std::string PartOfOrder(const query::Expression* filter);
+
 // What a count is grouped by: ExecutionStatus gives integers, other Keyword fields text or NULL.
 std::string GroupExpression(const std::string& field_name, Dialect dialect);
 

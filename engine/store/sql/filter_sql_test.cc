@@ -53,6 +53,38 @@ TEST(FilterSql, FiltersByTheExpressionThatIsIndexed) {
   EXPECT_EQ(CreateAttributeIndex("Words", Type::kText, Dialect::kSqlite, ""), "");
 }
 
+// The words of the partial indexes in migrations/postgres/0004_lists.sql.
+TEST(FilterSql, LeavesOutDivisionsInTheWordsOfTheIndexes) {
+  EXPECT_THAT(Compile("", Dialect::kPostgres).where,
+              HasSubstr("(attributes ? 's:TemporalNamespaceDivision') IS NOT TRUE"));
+}
+
+TEST(FilterSql, KnowsWhatTheFilterSaysOfTheOrder) {
+  const auto part = [](const std::string& text) {
+    const auto query = query::ParseQuery(text, {}, false);
+    EXPECT_TRUE(query.ok()) << query.status();
+    return PartOfOrder(query->filter.get());
+  };
+  const std::string all = "coalesce(close_time_us, 9223372036854775807)";
+  const std::string open = all + " >= 9223372036854775807 AND ";
+  const std::string closed = all + " < 9223372036854775807 AND ";
+  EXPECT_EQ(PartOfOrder(nullptr), "");
+  EXPECT_EQ(part(""), "");
+  EXPECT_EQ(part("WorkflowType = 'a' AND ExecutionStatus = 'Failed'"), closed);
+  EXPECT_EQ(part("ExecutionStatus IN ('Failed', 'TimedOut')"), closed);
+  EXPECT_EQ(part("CloseTime > 1000"), closed);
+  EXPECT_EQ(part("CloseTime IS NOT NULL"), closed);
+  EXPECT_EQ(part("HistoryLength > 10"), closed);
+  EXPECT_EQ(part("ExecutionStatus = 'Running'"), open);
+  EXPECT_EQ(part("ExecutionStatus IN ('Running', 'Paused')"), open);
+  EXPECT_EQ(part("CloseTime IS NULL"), open);
+  EXPECT_EQ(part("ExecutionStatus IN ('Running', 'Failed')"), "");
+  EXPECT_EQ(part("ExecutionStatus != 'Running'"), "");
+  EXPECT_EQ(part("ExecutionStatus = 'Failed' OR WorkflowType = 'a'"), "");
+  EXPECT_EQ(part("NOT (ExecutionStatus = 'Failed')"), "");
+  EXPECT_EQ(part("HistoryLength IS NULL"), "");
+}
+
 TEST(FilterSql, AcceptsNoFilter) {
   EXPECT_EQ(CompileFilter(nullptr, base::NamespaceNumber(1), Dialect::kSqlite, 1).where, "TRUE");
 }

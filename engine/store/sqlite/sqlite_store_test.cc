@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "store/contract.h"
+#include "store/sql/filter_sql.h"
 #include "store/sqlite/connection.h"
 #include "store/sqlite/statements.h"
 
@@ -145,6 +146,39 @@ TEST(SqliteStore, FindsHotRowsByIndex) {
     std::string text;
     while (query.Next()) absl::StrAppend(&text, query.Text(3), "\n");
     EXPECT_NE(text.find(std::string(plan.index)), std::string::npos) << plan.sql << "\n" << text;
+  }
+}
+
+// In order, and beginning with the first run that can be shown.
+TEST(SqliteStore, ListsByIndex) {
+  const Folder folder;
+  MustOpen(folder.File("a.db"));
+  auto connection = Connection::Open(folder.File("a.db"), Connection::Access::kReadWrite);
+  const struct {
+    const char* filter;
+    absl::string_view plan;
+  } plans[] = {
+      {"", "visibility_order (namespace_number=?)"},
+      {"ExecutionStatus = 'Completed'", "visibility_order (namespace_number=? AND <expr><?)"},
+      {"ExecutionStatus = 'Running'", "visibility_order (namespace_number=? AND <expr>>?)"},
+      {"WorkflowType = 'a' AND ExecutionStatus = 'Failed'",
+       "visibility_type (namespace_number=? AND workflow_type=? AND <expr><?)"},
+  };
+  for (const auto& plan : plans) {
+    const auto query = query::ParseQuery(plan.filter, {}, false);
+    ASSERT_TRUE(query.ok()) << query.status();
+    const sql::SqlFilter filter =
+        sql::CompileFilter(query->filter.get(), NamespaceNumber(1), sql::Dialect::kSqlite, 2);
+    Query explain(**connection,
+                  absl::StrCat("EXPLAIN QUERY PLAN SELECT 1 FROM visibility WHERE"
+                               " namespace_number = ?1 AND ",
+                               sql::PartOfOrder(query->filter.get()), filter.where,
+                               " ORDER BY coalesce(close_time_us, 9223372036854775807) DESC,"
+                               " start_time_us DESC, run_id LIMIT 10"));
+    std::string text;
+    while (explain.Next()) absl::StrAppend(&text, explain.Text(3), "\n");
+    EXPECT_NE(text.find(std::string(plan.plan)), std::string::npos) << plan.filter << "\n" << text;
+    EXPECT_EQ(text.find("TEMP B-TREE"), std::string::npos) << plan.filter << "\n" << text;
   }
 }
 

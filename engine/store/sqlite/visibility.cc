@@ -80,7 +80,8 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& list) {
                                                    sql::Dialect::kSqlite, is_first_page ? 2 : 5);
   // One row more than asked for tells whether there is another page.
   const std::string text = absl::StrCat(kListColumns, is_first_page ? "" : kAfterPosition,
-                                        filter.where, kListOrder, list.page_size + 1);
+                                        sql::PartOfOrder(list.filter.get()), filter.where,
+                                        kListOrder, list.page_size + 1);
   Query query(connection, text, Query::Lifetime::kOnce);
   query.Bind(list.namespace_number.value());
   if (!is_first_page) {
