@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 LOG = BUILD / "log"
 PYTHON = BUILD / "venv/bin/python"
+GCC_TESTS = [f"sdk_{name}_test" for name in ("core", "coro", "client", "worker")]
 SEEDS = 50
 FUZZ = ("filter", "request", "token", "persisted")
 FUZZ_SECONDS = int(os.environ.get("PERDURE_FUZZ_SECONDS", "10"))
@@ -170,6 +171,18 @@ def release(step: Step) -> Outcome:
     return Outcome()
 
 
+def release_cpp(step: Step) -> Outcome:
+    """The C++ SDK, its examples and the programs that test it, as users build them."""
+    step.run("./dev", "_preset", "release", "examples", "perdure_install", "perdure_cpp_tests", timeout=3000)
+    return Outcome()
+
+
+def gcc(step: Step) -> Outcome:
+    step.run("./dev", "_packages", "g++-12")
+    step.run("./dev", "_preset", "gcc", "examples", *GCC_TESTS, timeout=3000, nice=10)
+    return Outcome()
+
+
 def asan(step: Step) -> Outcome:
     step.run("./dev", "_preset", "asan", "perdure_tests", timeout=2700, nice=10)
     return Outcome()
@@ -225,6 +238,28 @@ def unit_tsan(step: Step) -> Outcome:
     })
 
 
+def cpp_gcc(step: Step) -> Outcome:
+    """The unit tests of the C++ SDK as GCC 12 builds them, with sanitizers."""
+    return step.ctest("gcc", "-R", "^sdk_(core|coro|client|worker)[.]")
+
+
+def cpp_consumer(step: Step) -> Outcome:
+    """The installed SDK, used by a project of its own, with both compilers."""
+    prefix = BUILD / "installed"
+    step.run("cmake", "--install", BUILD / "release", "--prefix", prefix)
+    outcome = Outcome()
+    for compiler in ("clang++-19", "g++-12"):
+        tree = BUILD / f"consumer-{compiler}"
+        step.run("cmake", "-S", ROOT / "tests/cpp/consumer", "-B", tree, "-G", "Ninja",
+                 f"-DCMAKE_CXX_COMPILER={compiler}", f"-DCMAKE_PREFIX_PATH={prefix}")
+        step.run("ninja", "-C", tree, "--quiet", timeout=600)
+        step.run("ctest", "--test-dir", tree, "--output-on-failure", timeout=300)
+        step.run(tree / "hello_test", timeout=60)
+        step.run(PYTHON, ROOT / "tests/with_server.py", tree / "hello", timeout=60)
+        outcome.passed += 3
+    return outcome
+
+
 def sdk_sqlite(step: Step) -> Outcome:
     return step.pytest("tests/sdk", env={"PERDURE_TEST_DB": ""})
 
@@ -247,11 +282,6 @@ def server_sqlite(step: Step) -> Outcome:
 
 def server_postgres(step: Step) -> Outcome:
     return step.pytest("tests/server", env={"PERDURE_TEST_DB": Postgres.url})
-
-
-def release_cpp(step: Step) -> Outcome:
-    step.run("./dev", "_preset", "release", "perdure_cpp_tests", timeout=3000)
-    return Outcome()
 
 
 def cpp_interop(step: Step) -> Outcome:
@@ -299,8 +329,9 @@ def fuzz(step: Step) -> Outcome:
 
 
 def demo(step: Step) -> Outcome:
+    step.run("./dev", "run", "--once", timeout=900)
     step.run("./dev", "run", "python", "--once", timeout=300)
-    return Outcome(passed=1)
+    return Outcome(passed=2)
 
 
 def typescript(step: Step) -> Outcome:
@@ -367,6 +398,10 @@ TEST = {
     "release": (release, ["protos"]),
     "demo": (demo, ["release", "python"]),
     "asan": (asan, ["release"]),
+    "release_cpp": (release_cpp, ["release"]),
+    "cpp_consumer": (cpp_consumer, ["release_cpp", "gcc", "python"]),
+    "gcc": (gcc, ["release_cpp"]),
+    "cpp_gcc": (cpp_gcc, ["gcc"]),
     "sdk_sqlite": (sdk_sqlite, ["release", "python"]),
     "sdk_postgres": (sdk_postgres, ["release", "postgres"]),
     "typescript": (typescript, ["release", "python"]),
@@ -380,7 +415,6 @@ TEST = {
     "server_postgres": (server_postgres, ["release", "postgres"]),
     "golden_sqlite": (golden_sqlite, ["release", "python"]),
     "golden_postgres": (golden_postgres, ["release", "postgres"]),
-    "release_cpp": (release_cpp, ["release"]),
     "cpp_interop": (cpp_interop, ["release_cpp", "python"]),
     "cpp_servers_sqlite": (cpp_servers_sqlite, ["release_cpp", "python"]),
     "cpp_servers_postgres": (cpp_servers_postgres, ["release_cpp", "postgres"]),
@@ -397,7 +431,7 @@ CHECK = {
     "tsan": (tsan, ["headers"]),
     "unit_tsan": (unit_tsan, ["tsan", "postgres"]),
 }
-BUILDS = {"protos", "python", "release", "release_cpp", "asan", "tsan", "postgres"}
+BUILDS = {"protos", "python", "release", "release_cpp", "gcc", "asan", "tsan", "postgres"}
 
 
 def with_needs(plan: dict, names) -> set[str]:

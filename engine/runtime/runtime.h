@@ -35,8 +35,8 @@ class Loop {
   virtual base::Random& random() = 0;
 
   TimerId After(absl::Duration delay, Task task) { return At(Now() + delay, std::move(task)); }
-  // For housekeeping that nobody waits for. The same but on a loop whose time skips ahead (the SDK's
-  // test environment): there it does not hold the skip up, and runs once after it.
+  // For housekeeping that nobody waits for. The same but on a loop whose time skips ahead (the
+  // SDK's test environment): there it does not hold the skip up, and runs once after it.
   virtual TimerId AtLeisure(absl::Duration delay, Task task) {
     return After(delay, std::move(task));
   }

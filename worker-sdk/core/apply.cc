@@ -246,6 +246,7 @@ Status RunState::LookAtMarker(const MarkerEvent& marker) {
   } else if (name == kLocalActivityMarker) {
     auto activity = ReadLocalActivity(marker);
     if (!activity.ok()) return activity.status();
+    activity->order = ++local_order_;
     const MachineTable::Id id = machines_.BySeq(activity->seq);
     auto* machine = machines_.As<LocalActivity>(id);
     if (machine && machine->state == LocalActivity::State::kWaiting) {

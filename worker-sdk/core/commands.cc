@@ -79,7 +79,7 @@ Status OfTaskFailure(const detail::Completion& completion) {
 }  // namespace
 
 Status RunState::Activate() {
-  while (!activation_.jobs.empty()) {
+  while (!activation_.jobs.empty() || TakeLocalResult()) {
     if (!program_) return absl::InternalError("history does not begin with the start of its run");
     Sort(&activation_.jobs);
     activation_.now = time_;
@@ -165,7 +165,10 @@ Status RunState::TakeCommands() {
     if (!status.ok()) return status;
   }
   // Nobody is there any more to be told.
-  if (commanded_end_) activation_.jobs.clear();
+  if (commanded_end_) {
+    activation_.jobs.clear();
+    local_results_.clear();
+  }
   return OkStatus();
 }
 

@@ -108,8 +108,8 @@ void RunState::RecordLocalActivity(MachineTable::Id id, LocalActivityMarker mark
   marker.activity_id = activity.command->activity_id;
   marker.activity_type = activity.command->activity_type;
   marker.original_schedule_time = activity.command->original_schedule_time;
-  activation_.jobs.emplace_back(detail::ResolveActivityJob{marker.seq, ResultOf(marker), true});
-  if (marker.complete_time) SetTime(*marker.complete_time);
+  marker.order = ++local_order_;
+  TellLater(marker);
   PendingCommand pending{CommandKind::kLocalActivity};
   pending.number = marker.seq;
   pending.command = std::make_unique<temporal::api::command::v1::Command>();
@@ -153,8 +153,24 @@ void RunState::ResolveFromMarker(MachineTable::Id id, LocalActivityMarker marker
   auto* activity = machines_.As<LocalActivity>(id);
   if (!Take(*activity, LocalActivity::Input::kSeenAhead)) return;
   Erase(&waiting_, marker.seq);
-  if (marker.complete_time) SetTime(*marker.complete_time);
-  activation_.jobs.emplace_back(detail::ResolveActivityJob{marker.seq, ResultOf(marker), true});
+  TellLater(marker);
+}
+
+void RunState::TellLater(const LocalActivityMarker& marker) {
+  local_results_.push_back(
+      {marker.order, marker.complete_time, {marker.seq, ResultOf(marker), true}});
+}
+
+// The one whose marker stands first. R40: with it, workflow time moves.
+bool RunState::TakeLocalResult() {
+  const auto first = std::min_element(
+      local_results_.begin(), local_results_.end(),
+      [](const LocalResult& a, const LocalResult& b) { return a.order < b.order; });
+  if (first == local_results_.end()) return false;
+  if (first->complete_time) SetTime(*first->complete_time);
+  activation_.jobs.emplace_back(std::move(first->job));
+  local_results_.erase(first);
+  return true;
 }
 
 Status RunState::MatchLocalActivityMarker(const Event& event) {
@@ -176,8 +192,8 @@ Status RunState::MatchLocalActivityMarker(const Event& event) {
   }
   if (before == LocalActivity::State::kWaiting) {
     Erase(&waiting_, marker->seq);
-    if (marker->complete_time) SetTime(*marker->complete_time);
-    activation_.jobs.emplace_back(detail::ResolveActivityJob{marker->seq, ResultOf(*marker), true});
+    marker->order = ++local_order_;
+    TellLater(*marker);
   }
   const std::int64_t seq = marker->seq;
   pending_.EraseIf([seq](const PendingCommand& pending) {

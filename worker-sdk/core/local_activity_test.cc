@@ -167,7 +167,7 @@ TEST(R39LocalActivity, ResolvesFromAMarkerFurtherAhead) {
   const auto result = ReplayHistory(history.history(), {}, ProgramOf(script, &traces));
   EXPECT_TRUE(result.ok) << result.message;
   EXPECT_THAT(traces[0]->activations,
-              ElementsAre("replay: start", "replay: signal(a) local(1,completed)"));
+              ElementsAre("replay: start", "replay: signal(a)", "replay: local(1,completed)"));
 }
 
 TEST(R39LocalActivity, MustBeTheOneThatHistoryNames) {

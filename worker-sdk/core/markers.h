@@ -41,6 +41,8 @@ struct MutableSideEffectMarker {
   Payloads value;
 };
 struct LocalActivityMarker {
+  // The place of its marker among those of the run: the order in which code is told.
+  std::int64_t order = 0;
   std::uint32_t seq = 0;
   std::int32_t attempt = 1;
   std::string activity_id, activity_type;

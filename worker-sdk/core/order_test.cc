@@ -51,7 +51,7 @@ TEST(R12JobOrder, LocalActivitiesResolveLast) {
   const ReplayResult result = ReplayHistory(history.history(), {}, ProgramOf(script, &traces));
   EXPECT_TRUE(result.ok) << result.message;
   EXPECT_THAT(traces[0]->activations,
-              ElementsAre("replay: start", "replay: timer(2) local(1,completed)"));
+              ElementsAre("replay: start", "replay: timer(2)", "replay: local(1,completed)"));
 }
 
 TEST(R15Resolutions, KeepTheOrderOfHistory) {

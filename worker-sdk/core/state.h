@@ -58,7 +58,9 @@ class RunState {
   // Gives memory back between tasks.
   void Shrink();
 
-  bool must_activate() const { return activate_due_ && !activation_.jobs.empty(); }
+  bool must_activate() const {
+    return activate_due_ && (!activation_.jobs.empty() || !local_results_.empty());
+  }
   bool has_program() const { return program_ != nullptr; }
   bool is_closed() const { return saw_end_ || commanded_end_; }
   bool commanded_end() const { return commanded_end_; }
@@ -137,6 +139,8 @@ class RunState {
   bool CanUse(CoreFlag flag) const;
   // local_activity.cc
   void ResolveFromMarker(MachineTable::Id id, LocalActivityMarker marker);
+  void TellLater(const LocalActivityMarker& marker);
+  bool TakeLocalResult();
   void RecordLocalActivity(MachineTable::Id id, LocalActivityMarker marker);
   absl::Status MatchLocalActivityMarker(const Event& event);
   void RunUnrecorded();
@@ -197,6 +201,15 @@ class RunState {
   // Local activities: outcomes seen ahead, by seq; to start, running, to cancel, waiting for their
   // marker.
   absl::flat_hash_map<std::uint32_t, LocalActivityMarker> seen_ahead_;
+  // What code is still to be told, each in an activation of its own: so it was when they ended one
+  // by one, and conditions were looked at in between.
+  struct LocalResult {
+    std::int64_t order;
+    std::optional<Timestamp> complete_time;
+    detail::ResolveActivityJob job;
+  };
+  std::vector<LocalResult> local_results_;
+  std::int64_t local_order_ = 0;
   std::vector<std::uint32_t> queued_, running_, cancels_, waiting_;
 
   absl::flat_hash_map<std::string, MachineTable::Id> updates_;  // By protocol instance.

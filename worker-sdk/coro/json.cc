@@ -214,7 +214,12 @@ std::string_view Reader::string() const {
 }
 
 std::size_t Reader::size() const {
-  if (!AsParsed(node_).is_structured()) wrong_kind("an array");
+  if (!AsParsed(node_).is_array()) wrong_kind("an array");
+  return AsParsed(node_).size();
+}
+
+std::size_t Reader::member_count() const {
+  if (!AsParsed(node_).is_object()) wrong_kind("an object");
   return AsParsed(node_).size();
 }
 

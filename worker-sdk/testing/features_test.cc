@@ -5,11 +5,12 @@
 
 #include "perdure/replayer.h"
 #include "perdure/testing.h"
+#include "perdure/testing_matchers.h"
 #include "worker-sdk/testing/features.h"
 
 namespace perdure::testing::features {
 
-// ---- The stage
+// ---- The stage ----
 
 class Features : public ::testing::TestWithParam<bool> {
  protected:
@@ -107,6 +108,16 @@ TEST_P(Features, CancellationReachesScopesAndSparesShields) {
   }
   EXPECT_EQ(run.query<&Canceled::what>(), "enough asked");
   ExpectReplays(run);
+}
+
+TEST_P(Features, MatchersSayWhatFailsAndWhatHappened) {
+  auto run = Start<&Kid::run>(-1);
+  EXPECT_THAT([&] { run.result(); }, FailsWith("Negative"));
+  EXPECT_THAT([&] { run.result(); }, FailsWith("Negative", ::testing::HasSubstr("neg")));
+  EXPECT_THAT([&] { run.result(); }, ::testing::Not(FailsWith("Positive")));
+  EXPECT_THAT([&] { run.result(); }, ::testing::Not(IsCanceled()));
+  EXPECT_THAT(run.fetch_history(), HasEvents("WorkflowExecutionFailed", 1));
+  EXPECT_THAT(run.fetch_history(), HasEvents("TimerStarted", 0));
 }
 
 TEST_P(Features, UpdatesSignalsAndQueriesWithDynamicOnes) {

@@ -58,7 +58,6 @@ class SimulatedStore : public Store {
   virtual void SetFaults(SimulatedFaults faults) = 0;
 };
 std::unique_ptr<SimulatedStore> MakeSimulatedStore(SimulatedDatabase& database, runtime::Loop& loop,
-                                                   SimulatedFaults faults,
-                                                   bool is_shared = true);
+                                                   SimulatedFaults faults, bool is_shared = true);
 
 }  // namespace perdure::store::simulated

@@ -21,8 +21,10 @@
 
 #include "perdure/define.h"
 #include "perdure/detail/calls.h"
+#include "perdure/group.h"
 #include "perdure/log.h"
 #include "perdure/search_attributes.h"
+#include "perdure/sync.h"
 #include "perdure/wait.h"
 
 namespace perdure {
@@ -90,9 +92,7 @@ std::optional<T> last_completion_result() {
   return perdure::decode<T>(result.front());
 }
 
-// ---- Activities
-// -----------------------------------------------------------------------------------------------------
-
+// ---- Activities ----
 // activity<&charge>(order, {.start_to_close = 30s}): starts it now; awaiting gives its result or
 // throws ActivityError. The function need only be declared.
 template <auto F>
@@ -116,9 +116,7 @@ handle<R> local_activity_by_name(std::string_view name, const local_activity_opt
   return detail::CallLocalActivity<R>(std::move(command));
 }
 
-// ---- Other workflows
-// ------------------------------------------------------------------------------------------------
-
+// ---- Other workflows ----
 // child<&Shipment::run>(order, {.id = "s-1"}): starts it now.
 template <auto M>
 inline constexpr detail::ChildCall<M, detail::inputs_of<M>> child{};
@@ -165,9 +163,7 @@ class external {
 template <auto M>
 inline constexpr detail::ContinueAsNewCall<M, detail::inputs_of<M>> continue_as_new{};
 
-// ---- Versions of the code
-// -------------------------------------------------------------------------------------------
-
+// ---- Versions of the code ----
 // May this run take the new path? True for runs that came here with code that has the patch; false
 // for older ones.
 bool patched(std::string_view id);
@@ -216,9 +212,7 @@ auto mutable_side_effect(const std::string& id, F f) -> std::invoke_result_t<F> 
   return detail::decode_result<R>(value);
 }
 
-// ---- What is shown of the workflow
-// ----------------------------------------------------------------------------------
-
+// ---- What is shown of the workflow ----
 void upsert_memo_payload(std::string_view key, Payload value);
 template <class T>
 void upsert_memo(std::string_view key, const T& value) {
@@ -241,9 +235,7 @@ std::optional<T> search_attribute(const search_key<T>& key) {
   return key.decode(found->second);
 }
 
-// ---- Handlers
-// -------------------------------------------------------------------------------------------------------
-
+// ---- Handlers ----
 // Is no signal or update handler running? Wait for it before the end: `co_await
 // until(all_handlers_finished)`. In a handler itself it is never true.
 bool all_handlers_finished();
