@@ -13,7 +13,7 @@ namespace perdure::testing::features {
 
 using namespace std::chrono_literals;
 
-// ---- Activities
+// ---- Activities ----
 
 inline std::string echo(std::string text) { return text; }
 // Fails so often; gives the number of the attempt that did not.
@@ -27,7 +27,7 @@ inline void refuse(std::string type, bool non_retryable) {
   throw ApplicationError("refused", {.type = type, .non_retryable = non_retryable}, {encode(7)});
 }
 
-// ---- A workflow for each feature
+// ---- A workflow for each feature ----
 
 struct Failures {
   task<std::string> run() {

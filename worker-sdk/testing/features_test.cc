@@ -10,7 +10,7 @@
 
 namespace perdure::testing::features {
 
-// ---- The stage
+// ---- The stage ----
 
 class Features : public ::testing::TestWithParam<bool> {
  protected:

@@ -15,7 +15,11 @@ int work(const std::string& queue) {
   worker.workflow<CppCallsPython>().workflow<CppSeesPythonFail>().workflow<CppParent>();
   worker.workflow<CppChild>().workflow<CppDesk>().workflow<CppShown>();
   worker.activity<&cpp_change>().activity<&cpp_bytes>().activity<&cpp_nothing>();
-  worker.activity<&cpp_maybe>().activity<&cpp_add>().activity<&cpp_fail>().activity<&cpp_wait>();
+  worker.activity<&cpp_message>()
+      .activity<&cpp_maybe>()
+      .activity<&cpp_add>()
+      .activity<&cpp_fail>()
+      .activity<&cpp_wait>();
   std::cout << "ready" << std::endl;
   worker.run_until_signal();
   return 0;

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from temporalio import activity, workflow
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import (
     ActivityError,
@@ -99,6 +100,12 @@ async def py_maybe(text: str | None) -> str | None:
 
 
 @activity.defn
+async def py_message(message: WorkflowExecution) -> WorkflowExecution:
+    message.workflow_id += " ☃"
+    return message
+
+
+@activity.defn
 async def py_fail() -> None:
     raise planned_error()
 
@@ -110,7 +117,7 @@ async def py_wait() -> str:
         await asyncio.sleep(0.05)
 
 
-ACTIVITIES = [py_change, py_bytes, py_nothing, py_maybe, py_fail, py_wait]
+ACTIVITIES = [py_change, py_bytes, py_nothing, py_maybe, py_message, py_fail, py_wait]
 
 # --- Workflows ------------------------------------------------------------------------------------
 
@@ -130,6 +137,9 @@ class PyCallsCpp:
         assert await call("cpp_nothing") is None
         assert await call("cpp_maybe", None) == "was null"
         assert await call("cpp_maybe", "text") is None
+        message = WorkflowExecution(workflow_id="ü", run_id="r")
+        answer = await call("cpp_message", message, result_type=WorkflowExecution)
+        assert answer == WorkflowExecution(workflow_id="ü ☃", run_id="r")
         assert await call("cpp_add", "ü", 3, 0.5) == "ü3 half"
         return after
 

