@@ -5,6 +5,7 @@ import argparse
 import os
 import pathlib
 import re
+import resource
 import sqlite3
 import statistics
 import subprocess
@@ -28,6 +29,12 @@ def figures(*command) -> dict[str, float]:
 def load(server, scenario: str, count: int, in_flight: int = 1, *more) -> dict[str, float]:
     return figures(BIN / "perdure-bench", scenario, "--address", server.address, "--count", count,
                    "--in-flight", in_flight, *more)
+
+
+def children_cpu() -> float:
+    """Of all programs that this one has run to their end."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 class Bench:
@@ -83,10 +90,14 @@ class Bench:
             self.say(f"one-activity workflows, 200 in flight, {store}", text, goal)
             server.stop()
 
-    def cost(self):
-        """With the official Go SDK as worker; Temporal's server in the same run where it is given."""
+    def go_program(self) -> pathlib.Path:
         program = self.folder / "go-bench"
         subprocess.run(["go", "build", "-o", program, "."], cwd=ROOT / "bench/go", check=True)
+        return program
+
+    def cost(self):
+        """With the official Go SDK as worker; Temporal's server in the same run where it is given."""
+        program = self.go_program()
         database = self.database()
         rivals = [self.perdure(database)]
         if self.options.temporal_server:
@@ -254,13 +265,63 @@ class Bench:
         server.stop()
 
 
+    # --- The C++ worker SDK -------------------------------------------------------------------------------------
+
+    def sdk(self):
+        """Worker and client in one process, in C++ and with the official Go SDK, in turn on one server."""
+        program = self.go_program()
+        server = self.perdure(self.database())
+        count = self.options.count // 4
+        cpp = [BIN / "perdure-sdk-bench", "load", "--address", server.address, "--in-flight", 200, "--count"]
+        rivals = {"C++": [*cpp, count], "C++, eager start": [*cpp, count, "--eager-start"],
+                  "Go": [program, "--address", server.address, "--in-flight", 200, "--count", count]}
+        seen = {name: [] for name in rivals}
+        for _ in range(3):
+            for name, command in rivals.items():
+                before = children_cpu(), cpu_seconds(server.pids[0]), self.postgres.cpu()
+                speed = figures(*command)["workflows_per_second"]
+                after = children_cpu(), cpu_seconds(server.pids[0]), self.postgres.cpu()
+                # The C++ program runs a tenth more, to warm up.
+                done = count * 1.1 if name != "Go" else count
+                seen[name].append([speed] + [(end - begin) / done * 1e3 for begin, end in zip(before, after)])
+        totals = {}
+        for name, rounds in seen.items():
+            speed, own, of_server, of_postgres = [statistics.median(values) for values in zip(*rounds)]
+            totals[name] = own
+            self.say(f"one-activity workflows, 200 in flight, PostgreSQL, worker and client in {name}",
+                     f"{speed:,.0f}/s (CPU ms each: own {own:.2f}, server {of_server:.2f}, PostgreSQL {of_postgres:.2f})",
+                     "1,800" if name == "C++" else "")
+        self.say("C++ to Go, own CPU per workflow", f"1/{totals['Go'] / totals['C++']:.1f}", "1/3")
+        server.stop()
+
+    def sdk_core(self):
+        bench = BIN / "perdure-sdk-bench"
+        self.say("C++ SDK: replay of a 10,005-event history, from its bytes",
+                 f"{figures(bench, 'replay')['events_per_cpu_second']:,.0f} events per CPU-second", "1,000,000")
+        self.say("C++ SDK: activation in, command out, sequential timers",
+                 f"{figures(bench, 'activation')['activation_ns']:.0f} ns", "250 ns")
+        run = figures(bench, "memory")
+        self.say("C++ SDK: a cached run (three frames deep; timer, activity, condition): resident; counted",
+                 f"{run['run_resident_bytes']:,.0f}; {run['run_counted_bytes']:,.0f} bytes "
+                 f"(begun in {run['run_start_us']:.1f} us, put out in {run['run_evict_us']:.1f} us)", "8 KB")
+
+    def sdk_cached(self):
+        server = self.perdure(self.database())
+        seen = figures(BIN / "perdure-sdk-bench", "cached", "--address", server.address, "--in-flight", 50,
+                       "--count", self.options.cached)
+        self.say(f"C++ SDK: {seen['cached']:,.0f} waiting workflows in one worker's cache: resident",
+                 f"{seen['resident_mb']:,.0f} MB ({seen['run_resident_bytes']:,.0f} bytes each)", "1 GB")
+        server.stop()
+
+
 def main():
     rows = ["throughput", "cost", "statements", "latency", "timers", "size", "idle", "sequential", "signals", "lists",
-            "asleep"]
+            "asleep", "sdk", "sdk_core", "sdk_cached"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", default=rows, help="some of: " + ", ".join(rows))
     parser.add_argument("--count", type=int, default=20000, help="workflows of the row throughput")
     parser.add_argument("--asleep", type=int, default=1000000)
+    parser.add_argument("--cached", type=int, default=100000, help="workflows of the row sdk_cached")
     parser.add_argument("--runs", type=int, default=1000000, help="rows of the list")
     parser.add_argument("--folder", help="where the databases lie: another disk")
     parser.add_argument("--temporal-server", help="binary of Temporal's server, to be measured in the same run")

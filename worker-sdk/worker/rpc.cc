@@ -13,13 +13,15 @@ namespace perdure::worker {
 // one.
 class Rpc::Pending : public Rpc::Handle, public std::enable_shared_from_this<Rpc::Pending> {
  public:
-  Pending(Rpc* rpc, std::string_view method, std::unique_ptr<google::protobuf::Message> request,
+  Pending(Rpc* rpc, std::string_view method, std::unique_ptr<google::protobuf::Message> owned,
+          const google::protobuf::Message* request,
           std::unique_ptr<google::protobuf::Message> response, Nanos timeout, Nanos limit,
           Done done, std::uint32_t seed)
       : rpc_(rpc),
         method_(
             absl::StrCat("/temporal.api.workflowservice.v1.WorkflowService/", std::string(method))),
-        request_(std::move(request)),
+        owned_(std::move(owned)),
+        request_(request),
         response_(std::move(response)),
         timeout_(timeout),
         done_(std::move(done)),
@@ -32,8 +34,8 @@ class Rpc::Pending : public Rpc::Handle, public std::enable_shared_from_this<Rpc
   }
 
   void Begin() {
-    if (rpc_->host_->encode) {
-      if (absl::Status status = rpc_->host_->encode(request_.get()); !status.ok()) {
+    if (owned_ && rpc_->host_->encode) {
+      if (absl::Status status = rpc_->host_->encode(owned_.get()); !status.ok()) {
         status.SetPayload(kNotSentUrl, absl::Cord());
         rpc_->executor_->Post([self = shared_from_this(), status] { self->Finish(status); });
         return;
@@ -89,7 +91,9 @@ class Rpc::Pending : public Rpc::Handle, public std::enable_shared_from_this<Rpc
 
   Rpc* rpc_;
   std::string method_;
-  std::unique_ptr<google::protobuf::Message> request_, response_;
+  std::unique_ptr<google::protobuf::Message> owned_;  // What is repeated; null for one try.
+  const google::protobuf::Message* const request_;
+  const std::unique_ptr<google::protobuf::Message> response_;
   Nanos timeout_;
   Done done_;
   std::minstd_rand random_;  // Seeded, so that tests see the same waits each time.
@@ -100,11 +104,13 @@ class Rpc::Pending : public Rpc::Handle, public std::enable_shared_from_this<Rpc
 };
 
 std::shared_ptr<Rpc::Handle> Rpc::StartErased(std::string_view method,
-                                              std::unique_ptr<google::protobuf::Message> request,
+                                              std::unique_ptr<google::protobuf::Message> owned,
+                                              const google::protobuf::Message* request,
                                               std::unique_ptr<google::protobuf::Message> response,
                                               Nanos timeout, Nanos limit, Done done) {
-  auto pending = std::make_shared<Pending>(this, method, std::move(request), std::move(response),
-                                           timeout, limit, std::move(done), ++seed_);
+  auto pending =
+      std::make_shared<Pending>(this, method, std::move(owned), request, std::move(response),
+                                timeout, limit, std::move(done), ++seed_);
   pending->Begin();
   return pending;
 }

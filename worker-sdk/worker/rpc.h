@@ -37,19 +37,19 @@ class Rpc {
   Rpc(const Host* host, client::Executor* executor) : host_(host), executor_(executor) {}
   Rpc(const Rpc&) = delete;
 
-  // One try; the callback gets the response as it came, for its payloads to be decoded where a
-  // failure of that can be answered.
+  // One try of a request without payloads, which is not kept; the callback gets the response as it
+  // came, for its payloads to be decoded where a failure of that can be answered.
   template <class Request, class Response, class Callback>
   std::shared_ptr<Handle> Once(std::string_view method, const Request& request, Nanos timeout,
                                Callback callback) {
-    return Start<Response>(method, std::make_unique<Request>(request), timeout, Nanos(-1),
-                           std::move(callback));
+    return Start<Response>(method, nullptr, &request, timeout, Nanos(-1), std::move(callback));
   }
   // Repeats what fails in passing until `limit` is over, by the rules of client/retry.h.
   template <class Response, class Request, class Callback>
   std::shared_ptr<Handle> Call(std::string_view method, std::unique_ptr<Request> request,
                                Callback callback, Nanos limit = std::chrono::seconds(10)) {
-    return Start<Response>(method, std::move(request), std::chrono::seconds(10), limit,
+    const Request* raw = request.get();
+    return Start<Response>(method, std::move(request), raw, std::chrono::seconds(10), limit,
                            std::move(callback));
   }
 
@@ -64,17 +64,19 @@ class Rpc {
   class Pending;
   template <class Response, class Callback>
   std::shared_ptr<Handle> Start(std::string_view method,
-                                std::unique_ptr<google::protobuf::Message> request, Nanos timeout,
+                                std::unique_ptr<google::protobuf::Message> owned,
+                                const google::protobuf::Message* request, Nanos timeout,
                                 Nanos limit, Callback callback) {
     auto response = std::make_unique<Response>();
     Response* raw = response.get();
-    return StartErased(method, std::move(request), std::move(response), timeout, limit,
+    return StartErased(method, std::move(owned), request, std::move(response), timeout, limit,
                        [raw, callback = std::move(callback)](absl::Status status) mutable {
                          callback(std::move(status), *raw);
                        });
   }
   std::shared_ptr<Handle> StartErased(std::string_view method,
-                                      std::unique_ptr<google::protobuf::Message> request,
+                                      std::unique_ptr<google::protobuf::Message> owned,
+                                      const google::protobuf::Message* request,
                                       std::unique_ptr<google::protobuf::Message> response,
                                       Nanos timeout, Nanos limit, Done done);
 

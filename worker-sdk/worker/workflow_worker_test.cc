@@ -287,7 +287,9 @@ TEST(R56Cache, NewRunWaitsWhileEachPlaceHasATaskInHand) {
 }
 
 TEST(R56Cache, LimitInBytesPutsIdleRunsOut) {
-  WorkerFixture fixture({.cache = {.runs = 100, .bytes = 2500}});
+  // So large that the cache's own part of a run does not count.
+  WorkerFixture fixture({.cache = {.runs = 100, .bytes = 2'500'000}});
+  fixture.script->bytes = 1'000'000;
   fixture.StartWorkflows();
   for (int i = 0; i < 5; ++i) fixture.Give(fixture.Task("r" + std::to_string(i), "t"));
   EXPECT_EQ(fixture.script->alive, 2);
