@@ -53,6 +53,7 @@ Figures Cached(const SdkOptions& options) {
   const Client client = Client::connect({.target = options.address, .metrics = watch});
   WorkerOptions worker_options;
   worker_options.task_queue = queue;
+  worker_options.log = [](LogLevel, std::string_view, const LogFields&) {};
   worker_options.cache = {.runs = count + 1000, .bytes = std::int64_t{1} << 40, .idle = 0s};
   Worker worker(client, worker_options);
   worker.workflow<Waiting>();

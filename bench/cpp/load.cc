@@ -90,7 +90,8 @@ Figures Load(const SdkOptions& options) {
   const std::int64_t count = options.count > 0 ? options.count : 10000;
   const std::string queue = "cpp-bench-" + std::to_string(Clock::now().time_since_epoch().count());
   const Client client = Client::connect({.target = options.address});
-  Worker worker(client, {.task_queue = queue});
+  Worker worker(client,
+                {.task_queue = queue, .log = [](LogLevel, std::string_view, const LogFields&) {}});
   worker.workflow<Order>().activity<&Charge>();
   worker.start();
   Driver driver(client, queue, options);
