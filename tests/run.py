@@ -232,7 +232,7 @@ def unit(step: Step) -> Outcome:
 
 def unit_tsan(step: Step) -> Outcome:
     # Without rpc: its tests are clients too, and what gRPC hands from thread to thread is not seen.
-    return step.ctest("tsan", "-LE", "layers", "-E", r"^rpc\.", env={
+    return step.ctest("tsan", "-LE", "layers", "-E", r"^(rpc|sdk_client)\.", env={
         "PERDURE_TEST_POSTGRES": Postgres.url,
         "TSAN_OPTIONS": f"suppressions={ROOT}/tests/tsan.supp:second_deadlock_stack=1",
     })
