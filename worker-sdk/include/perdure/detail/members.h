@@ -104,12 +104,12 @@ constexpr std::string_view NameOr(std::string_view given) {
 template <auto V>
 inline constexpr bool is_given = !std::is_null_pointer_v<std::remove_cv_t<decltype(V)>>;
 
+// By type, because GCC with sanitizers cannot compare addresses of functions while it compiles.
+template <auto V>
+struct FunctionTag {};
 template <auto A, auto B>
 constexpr bool is_same_function() {
-  if constexpr (std::is_same_v<decltype(A), decltype(B)>)
-    return A == B;
-  else
-    return false;
+  return std::is_same_v<FunctionTag<A>, FunctionTag<B>>;
 }
 
 }  // namespace perdure::detail
