@@ -1,4 +1,4 @@
-"""Runs a command with PERDURE_ADDRESS and TEMPORAL_ADDRESS set to a fresh server: with_server.py COMMAND…"""
+"""Runs a command with the address of a fresh server in PERDURE_ADDRESS and its like: with_server.py COMMAND…"""
 
 import os
 import subprocess
@@ -8,7 +8,8 @@ from perdure_server import Server
 
 server = Server().start()
 try:
-    address = {"PERDURE_ADDRESS": server.address, "TEMPORAL_ADDRESS": server.address}
+    names = ("PERDURE_ADDRESS", "TEMPORAL_ADDRESS", "PERDURE_SERVER")
+    address = dict.fromkeys(names, server.address)
     code = subprocess.run(sys.argv[1:], env={**os.environ, **address}, check=False).returncode
 finally:
     stopped = server.stop()
