@@ -16,6 +16,8 @@ class ScriptedRun {
     ScriptedRun run;
     *run.definition_ = definition_of<W>();
     run.options_->log = [lines = run.lines_.get()](int, const RunInfo&, std::string_view text) {
+      // As sinks do, which write the time.
+      static_cast<void>(std::chrono::system_clock::now());
       lines->emplace_back(text);
     };
     run.program_ = run.definition_->make(*run.options_);

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <pthread.h>
+
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
@@ -11,7 +14,24 @@ namespace perdure::detail::guard_test {
 
 using namespace std::chrono_literals;
 
-std::mutex busy;
+// Of a kind that its owner cannot lock twice: it is busy, and nobody has to wait to see that.
+class OwnedMutex {
+ public:
+  OwnedMutex() {
+    pthread_mutexattr_t kind;
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ERRORCHECK);
+    pthread_mutex_init(&mutex_, &kind);
+    pthread_mutexattr_destroy(&kind);
+  }
+  ~OwnedMutex() { pthread_mutex_destroy(&mutex_); }
+  int Lock() { return pthread_mutex_lock(&mutex_); }
+  int Unlock() { return pthread_mutex_unlock(&mutex_); }
+
+ private:
+  pthread_mutex_t mutex_;
+};
+OwnedMutex busy;
 std::mutex unused;
 
 struct Careless {
@@ -22,9 +42,7 @@ struct Careless {
     if (how == "sleep") std::this_thread::sleep_for(1ms);
     if (how == "thread") std::thread([] {}).join();
     if (how == "getenv") static_cast<void>(std::getenv("HOME"));
-    if (how == "mutex") {
-      const std::lock_guard lock(busy);
-    }
+    if (how == "mutex") EXPECT_EQ(busy.Lock(), EDEADLK);
     if (how == "free mutex") const std::lock_guard lock(unused);
     if (how == "log") workflow::log(LogLevel::info, "clock");
     co_return;
@@ -51,13 +69,9 @@ TEST(Guard, FindsWhatIsNotDeterministicAndSaysWhatToDo) {
 
 TEST(Guard, FindsAMutexOnlyWhereItBlocks) {
   EXPECT_EQ(Outcome("free mutex"), "complete");
-  // Held by a thread that lets go while workflow code waits.
-  std::unique_lock held(busy);
-  std::string outcome;
-  std::thread workflow_thread([&] { outcome = Outcome("mutex"); });
-  std::this_thread::sleep_for(50ms);
-  held.unlock();
-  workflow_thread.join();
+  ASSERT_EQ(busy.Lock(), 0);
+  const std::string outcome = Outcome("mutex");
+  EXPECT_EQ(busy.Unlock(), 0);
   EXPECT_TRUE(outcome.starts_with("!workflow code used a mutex that another thread holds"))
       << outcome;
 }
