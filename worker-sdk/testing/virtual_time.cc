@@ -76,8 +76,10 @@ VirtualTime::Task VirtualTime::TakeNext(std::unique_lock<std::mutex>& lock, absl
       return task;
     }
     if (outside_ == 0) {
-      if (limit != absl::InfiniteFuture()) MoveTo(limit);
-      return nullptr;
+      if (limit == absl::InfiniteFuture()) return nullptr;
+      MoveTo(limit);
+      if (ready_.empty()) return nullptr;
+      continue;
     }
     // An activity is at work: wait for it, as long as the next timer lets us in real time.
     const absl::Time end = std::min(next, limit);
