@@ -1,8 +1,8 @@
 // The fields of a plain struct and the names of an enum, as the compiler knows them: no macros, no
 // field lists.
 //
-// A plain struct is an aggregate without base classes of up to 40 fields. Works on Clang >= 16 and
-// GCC >= 12.
+// A plain struct is an aggregate without base classes of up to 40 fields. Tried on Clang 19 and
+// GCC 12.
 #pragma once
 
 #include <array>
