@@ -122,6 +122,8 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
     int priority = 0;
     uint64_t sequence = 0;
     base::EventId scheduled_event_id = 0;
+    base::Attempt attempt = 0;
+    int64_t stamp = 0;
   };
   absl::flat_hash_map<std::pair<int32_t, std::string>, std::vector<Held>> held_;
   struct BacklogGauges {
