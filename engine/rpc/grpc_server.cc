@@ -62,11 +62,12 @@ class RealGrpcServer final : public GrpcServer {
 
   absl::Status Listen(const GrpcOptions& options) {
     CaptureProtobufComplaints();
+    if (auto status = CheckTlsFiles(options.tls); !status.ok()) return status;
     grpc::ServerBuilder builder;
     const bool is_v6 = absl::StrContains(options.ip, ":");
     const std::string address = is_v6 ? absl::StrCat("[", options.ip, "]:", options.port)
                                       : absl::StrCat(options.ip, ":", options.port);
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort(address, MakeServerCredentials(options.tls), &port_);
     builder.SetMaxReceiveMessageSize(static_cast<int>(options.receive_size_max));
     builder.SetMaxSendMessageSize(-1);
     // Bearer tokens outgrow gRPC's default of 8 KiB.
