@@ -12,9 +12,11 @@ set(LAYER_services       base runtime)
 set(LAYER_history        base query machines store services runtime)
 set(LAYER_matching       base services runtime)
 set(LAYER_frontend       base query services store runtime)
-set(LAYER_rpc            base services frontend runtime)
+# Who calls and what he may do; asked by the transports.
+set(LAYER_auth           base)
+set(LAYER_rpc            base services frontend runtime auth)
 set(LAYER_server         base query machines runtime store store_postgres store_sqlite services history
-                         matching frontend rpc)
+                         matching frontend rpc auth)
 set(LAYER_sim            base query machines runtime store store_simulated services history matching frontend)
 # A gRPC client: main (server) links it beside the server, neither sees the other.
 set(LAYER_cli            base)
