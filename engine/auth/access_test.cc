@@ -18,12 +18,15 @@ namespace operator_api = temporal::api::operatorservice::v1;
 using google::protobuf::MethodDescriptor;
 
 std::vector<const MethodDescriptor*> AllMethods() {
+  // Files without messages are referred to by nobody, so a linker would leave them out.
+  [[maybe_unused]] const void* volatile linked =
+      &descriptor_table_temporal_2fapi_2fworkflowservice_2fv1_2fservice_2eproto;
+  linked = &descriptor_table_temporal_2fapi_2foperatorservice_2fv1_2fservice_2eproto;
+  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   std::vector<const MethodDescriptor*> methods;
-  for (const auto* service :
-       {api::StartWorkflowExecutionRequest::descriptor()->file()->pool()->FindServiceByName(
-            "temporal.api.workflowservice.v1.WorkflowService"),
-        operator_api::DeleteNamespaceRequest::descriptor()->file()->pool()->FindServiceByName(
-            "temporal.api.operatorservice.v1.OperatorService")}) {
+  for (const char* name : {"temporal.api.workflowservice.v1.WorkflowService",
+                           "temporal.api.operatorservice.v1.OperatorService"}) {
+    const auto* service = pool->FindServiceByName(name);
     for (int i = 0; i < service->method_count(); ++i) methods.push_back(service->method(i));
   }
   return methods;

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "rpc/guard.h"
 #include "rpc/health.h"
 #include "rpc/observer.h"
 #include "rpc/tls.h"
@@ -30,11 +31,12 @@ struct GrpcOptions {
 // Thread-safe.
 class GrpcServer {
  public:
-  // `handler`, `health` and `observer` (may be null) must outlive the server. UNAVAILABLE if the
-  // address can't be listened on, INVALID_ARGUMENT if the certificates are no good.
+  // `handler`, `health`, `guard` and `observer` (may be null) must outlive the server. UNAVAILABLE
+  // if the address can't be listened on, INVALID_ARGUMENT if the certificates are no good.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const GrpcOptions& options,
                                                            services::RpcHandler& handler,
-                                                           Health& health, RpcObserver* observer);
+                                                           Health& health, const Guard& guard,
+                                                           RpcObserver* observer);
   // Shuts down first if that was not done.
   virtual ~GrpcServer() = default;
 

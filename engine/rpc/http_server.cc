@@ -294,6 +294,15 @@ class RealHttpServer final : public HttpServer {
 
 }  // namespace
 
+auth::Credentials CredentialsOf(const HttpRequest& request) {
+  auth::Credentials credentials;
+  const auto found = request.headers.find("authorization");
+  if (found != request.headers.end()) credentials.authorization = found->second;
+  credentials.certificate_name = request.certificate_name;
+  credentials.peer = request.peer;
+  return credentials;
+}
+
 bool ParseTarget(absl::string_view target, HttpRequest& request) {
   const std::vector<absl::string_view> parts = absl::StrSplit(target, absl::MaxSplits('?', 1));
   std::string decoded;

@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "auth/authenticator.h"
 #include "rpc/tls.h"
 
 namespace perdure::rpc {
@@ -35,6 +36,9 @@ struct HttpResponse {
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
 };
+
+// What the request shows of who sends it.
+auth::Credentials CredentialsOf(const HttpRequest& request);
 
 // Runs on a thread of its own and may block.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;

@@ -56,7 +56,7 @@ class TlsTest : public testing::Test {
     GrpcOptions options;
     options.port = 0;
     options.tls = server_files_;
-    auto started = GrpcServer::Start(options, handler_, health_, nullptr);
+    auto started = GrpcServer::Start(options, handler_, health_, guard_, nullptr);
     ASSERT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
   }
@@ -82,6 +82,7 @@ class TlsTest : public testing::Test {
   TlsFiles channel_files_;
   NoHandler handler_;
   Health health_;
+  Guard guard_;
   std::unique_ptr<GrpcServer> server_;
 };
 
@@ -147,7 +148,7 @@ TEST_F(TlsTest, FilesThatDoNotFitAreNamed) {
   GrpcOptions options;
   options.port = 0;
   options.tls = server_files_;
-  EXPECT_EQ(GrpcServer::Start(options, handler_, health_, nullptr).status().code(),
+  EXPECT_EQ(GrpcServer::Start(options, handler_, health_, guard_, nullptr).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
