@@ -142,14 +142,29 @@ absl::Status SetOwn(absl::string_view name, absl::string_view text, ServerOption
   return absl::OkStatus();
 }
 
-// "postgres://user:secret@host/db" without the secret.
-std::string WithoutPassword(const std::string& db) {
-  const size_t at = db.find('@');
+// What follows each `name` up to one of `ends`, hidden.
+void HideValues(const std::string& name, const char* ends, std::string& text) {
+  for (size_t at = text.find(name); at != text.npos; at = text.find(name, at)) {
+    at += name.size();
+    // A value in quotes goes on to the closing one.
+    const bool is_quoted = at < text.size() && text[at] == '\'';
+    const size_t end = is_quoted ? text.find('\'', at + 1) : text.find_first_of(ends, at);
+    text.replace(at, end == text.npos ? text.npos : end - at, "…");
+  }
+}
+
+// "postgres://user:secret@host/db?password=secret", "host=x password=secret": without the secrets.
+std::string WithoutPassword(std::string db) {
   const size_t scheme = db.find("://");
-  if (at == db.npos || scheme == db.npos) return db;
-  const size_t colon = db.find(':', scheme + 3);
-  if (colon == db.npos || colon > at) return db;
-  return absl::StrCat(db.substr(0, colon), ":…", db.substr(at));
+  if (scheme != db.npos) {
+    const size_t begin = scheme + 3;
+    // Up to the last @, since a password may have one; but not into the parameters.
+    const size_t at = db.rfind('@', db.find('?'));
+    const size_t colon = db.find(':', begin);
+    if (at != db.npos && at >= begin && colon < at) db.replace(colon + 1, at - colon - 1, "…");
+  }
+  HideValues("password=", scheme == db.npos ? " " : "&", db);
+  return db;
 }
 
 // A YAML scalar or list as the text that SetOption takes; maps become K=V, maps of maps K:L=V.

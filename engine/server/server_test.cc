@@ -232,9 +232,18 @@ TEST(SecurityOptions, WhatDoesNotFitIsNamed) {
 }
 
 TEST(Options, PasswordsAreNotShown) {
+  for (const char* db :
+       {"postgres://user:secret@host/db", "postgres://user:secret@secret/secret@host:5/db?x=1",
+        "postgres://host/db?user=u&password=secret&x=1",
+        "postgres://u:secret@h/d?sslpassword=secret", "host=h password=secret user=u",
+        "password='secret secret' user=u", "password=secret"}) {
+    ServerOptions options;
+    options.db = db;
+    EXPECT_EQ(Describe(options).find("secret"), std::string::npos) << Describe(options);
+  }
   ServerOptions options;
-  options.db = "postgres://user:secret@host/db";
-  EXPECT_EQ(Describe(options).find("secret"), std::string::npos);
+  options.db = "postgres://host:5432/db?user=x@y";
+  EXPECT_NE(Describe(options).find(options.db), std::string::npos);
 }
 
 TEST(Options, AMisspelledNameGetsASuggestion) {
