@@ -15,7 +15,6 @@ namespace api = temporal::api::workflowservice::v1;
 namespace operator_api = temporal::api::operatorservice::v1;
 using google::protobuf::Message;
 
-// clang-format off
 constexpr Access kTable[] = {
     {"AddOrUpdateRemoteCluster", Scope::kCluster, Role::kAdmin, Effect::kChange},
     {"AddSearchAttributes", Scope::kNamespace, Role::kAdmin, Effect::kChange},
@@ -145,14 +144,15 @@ constexpr Access kTable[] = {
     {"UpdateTaskQueueConfig", Scope::kNamespace, Role::kWriter, Effect::kChange},
     {"UpdateWorkerBuildIdCompatibility", Scope::kNamespace, Role::kWriter, Effect::kChange},
     {"UpdateWorkerConfig", Scope::kNamespace, Role::kWriter, Effect::kChange},
-    {"UpdateWorkerDeploymentVersionComputeConfig", Scope::kNamespace, Role::kWriter, Effect::kChange},
+    {"UpdateWorkerDeploymentVersionComputeConfig", Scope::kNamespace, Role::kWriter,
+     Effect::kChange},
     {"UpdateWorkerDeploymentVersionMetadata", Scope::kNamespace, Role::kWriter, Effect::kChange},
     {"UpdateWorkerVersioningRules", Scope::kNamespace, Role::kWriter, Effect::kChange},
     {"UpdateWorkflowExecution", Scope::kNamespace, Role::kWriter, Effect::kChange},
     {"UpdateWorkflowExecutionOptions", Scope::kNamespace, Role::kWriter, Effect::kChange},
-    {"ValidateWorkerDeploymentVersionComputeConfig", Scope::kNamespace, Role::kReader, Effect::kRead},
+    {"ValidateWorkerDeploymentVersionComputeConfig", Scope::kNamespace, Role::kReader,
+     Effect::kRead},
 };
-// clang-format on
 static_assert(std::is_sorted(std::begin(kTable), std::end(kTable),
                              [](const Access& a, const Access& b) { return a.method < b.method; }));
 

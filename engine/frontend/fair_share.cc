@@ -32,7 +32,7 @@ bool FairShare::Enter(base::NamespaceNumber name_space, absl::Time now, absl::Ti
     tenant.seen_at = now;
     // One that comes back has its share from its first request on.
     if (is_new || now - counted_at_ > kCountInterval) CountActive(now);
-    if (tenant.line.empty() && MayGo(tenant)) {
+    if (tenant.line.empty() && (tenant.in_hand < Share() || in_hand_ < Max())) {
       ++tenant.in_hand;
       ++in_hand_;
       return true;
@@ -52,33 +52,39 @@ bool FairShare::Enter(base::NamespaceNumber name_space, absl::Time now, absl::Ti
 std::vector<FairShare::Ready> FairShare::Leave(base::NamespaceNumber name_space, absl::Time now) {
   std::vector<Ready> ready;
   absl::MutexLock lock(&mutex_);
-  --tenants_[name_space.value()].in_hand;
   --in_hand_;
-  // At most once round: whoever may not go now may when the next one leaves.
-  for (size_t left = turns_.size(); left > 0 && !turns_.empty(); --left) {
+  while (!turns_.empty() && in_hand_ < Max()) {
     const int32_t number = turns_.front();
     turns_.pop_front();
-    Tenant& tenant = tenants_[number];
-    if (MayGo(tenant)) {
-      Waiting next = std::move(tenant.line.front());
-      tenant.line.pop_front();
-      --waiting_;
-      ++tenant.in_hand;
-      ++in_hand_;
-      // Its Leave follows like any other's, so that there is one way out.
-      ready.push_back({base::NamespaceNumber(number), std::move(next.turn),
-                       now < next.deadline ? absl::OkStatus()
-                                           : absl::DeadlineExceededError("waited too long")});
-    }
-    if (!tenant.line.empty()) turns_.push_back(number);
+    ready.push_back(TakeFirst(number, now));
+    if (!tenants_[number].line.empty()) turns_.push_back(number);
+  }
+  // Others may have more in hand than there should be: its share is its own all the same.
+  Tenant& own = tenants_[name_space.value()];
+  --own.in_hand;
+  if (!own.line.empty() && own.in_hand < Share()) {
+    ready.push_back(TakeFirst(name_space.value(), now));
+    if (own.line.empty()) std::erase(turns_, name_space.value());
   }
   return ready;
 }
 
-bool FairShare::MayGo(const Tenant& tenant) const {
-  if (tenant.in_hand < std::max<int64_t>(1, shared_max_ / active_)) return true;
-  return in_hand_ < (active_ > 1 ? shared_max_ : shared_max_ * kAloneFactor);
+FairShare::Ready FairShare::TakeFirst(int32_t number, absl::Time now) {
+  Tenant& tenant = tenants_[number];
+  Waiting first = std::move(tenant.line.front());
+  tenant.line.pop_front();
+  --waiting_;
+  ++tenant.in_hand;
+  ++in_hand_;
+  // Its Leave follows even if it has come late, so that there is one way out.
+  absl::Status status;
+  if (now >= first.deadline) status = absl::DeadlineExceededError("waited too long");
+  return {base::NamespaceNumber(number), std::move(first.turn), std::move(status)};
 }
+
+int64_t FairShare::Share() const { return std::max<int64_t>(1, shared_max_ / active_); }
+
+int64_t FairShare::Max() const { return active_ > 1 ? shared_max_ : shared_max_ * kAloneFactor; }
 
 void FairShare::CountActive(absl::Time now) {
   counted_at_ = now;

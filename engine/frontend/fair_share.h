@@ -62,7 +62,10 @@ class FairShare {
   };
 
   void CountActive(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool MayGo(const Tenant& tenant) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of one namespace, and of all together.
+  int64_t Share() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t Max() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Ready TakeFirst(int32_t number, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const int64_t shared_max_;
   mutable absl::Mutex mutex_;
