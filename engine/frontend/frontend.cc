@@ -20,6 +20,11 @@ std::string NamespaceOf(const google::protobuf::Message& request) {
   return is_name ? request.GetReflection()->GetString(request, field) : std::string();
 }
 
+int64_t SharedRequests(const base::Settings& settings, int64_t otherwise) {
+  const int64_t limit = settings.Int(base::SettingId::kSharedRequestsLimit);
+  return limit > 0 ? limit : otherwise;
+}
+
 // Temporal: what a caller can bring about by itself is no failure of the service.
 bool IsExpected(absl::StatusCode code) {
   switch (code) {
@@ -58,12 +63,12 @@ CallTable MakeCalls(const Dependencies& dependencies) {
 
 }  // namespace
 
-Frontend::Frontend(Dependencies dependencies, base::Metrics* metrics)
+Frontend::Frontend(Dependencies dependencies, base::Metrics* metrics, int64_t shared_requests)
     : dependencies_(dependencies),
       calls_(MakeCalls(dependencies_)),
       metrics_(metrics),
       admission_(metrics),
-      fair_share_(dependencies.settings.Int(base::SettingId::kSharedRequestsLimit)) {
+      fair_share_(SharedRequests(dependencies.settings, shared_requests)) {
   if (metrics_ == nullptr) return;
   std::vector<std::string> names = calls_.names();
   names.push_back("");

@@ -24,8 +24,9 @@ namespace perdure::frontend {
 
 class Frontend : public services::RpcHandler {
  public:
-  // `metrics` may be null. `dependencies` are borrowed for the frontend's life.
-  Frontend(Dependencies dependencies, base::Metrics* metrics);
+  // `metrics` may be null. `dependencies` are borrowed for the frontend's life. `shared_requests`
+  // is FairShare's, for when the setting leaves it to the machine.
+  Frontend(Dependencies dependencies, base::Metrics* metrics, int64_t shared_requests = 8);
 
   void Call(const google::protobuf::MethodDescriptor& method, services::CallContext context,
             std::unique_ptr<google::protobuf::Message> request,
