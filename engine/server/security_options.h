@@ -14,7 +14,9 @@ namespace perdure::server {
 // Value.
 struct SecurityOptions {
   rpc::TlsFiles tls;           // of the ports for clients
-  rpc::TlsFiles internal_tls;  // between the members of a cluster; a certificate is always required
+  // Between the members of a cluster, where a certificate is always required. Checked here, used by
+  // whoever listens there.
+  rpc::TlsFiles internal_tls;
   bool allow_plaintext = false;
   auth::AuthOptions auth;
   bool anonymous_metrics = false;
