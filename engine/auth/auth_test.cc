@@ -81,6 +81,12 @@ TEST_F(AuthenticatorTest, KeysAreRotatedByWritingTheFile) {
   Write("keys", "no such line\n");  // stays as it was
   authenticator_->Refresh(now_);
   EXPECT_EQ(Call("second"), "ci");
+  std::remove(options_.api_keys.c_str());  // the same
+  authenticator_->Refresh(now_);
+  EXPECT_EQ(Call("second"), "ci");
+  Write("keys", "");  // all taken out
+  authenticator_->Refresh(now_);
+  EXPECT_EQ(Call("second"), "UNAUTHENTICATED");
 }
 
 TEST_F(AuthenticatorTest, TokensAreCheckedByAFileOfKeysThatMayChange) {

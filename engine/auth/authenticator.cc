@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
-#include <sstream>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -54,14 +54,13 @@ std::string VersionOf(const std::string& path) {
                       facts.st_ino);
 }
 
+// An empty file is no failure: all its keys have been taken out.
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  if (file) text << file.rdbuf();
-  if (!file || text.str().empty()) {
-    return base::InvalidArgument(absl::StrCat("can't read ", path));
-  }
-  return text.str();
+  if (!file.is_open()) return base::InvalidArgument(absl::StrCat("can't read ", path));
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (file.bad()) return base::InvalidArgument(absl::StrCat("can't read ", path));
+  return text;
 }
 
 absl::Status Named(absl::string_view option, const absl::Status& status) {

@@ -243,6 +243,8 @@ class RealHttpServer final : public HttpServer {
       } else if (HasOddEncoding(parser->get())) {
         answer = PlainError(501, "the request's Transfer-Encoding is not chunked");
         is_last = true;
+      } else if (parser->get()["Sec-Fetch-Site"] == "cross-site") {
+        answer = PlainError(403, "a page of another site may not call this server");
       } else {
         answer = co_await Answer(Convert(parser->release(), peer, certificate));
       }

@@ -3,7 +3,8 @@
 //
 // One thread has all connections, so idle and slow ones cost memory and no thread; each has thirty
 // seconds for a request. Requests that could be read in two ways (two lengths, a length and chunks,
-// lines without CR) are answered 400 and end their connection.
+// lines without CR) are answered 400 and end their connection. What a browser sends for a page of
+// another site is answered 403: such a page must not reach an open server on the loopback.
 #pragma once
 
 #include <functional>

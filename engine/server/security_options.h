@@ -13,7 +13,7 @@ namespace perdure::server {
 
 // Value.
 struct SecurityOptions {
-  rpc::TlsFiles tls;           // of the ports for clients
+  rpc::TlsFiles tls;  // of the ports for clients
   // Between the members of a cluster, where a certificate is always required. Checked here, used by
   // whoever listens there.
   rpc::TlsFiles internal_tls;

@@ -103,6 +103,12 @@ def test_what_is_too_large_is_refused(server):
     assert converse(server, token).startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_page_of_another_site_is_refused(server):
+    cross = INFO[:-2] + b"Sec-Fetch-Site: cross-site\r\n\r\n"
+    assert converse(server, cross).startswith(b"HTTP/1.1 403 ")
+    assert converse(server, cross.replace(b"cross-site", b"same-origin")).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_client_that_waits_for_100_gets_it(server):
     with connect(server) as raw:
         raw.sendall(POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
