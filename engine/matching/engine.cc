@@ -400,7 +400,10 @@ void Engine::RespondQueryTaskCompleted(
         base::InvalidArgument("Operation requested with a token from a different namespace."));
   }
   const auto found = queries_.find(token.query_id());
-  if (found == queries_.end() || !found->second.is_dispatched) {
+  // The id may be another namespace's, in a token that was forged.
+  const bool is_there = found != queries_.end() && found->second.is_dispatched &&
+                        found->second.task.name_space->number == name_space->number;
+  if (!is_there) {
     return std::move(reply)(base::NotFound("query task not found, or already expired"));
   }
   const auto size = static_cast<int64_t>(request.query_result().ByteSizeLong());
