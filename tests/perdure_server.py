@@ -47,6 +47,12 @@ class Server:
         subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement, self.admin], check=True,
                        stdin=subprocess.DEVNULL, capture_output=True)
 
+    def query(self, statement: str) -> list[str]:
+        """The rows, in a PostgreSQL of its own, as psql writes them."""
+        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement, self.db],
+                              check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        return done.stdout.splitlines()
+
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"

@@ -38,8 +38,8 @@ struct HistoryOptions {
   // The same for one whose connections to the database are gone, as they are when it was killed.
   // More than an interval between heartbeats: one that lives has connected anew by then. An owner
   // whose last heartbeat is that old shows nothing that it has cached.
-  absl::Duration owner_absence_max = absl::Seconds(2);
-  absl::Duration heartbeat_interval = absl::Seconds(1);
+  absl::Duration owner_absence_max = absl::Milliseconds(2500);
+  absl::Duration heartbeat_interval = absl::Milliseconds(1200);
 };
 
 // Owns nothing that is given by reference; all must outlive it. Thread-safe.

@@ -340,8 +340,13 @@ TEST_F(MatchingTest, AQueueThatMovedEndsItsPollsAndForgetsItsTasks) {
   });
   loop_.RunReady();
   EXPECT_TRUE(IsEmpty(moved));
-  const auto late = PollWorkflow("moved too");
-  EXPECT_TRUE(base::IsShardMoved((*late)->status())) << (*late)->status();
+  absl::Status late;
+  api::PollWorkflowTaskQueueRequest request;
+  request.mutable_task_queue()->set_name("moved too");
+  matching_->PollWorkflowTaskQueue({}, name_space_, request,
+                                   [&late](auto response) { late = response.status(); });
+  loop_.RunReady();
+  EXPECT_TRUE(base::IsShardMoved(late)) << late;
   matching_->SetOwned(
       [](base::NamespaceNumber, const std::string&, services::QueueKind) { return true; });
   PollWorkflow("moved too");

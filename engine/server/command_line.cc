@@ -48,6 +48,10 @@ void AddCommonFlags(CLI::App& app, Flags& flags) {
   add("--search-attribute", "search_attributes", "Search attributes to register: Name=Type");
   add("--namespace-setting", "namespace_settings",
       "A setting for one namespace: NAMESPACE:SETTING=VALUE");
+  add("--roles", "roles", "What this node does: frontend, history, matching; all by default");
+  add("--internal-port", "internal_port",
+      "Port for the other nodes of a cluster (7234, or any free one)");
+  add("--advertise", "advertise", "HOST:PORT by which the other nodes reach that port");
   add("--log-level", "log_level", "debug, info, warning or error");
   add("--log-format", "log_format", "text or json");
   add("--log-file", "log_file", "File to log to; standard error if empty");

@@ -9,13 +9,17 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/notification.h"
 #include "base/log.h"
+#include "cluster/node.h"
 #include "frontend/frontend.h"
 #include "frontend/namespace_registry.h"
 #include "history/history.h"
 #include "matching/matching.h"
+#include "rpc/peer_client.h"
+#include "rpc/peer_server.h"
 #include "runtime/runtime.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
@@ -37,6 +41,7 @@ Result Await(const Start& start) {
 }
 
 // How long a scrape waits for a busy engine.
+constexpr int kInternalPort = 7234;
 constexpr absl::Duration kMeasureMax = absl::Seconds(1);
 
 uint64_t Seed() {
@@ -89,6 +94,8 @@ class RealCore final : public Core {
   // First what runs by itself, on threads of its own, then what it might still have called into; so
   // that the rest is destroyed with nobody else about.
   ~RealCore() override {
+    if (peer_server_ != nullptr) peer_server_->Close();
+    peer_server_.reset();
     matching_.reset();
     store_.reset();
     engine_loop_.reset();
@@ -117,6 +124,12 @@ class RealCore final : public Core {
     if (!loaded.ok()) return loaded;
 
     const std::string host = HostName();
+    std::string address;
+    if (store_->is_shared()) {
+      auto listening = ListenForNodes(options, host);
+      if (!listening.ok()) return listening.status();
+      address = *std::move(listening);
+    }
     matching::Options matching_options;
     matching_options.host_name = host;
     matching_options.metrics = &metrics;
@@ -124,26 +137,25 @@ class RealCore final : public Core {
     history::HistoryOptions history_options;
     history_options.node_name = host;
     history_options.core.metrics = &metrics;
+    history_options.address = address;
+    history_options.roles = options.roles;
+    has_frontend_ = (options.roles & base::kRoleFrontend) != 0;
     history_ = history::MakeHistory(*engine_loop_, *store_, *namespaces_, history_options);
-    history_->set_matching(matching_.get());
-    matching_->SetHistory(history_.get());
+    MakeNode(options);
     frontend_ = std::make_unique<frontend::Frontend>(
-        frontend::Dependencies{*namespaces_, *history_, *matching_, *store_, *frontend_loop_,
-                               uuids_, cluster_, settings_},
+        frontend::Dependencies{*namespaces_, node_->history(), node_->matching(), *store_,
+                               *frontend_loop_, uuids_, cluster_, settings_},
         &metrics, SharedRequests());
     metrics.BeforeScrape([this, &metrics] { Measure(metrics); });
     matching_->SetServing(false);
-    history::ClusterHooks hooks;
-    hooks.on_state = [this, &health](history::ServingState state) {
-      matching_->SetServing(state == history::ServingState::kServing);
-      health.Set(HealthOf(state));
-      base::LogInfo("server state", {{"state", rpc::NameOf(HealthOf(state))}});
-    });
+    Begin(health);
     return absl::OkStatus();
   }
 
-  services::RpcHandler& handler() override { return *frontend_; }
+  services::RpcHandler* handler() override { return has_frontend_ ? frontend_.get() : nullptr; }
   runtime::ThreadLoop& engine_loop() override { return *engine_loop_; }
+
+  bool has_others() const override { return node_->view()->members.size() > 1; }
 
   void Drain(absl::AnyInvocable<void() &&> done) override {
     matching_->Drain();
@@ -151,6 +163,65 @@ class RealCore final : public Core {
   }
 
  private:
+  // Gives the address that the others are told.
+  absl::StatusOr<std::string> ListenForNodes(const ServerOptions& options,
+                                             const std::string& host) {
+    if (auto status = CheckInternal(options.security, options.ip); !status.ok()) return status;
+    rpc::PeerServerOptions peer_options;
+    peer_options.ip = options.ip;
+    peer_options.tls = options.security.internal_tls;
+    peer_options.port = options.internal_port.value_or(kInternalPort);
+    auto listening = rpc::PeerServer::Start(peer_options);
+    if (!listening.ok() && !options.internal_port.has_value()) {
+      peer_options.port = 0;
+      listening = rpc::PeerServer::Start(peer_options);
+    }
+    if (!listening.ok()) return listening.status();
+    peer_server_ = *std::move(listening);
+    if (!options.advertise.empty()) return options.advertise;
+    const bool is_any = options.ip == "0.0.0.0" || options.ip == "::" || options.ip == "[::]";
+    return absl::StrCat(is_any ? host : options.ip, ":", peer_server_->port());
+  }
+
+  void MakeNode(const ServerOptions& options) {
+    rpc::PeerOptions peer_options;
+    peer_options.tls = options.security.internal_tls;
+    // Nodes find each other by address; the CA signs nobody else.
+    peer_options.tls.verifies_host_name = false;
+    peers_ = rpc::MakePeers(*engine_loop_, peer_options);
+    node_ = std::make_unique<cluster::Node>(cluster::Node::Parts{
+        *engine_loop_, *peers_, *namespaces_, *history_, *matching_,
+        [this](services::QueueFilter owned) { matching_->SetOwned(std::move(owned)); },
+        [this](services::QueueFilter moved) { history_->PushMoved(std::move(moved)); },
+        [this](std::function<void()> done) {
+          namespaces_->Reload([done = std::move(done)](const absl::Status&) { done(); });
+        },
+        [this] { history_->LookAtCluster(); }});
+    history_->set_matching(&node_->matching());
+    history_->set_others(&node_->history());
+    matching_->SetHistory(&node_->history());
+  }
+
+  void Begin(rpc::Health& health) {
+    matching_->SetServing(false);
+    history::ClusterHooks hooks;
+    hooks.on_state = [this, &health](history::ServingState state) {
+      matching_->SetServing(state == history::ServingState::kServing);
+      health.Set(HealthOf(state));
+      base::LogInfo("server state", {{"state", rpc::NameOf(HealthOf(state))}});
+    };
+    hooks.on_view = [this](services::ClusterViewPtr view) { node_->SetView(std::move(view)); };
+    hooks.on_registry = [this] {
+      namespaces_->Reload([](const absl::Status& status) {
+        if (status.ok() || absl::IsCancelled(status)) return;
+        base::LogWarning("namespaces not read anew", {{"error", status}});
+      });
+    };
+    hooks.announce = [this](const services::Member& member) { node_->Announce(member); };
+    history_->Begin(std::move(hooks));
+    if (peer_server_ != nullptr) peer_server_->Open(node_->handler());
+  }
+
   // Before each scrape: what is cheaper to read than to keep pushing.
   void Measure(base::Metrics& metrics) {
     const store::StoreStatistics statistics = store_->statistics();
@@ -174,6 +245,10 @@ class RealCore final : public Core {
   frontend::ClusterFacts cluster_;
   std::unique_ptr<frontend::NamespaceRegistry> namespaces_;
   std::unique_ptr<frontend::Frontend> frontend_;
+  bool has_frontend_ = true;
+  std::unique_ptr<rpc::PeerServer> peer_server_;
+  std::unique_ptr<cluster::Peers> peers_;
+  std::unique_ptr<cluster::Node> node_;
   std::unique_ptr<history::History> history_;
   std::unique_ptr<store::Store> store_;
   // History and matching hand every task to and fro: on one loop that wakes no other thread.

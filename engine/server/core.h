@@ -19,11 +19,15 @@ class Core {
  public:
   // Not before Drain's callback ran, if Drain was called.
   virtual ~Core() = default;
-  virtual services::RpcHandler& handler() = 0;
+  // Null on a node without the role frontend.
+  virtual services::RpcHandler* handler() = 0;
+  // Whether calls can go on while it drains, since there are other nodes.
+  virtual bool has_others() const = 0;
   // The loop on which nearly all happens.
   virtual runtime::ThreadLoop& engine_loop() = 0;
-  // Ends long polls with what they have and finishes the commits under way; `done` runs, on any
-  // thread, when all is quiet. Calls that come later are answered UNAVAILABLE or empty.
+  // Ends long polls with what they have, finishes the commits under way and hands over the shards;
+  // `done` runs, on any thread, when all is quiet. Calls that come later go to the other nodes; if
+  // there are none, they are answered UNAVAILABLE or empty.
   virtual void Drain(absl::AnyInvocable<void() &&> done) = 0;
 };
 

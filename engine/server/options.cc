@@ -21,9 +21,20 @@ namespace {
 using base::InvalidArgument;
 
 constexpr absl::string_view kOwnNames[] = {
-    "ip",        "port",       "http_port",          "metrics_port",
-    "db",        "namespaces", "search_attributes",  "log_file",
-    "log_level", "log_format", "namespace_settings",
+    "ip",
+    "port",
+    "http_port",
+    "metrics_port",
+    "db",
+    "namespaces",
+    "search_attributes",
+    "log_file",
+    "log_level",
+    "log_format",
+    "namespace_settings",
+    "roles",
+    "internal_port",
+    "advertise",
 };
 
 // Those above and those of the security table.
@@ -45,6 +56,39 @@ absl::Status ParsePort(absl::string_view name, absl::string_view text, int& port
   }
   port = number;
   return absl::OkStatus();
+}
+
+struct RoleName {
+  absl::string_view name;
+  int32_t role;
+};
+constexpr RoleName kRoleNames[] = {{"frontend", base::kRoleFrontend},
+                                   {"history", base::kRoleHistory},
+                                   {"matching", base::kRoleMatching}};
+
+absl::Status ParseRoles(absl::string_view text, int32_t& roles) {
+  int32_t wanted = 0;
+  for (const absl::string_view one : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
+    const absl::string_view name = absl::StripAsciiWhitespace(one);
+    const auto* found = std::find_if(std::begin(kRoleNames), std::end(kRoleNames),
+                                     [name](const RoleName& role) { return role.name == name; });
+    if (found == std::end(kRoleNames)) {
+      return InvalidArgument(
+          absl::StrCat("roles: ", name, " is none of frontend, history, matching"));
+    }
+    wanted |= found->role;
+  }
+  if (wanted == 0) return InvalidArgument("roles: a node needs one at least");
+  roles = wanted;
+  return absl::OkStatus();
+}
+
+std::string TextOfRoles(int32_t roles) {
+  std::vector<absl::string_view> names;
+  for (const RoleName& role : kRoleNames) {
+    if ((roles & role.role) != 0) names.push_back(role.name);
+  }
+  return absl::StrJoin(names, ",");
 }
 
 // "Keyword" -> INDEXED_VALUE_TYPE_KEYWORD, "KeywordList" -> …_KEYWORD_LIST; the enum's own names
@@ -136,6 +180,18 @@ absl::Status SetOwn(absl::string_view name, absl::string_view text, ServerOption
         return status;
       }
     }
+  } else if (name == "roles") {
+    return ParseRoles(text, options.roles);
+  } else if (name == "internal_port") {
+    return ParsePort(name, text, options.internal_port.emplace());
+  } else if (name == "advertise") {
+    const size_t colon = text.rfind(':');
+    int port = 0;
+    if (colon == text.npos || colon == 0) {
+      return InvalidArgument(absl::StrCat("advertise: ", text, ": write HOST:PORT"));
+    }
+    if (auto status = ParsePort(name, text.substr(colon + 1), port); !status.ok()) return status;
+    options.advertise = std::string(text);
   } else {
     return SetLog(name, text, options);
   }
@@ -279,6 +335,9 @@ std::string Describe(const ServerOptions& options) {
       {"port", absl::StrCat(options.port)},
       {"http_port", absl::StrCat(options.http_port.value_or(7243))},
       {"metrics_port", absl::StrCat(options.metrics_port.value_or(9090))},
+      {"roles", TextOfRoles(options.roles)},
+      {"internal_port", absl::StrCat(options.internal_port.value_or(7234))},
+      {"advertise", options.advertise},
       {"db", WithoutPassword(options.db)},
       {"namespaces", absl::StrJoin(options.namespaces, ",")},
       {"search_attributes", absl::StrJoin(attributes, ",")},

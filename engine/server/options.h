@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/log.h"
+#include "base/roles.h"
 #include "base/settings.h"
 #include "server/security_options.h"
 
@@ -27,6 +28,13 @@ struct ServerOptions {
   std::vector<std::string> namespaces = {"default"};
   // temporal.api.enums.v1.IndexedValueType by name, in each of the namespaces.
   std::map<std::string, int> search_attributes;
+  // base::kRole…; by default all.
+  int32_t roles = base::kAllRoles;
+  // For the other nodes of a cluster. Unset: 7234, or any free one if that is taken.
+  std::optional<int> internal_port;
+  // Where they reach it, "host:port"; empty: `ip` (the host's name, if that is all addresses) and
+  // that port.
+  std::string advertise;
   base::LogOptions log;
   SecurityOptions security;
   base::Settings settings;

@@ -132,6 +132,18 @@ absl::Status CheckSecurity(const SecurityOptions& options, absl::string_view ip)
   return absl::OkStatus();
 }
 
+absl::Status CheckInternal(const SecurityOptions& options, absl::string_view ip) {
+  if (!options.internal_tls.is_plain() || IsLoopback(ip) || options.allow_plaintext) {
+    return absl::OkStatus();
+  }
+  return InvalidArgument(absl::StrCat(
+      "ip: ", ip,
+      " is not of the loopback, and without mutual TLS whoever reaches the internal port is taken "
+      "for a node of the cluster. Set internal_tls_cert, internal_tls_key and internal_tls_ca; or, "
+      "where the network itself encrypts and lets nobody else in, set allow_plaintext "
+      "(--allow-plaintext)."));
+}
+
 void WarnOfOpenDoors(const SecurityOptions& options, absl::string_view ip) {
   if (IsLoopback(ip)) return;
   if (options.tls.is_plain()) {

@@ -46,6 +46,8 @@ bool IsLoopback(absl::string_view ip);
 // What is not to be started: options that contradict each other, and ports for everybody without
 // TLS that nobody has asked for. `ip` is the one that is listened on.
 absl::Status CheckSecurity(const SecurityOptions& options, absl::string_view ip);
+// The same for the port between the nodes, which only a server with a shared database has.
+absl::Status CheckInternal(const SecurityOptions& options, absl::string_view ip);
 // Tells the log what stands open on purpose.
 void WarnOfOpenDoors(const SecurityOptions& options, absl::string_view ip);
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kHttpPort = 7243;
 constexpr int kMetricsPort = 9090;
-constexpr absl::Duration kDrainMax = absl::Seconds(5);
+constexpr absl::Duration kDrainMax = absl::Seconds(8);
 constexpr absl::Duration kCallGrace = absl::Seconds(2);
 // With fewer cores than these the engine's loop takes calls from the network itself: a thread for
 // each would wake the other for every call, twice. With more, gRPC gets a thread for every so many.
@@ -135,7 +135,7 @@ rpc::HttpResponse Server::AnswerProbe(const rpc::HttpRequest& request) {
 
 void Server::Serve(std::unique_ptr<Core> core) {
   core_ = std::move(core);
-  gate_.Open(&core_->handler());
+  gate_.Open(core_->handler());
   is_pumped_ = CoreCount() < kCoresPerGrpcThread;
   if (is_pumped_) core_->engine_loop().SetPump(&grpc_->BeginPump());
 }
@@ -143,13 +143,15 @@ void Server::Serve(std::unique_ptr<Core> core) {
 void Server::Stop() {
   if (grpc_ == nullptr) return;
   health_.Set(rpc::ServingState::kStopping);
-  gate_.Open(nullptr);
+  // Calls go on to the other nodes, if there are any.
+  if (core_ == nullptr || !core_->has_others()) gate_.Open(nullptr);
   if (core_ != nullptr) {
     // Shared with the callback, which may come after the wait has been given up.
     auto drained = std::make_shared<absl::Notification>();
     core_->Drain([drained] { drained->Notify(); });
     drained->WaitForNotificationWithTimeout(kDrainMax);
   }
+  gate_.Open(nullptr);
   http_.reset();
   if (is_pumped_) {
     core_->engine_loop().SetPump(nullptr);

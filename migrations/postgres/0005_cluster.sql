@@ -4,7 +4,7 @@ ALTER TABLE incarnations ADD COLUMN roles integer NOT NULL DEFAULT 7;
 ALTER TABLE incarnations ADD COLUMN is_leaving boolean NOT NULL DEFAULT false;
 
 CREATE TABLE cluster_state (
-  only boolean PRIMARY KEY DEFAULT true CHECK (only),
+  is_the_one boolean PRIMARY KEY DEFAULT true CHECK (is_the_one),
   shards_version bigint NOT NULL DEFAULT 1,
   registry_version bigint NOT NULL DEFAULT 1
 ) WITH (fillfactor = 50);

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
@@ -26,11 +27,15 @@ async def with_retries(call, seconds: float = END_MAX_SECONDS):
 
 
 class Load:
-    """Goes to one of the servers; after an unanswered request to the next one."""
+    """Goes to one of the servers; after an unanswered request to the next one. `patience`: how long a request
+    waits, the client's own retries among it."""
 
-    def __init__(self, clients: list[Client]):
+    def __init__(self, clients: list[Client], patience: float = 2):
         BEGUN.clear()
         self.clients = clients
+        self.patience = patience
+        self.last_answer: dict[str, float] = {}
+        self.pauses: dict[str, float] = {}  # the longest time without an answer, by account
         self.stopped = False
         self.started: set[str] = set()
         self.signaled: dict[str, list[int]] = {f"account-{i}": [] for i in range(ACCOUNTS)}
@@ -56,7 +61,7 @@ class Load:
     async def attempt(self, request) -> bool:
         """True if it was acknowledged."""
         try:
-            await asyncio.wait_for(request, 2)
+            await asyncio.wait_for(request, self.patience)
             return True
         except (RPCError, asyncio.TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             self.unanswered += 1
@@ -91,9 +96,16 @@ class Load:
                 ledger = self.updated
             if is_answered:
                 ledger[account].append(number)
+                self.note_answer(account)
             else:
                 server += 1
             await asyncio.sleep(0.02)
+
+    def note_answer(self, account: str) -> None:
+        now = time.monotonic()
+        pause = now - self.last_answer.get(account, now)
+        self.last_answer[account] = now
+        self.pauses[account] = max(self.pauses.get(account, 0), pause)
 
 
 async def check(client: Client, load: Load) -> None:

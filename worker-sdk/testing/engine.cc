@@ -52,10 +52,12 @@ Engine::Engine(VirtualTime& time, const std::string& namespace_,
       problem = status;
       if (!status.ok()) return;
       matching_->SetServing(false);
-      history_->Begin([this, &is_serving](history::ServingState state) {
+      history::ClusterHooks hooks;
+      hooks.on_state = [this, &is_serving](history::ServingState state) {
         matching_->SetServing(state == history::ServingState::kServing);
         is_serving = is_serving || state == history::ServingState::kServing;
-      });
+      };
+      history_->Begin(std::move(hooks));
     });
   });
   time.Drive([&] { return is_serving || !problem.ok(); }, time.Now() + absl::Minutes(1));

@@ -1,0 +1,336 @@
+#include "rpc/peer_client.h"
+
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "base/errors.h"
+#include "base/log.h"
+#include "cluster/wire.h"
+#include "grpcpp/channel.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "grpcpp/impl/codegen/proto_utils.h"
+#include "grpcpp/support/channel_arguments.h"
+#include "rpc/peer_wire.h"
+
+namespace perdure::rpc {
+namespace {
+
+namespace wire = cluster::wire;
+using Reply = services::Reply<std::string>;
+
+// A node that is frozen or cut off shows by it that it answers no ping.
+constexpr int kPingMs = 2000;
+constexpr int kPingAnswerMs = 2000;
+constexpr int kReconnectMinMs = 20;
+constexpr int kReconnectMaxMs = 500;
+// Longer than the caller waits: then nobody does.
+constexpr absl::Duration kOverdue = absl::Seconds(2);
+constexpr absl::Duration kSweep = absl::Seconds(1);
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& address, const TlsFiles& tls) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kPeerMessageMax);
+  arguments.SetMaxSendMessageSize(kPeerMessageMax);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingAnswerMs);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMinMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMinMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // Not one connection for all who speak to that address from this process.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(address, MakeChannelCredentials(tls), arguments);
+}
+
+class Stream;
+
+// What is open with one node. Outlives its streams.
+class Link : public std::enable_shared_from_this<Link> {
+ public:
+  Link(runtime::Loop& loop, const std::string& address, const PeerOptions& options)
+      : loop_(loop),
+        address_(address),
+        server_version_(options.server_version),
+        stub_(Connect(address, options.tls)) {}
+
+  void Call(wire::Request request, const services::CallContext& context, Reply reply);
+  void EndOverdue(absl::Time now);
+  void End();
+
+  // From the stream.
+  void OnFrames(Stream* stream, wire::Frames frames);
+  void OnWritten(Stream* stream);
+  void OnBroken(Stream* stream, const grpc::Status& status);
+
+ private:
+  using Stub = grpc::TemplatedGenericStub<wire::Frames, wire::Frames>;
+  struct Open {
+    Reply reply;
+    absl::Time overdue = absl::InfiniteFuture();
+    bool is_written = false;
+  };
+
+  void Begin() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WriteMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Cancel(uint64_t id);
+
+  runtime::Loop& loop_;
+  const std::string address_;
+  const std::string server_version_;
+  Stub stub_;
+
+  absl::Mutex mutex_;
+  Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  bool is_up_ ABSL_GUARDED_BY(mutex_) = false;  // the other side has said hello
+  bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::deque<wire::Frame> to_write_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint64_t, Open> open_ ABSL_GUARDED_BY(mutex_);
+};
+
+// One life of a connection. Owns itself, until gRPC is done with it.
+class Stream final : public grpc::ClientBidiReactor<wire::Frames, wire::Frames> {
+ public:
+  explicit Stream(std::shared_ptr<Link> link) : link_(std::move(link)) {}
+  grpc::ClientContext& context() { return context_; }
+  void Start() {
+    StartRead(&read_);
+    StartCall();
+  }
+  void Write(wire::Frames frames) {
+    written_ = std::move(frames);
+    StartWrite(&written_);
+  }
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    link_->OnFrames(this, std::exchange(read_, wire::Frames()));
+    StartRead(&read_);
+  }
+  void OnWriteDone(bool ok) override {
+    if (ok) link_->OnWritten(this);
+  }
+  void OnDone(const grpc::Status& status) override {
+    link_->OnBroken(this, status);
+    delete this;
+  }
+
+ private:
+  const std::shared_ptr<Link> link_;
+  grpc::ClientContext context_;
+  wire::Frames read_;
+  wire::Frames written_;
+};
+
+void Link::Call(wire::Request request, const services::CallContext& context, Reply reply) {
+  uint64_t id = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!is_over_) {
+      id = ++last_id_;
+      Open& open = open_[id];
+      open.reply = std::move(reply);
+      if (request.timeout_us() > 0) {
+        open.overdue = loop_.Now() + absl::Microseconds(request.timeout_us()) + kOverdue;
+      }
+      wire::Frame& frame = to_write_.emplace_back();
+      frame.set_id(id);
+      *frame.mutable_request() = std::move(request);
+      if (stream_ == nullptr) Begin();
+      WriteMore();
+    }
+  }
+  if (id == 0) return std::move(reply)(base::Unavailable("the server is stopping"));
+  if (context.cancellation != nullptr) {
+    context.cancellation->OnCancel([weak = weak_from_this(), id] {
+      if (const auto self = weak.lock()) self->Cancel(id);
+    });
+  }
+}
+
+void Link::Begin() {
+  stream_ = new Stream(shared_from_this());
+  is_up_ = false;
+  is_writing_ = true;  // the hello
+  stub_.PrepareBidiStreamingCall(&stream_->context(), kExchangeMethod, grpc::StubOptions(),
+                                 stream_);
+  wire::Frames hello;
+  wire::Hello& own = *hello.add_frames()->mutable_hello();
+  own.set_protocol(kPeerProtocol);
+  own.set_server_version(server_version_);
+  stream_->Write(std::move(hello));
+  stream_->Start();
+}
+
+void Link::WriteMore() {
+  if (!is_up_ || is_writing_ || to_write_.empty()) return;
+  wire::Frames batch;
+  size_t bytes = 0;
+  while (!to_write_.empty() && bytes < kPeerBatchBytes) {
+    wire::Frame frame = std::move(to_write_.front());
+    to_write_.pop_front();
+    const auto found = open_.find(frame.id());
+    if (frame.has_request()) {
+      // Canceled or overdue before it went.
+      if (found == open_.end()) continue;
+      found->second.is_written = true;
+    }
+    bytes += frame.ByteSizeLong();
+    *batch.add_frames() = std::move(frame);
+  }
+  if (batch.frames_size() == 0) return;
+  is_writing_ = true;
+  stream_->Write(std::move(batch));
+}
+
+void Link::OnWritten(Stream* stream) {
+  absl::MutexLock lock(&mutex_);
+  if (stream != stream_) return;
+  is_writing_ = false;
+  WriteMore();
+}
+
+void Link::OnFrames(Stream* stream, wire::Frames frames) {
+  std::vector<std::pair<Reply, wire::Answer>> answered;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stream != stream_) return;
+    for (wire::Frame& frame : *frames.mutable_frames()) {
+      if (frame.has_hello()) {
+        is_up_ = true;
+        WriteMore();
+      }
+      const auto found = open_.find(frame.id());
+      if (!frame.has_answer() || found == open_.end()) continue;
+      answered.emplace_back(std::move(found->second.reply), std::move(*frame.mutable_answer()));
+      open_.erase(found);
+    }
+  }
+  for (auto& [reply, answer] : answered) {
+    if (answer.code() != 0) {
+      std::move(reply)(cluster::StatusOf(answer));
+    } else {
+      std::move(reply)(std::move(*answer.mutable_body()));
+    }
+  }
+}
+
+void Link::OnBroken(Stream* stream, const grpc::Status& status) {
+  absl::flat_hash_map<uint64_t, Open> open;
+  bool was_up = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stream != stream_) return;
+    stream_ = nullptr;
+    was_up = std::exchange(is_up_, false);
+    is_writing_ = false;
+    to_write_.clear();
+    open.swap(open_);
+  }
+  if (was_up) {
+    base::LogInfo("a connection to another node ended",
+                  {{"address", address_}, {"error", status.error_message()}});
+  }
+  for (auto& [id, call] : open) {
+    std::move(call.reply)(call.is_written
+                              ? base::Unavailable("the connection to another node was lost")
+                              : base::ShardMoved());
+  }
+}
+
+void Link::Cancel(uint64_t id) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = open_.find(id);
+  if (found == open_.end() || !found->second.is_written) return;
+  wire::Frame& frame = to_write_.emplace_back();
+  frame.set_id(id);
+  frame.set_cancel(true);
+  WriteMore();
+}
+
+void Link::EndOverdue(absl::Time now) {
+  std::vector<Reply> overdue;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (auto it = open_.begin(); it != open_.end();) {
+      const auto next = std::next(it);
+      if (it->second.overdue < now) {
+        overdue.push_back(std::move(it->second.reply));
+        open_.erase(it);
+      }
+      it = next;
+    }
+  }
+  for (Reply& reply : overdue) {
+    std::move(reply)(base::Unavailable("another node did not answer in time"));
+  }
+}
+
+void Link::End() {
+  absl::MutexLock lock(&mutex_);
+  is_over_ = true;
+  if (stream_ != nullptr) stream_->context().TryCancel();
+}
+
+class GrpcPeers final : public cluster::Peers {
+ public:
+  GrpcPeers(runtime::Loop& loop, PeerOptions options)
+      : loop_(loop), options_(std::move(options)), alive_(std::make_shared<bool>(true)) {
+    SweepLater();
+  }
+  ~GrpcPeers() override {
+    absl::MutexLock lock(&mutex_);
+    for (auto& [address, link] : links_) link->End();
+  }
+
+  void Call(const services::Member& to, wire::Request request, services::CallContext context,
+            Reply reply) override {
+    std::shared_ptr<Link> link;
+    {
+      absl::MutexLock lock(&mutex_);
+      std::shared_ptr<Link>& entry = links_[to.address];
+      if (entry == nullptr) entry = std::make_shared<Link>(loop_, to.address, options_);
+      link = entry;
+    }
+    link->Call(std::move(request), context, std::move(reply));
+  }
+
+ private:
+  void SweepLater() {
+    loop_.Post([this, alive = std::weak_ptr<bool>(alive_)] {
+      if (alive.expired()) return;
+      loop_.AtLeisure(kSweep, [this, alive] {
+        if (alive.expired()) return;
+        std::vector<std::shared_ptr<Link>> links;
+        {
+          absl::MutexLock lock(&mutex_);
+          for (auto& [address, link] : links_) links.push_back(link);
+        }
+        for (const auto& link : links) link->EndOverdue(loop_.Now());
+        SweepLater();
+      });
+    });
+  }
+
+  runtime::Loop& loop_;
+  const PeerOptions options_;
+  absl::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Link>> links_ ABSL_GUARDED_BY(mutex_);
+  const std::shared_ptr<bool> alive_;
+};
+
+}  // namespace
+
+std::unique_ptr<cluster::Peers> MakePeers(runtime::Loop& loop, PeerOptions options) {
+  return std::make_unique<GrpcPeers>(loop, std::move(options));
+}
+
+}  // namespace perdure::rpc
