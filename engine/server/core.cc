@@ -138,7 +138,8 @@ class RealCore final : public Core {
       matching_->SetServing(state == history::ServingState::kServing);
       health.Set(HealthOf(state));
       base::LogInfo("server state", {{"state", rpc::NameOf(HealthOf(state))}});
-    });
+    };
+    history_->Begin(std::move(hooks));
     return absl::OkStatus();
   }
 
