@@ -169,6 +169,8 @@ class FakeHistory : public services::HistoryService {
   void RecordActivityTaskStarted(
       services::TaskKey, services::Poller,
       services::Reply<services::api::PollActivityTaskQueueResponse>) override {}
+  void Deliver(perdure::internal::v1::DeliverRequest,
+               services::Reply<perdure::internal::v1::DeliverResponse>) override {}
   void StickyWorkerUnavailable(services::TaskKey) override {}
   void PushOutstandingTasks(services::NamespacePtr, std::string, bool) override {}
   void ReclaimNamespace(services::NamespacePtr name_space) override {

@@ -64,7 +64,7 @@ class TlsTest : public testing::Test {
   grpc::StatusCode Check(const TlsFiles& files) const {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    const auto channel = grpc::CreateCustomChannel(absl::StrCat("localhost:", server_->port()),
+    const auto channel = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),
                                                    MakeChannelCredentials(files), arguments);
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));

@@ -147,7 +147,6 @@ class RealCore final : public Core {
                                *frontend_loop_, uuids_, cluster_, settings_},
         &metrics, SharedRequests());
     metrics.BeforeScrape([this, &metrics] { Measure(metrics); });
-    matching_->SetServing(false);
     Begin(health);
     return absl::OkStatus();
   }

@@ -57,13 +57,12 @@ def p99(address: str, name: str) -> float:
             call(start("quiet", f"{name}-{i}"), timeout=30)
             times.append(time.monotonic() - begin)
             time.sleep(max(0.0, INTERVAL_SECONDS - times[-1]))
-    print(name, [round(q * 1000, 1) for q in statistics.quantiles(times, n=100)[9::10]])
     return statistics.quantiles(times, n=100)[98] * 1000
 
 
 @pytest.mark.skipif(os.environ.get("PERDURE_MEASURE") != "1", reason="measures: PERDURE_MEASURE=1, on a machine at rest")
 def test_one_noisy_namespace_does_not_double_the_p99_of_another():
-    server = Server("--namespace", "noisy", "--namespace", "quiet", *os.environ.get("PERDURE_FLAGS", "").split()).start().until_serving()
+    server = Server("--namespace", "noisy", "--namespace", "quiet").start().until_serving()
     done = multiprocessing.Event()
     count = multiprocessing.Value("q", 0)
     noise = [multiprocessing.Process(target=make_noise, args=(server.address, done, count))
