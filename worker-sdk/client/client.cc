@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "perdure/client_errors.h"
 #include "worker-sdk/client/connection.h"
+#include "worker-sdk/client/context_propagation.h"
 #include "worker-sdk/client/grpc_transport.h"
 #include "worker-sdk/client/interceptor_chain.h"
 #include "worker-sdk/client/metered_transport.h"
@@ -86,7 +87,9 @@ Client Client::connect(ClientOptions options) {
       client::Metered(*std::move(transport), options.namespace_, options.metrics),
       ConnectionOptionsOf(options));
   if (!options.lazy) AskForSystemInfo(options, connection.get());
-  return Client(std::move(connection), std::move(options.interceptors));
+  return Client(std::move(connection),
+                client::WithPropagation(std::move(options.interceptors),
+                                        std::move(options.context_propagators)));
 }
 
 Client::Client(std::shared_ptr<client::Connection> connection,

@@ -63,20 +63,45 @@ Payload Metadata(const HandlerTable& table, std::string_view type,
 // In the list of running handlers for as long as its frame lives.
 class Running {
  public:
-  Running(Instance* instance, const Handler* handler, std::string name, std::string update_id)
-      : instance_(*instance), one_{handler, std::move(name), std::move(update_id)} {
-    instance_.running_handlers.push_back(&one_);
+  Running(Instance* instance, const Handler* handler, std::string name, std::string update_id,
+          PayloadMap values)
+      : instance_(*instance), one_(new RunningHandler) {
+    one_->handler = handler;
+    one_->name = std::move(name);
+    one_->update_id = std::move(update_id);
+    one_->values = std::move(values);
+    instance_.running_handlers.push_back(one_.get());
     scope_ = Ref<Scope>(new Scope(instance_.root.get(), false));
-    scope_->context = &one_;
+    scope_->owner = one_;
     instance_.scope = scope_.get();
   }
   Running(const Running&) = delete;
-  ~Running() { std::erase(instance_.running_handlers, &one_); }
+  ~Running() { std::erase(instance_.running_handlers, one_.get()); }
 
  private:
   Instance& instance_;
-  RunningHandler one_;
+  const Ref<RunningHandler> one_;
   Ref<Scope> scope_;
+};
+
+// While a query or a validator runs.
+class ReadOnly {
+ public:
+  ReadOnly(bool* is_read_only, PayloadMap** current, PayloadMap values)
+      : is_read_only_(is_read_only), current_(current), values_(std::move(values)) {
+    *is_read_only_ = true;
+    *current_ = &values_;
+  }
+  ReadOnly(const ReadOnly&) = delete;
+  ~ReadOnly() {
+    *is_read_only_ = false;
+    *current_ = nullptr;
+  }
+
+ private:
+  bool* const is_read_only_;
+  PayloadMap** const current_;
+  PayloadMap values_;
 };
 
 }  // namespace
@@ -94,10 +119,15 @@ const Handler* Instance::FindOrDynamic(HandlerKind kind, HandlerKind dynamic,
   return Find(dynamic, "");
 }
 
-task<void> Instance::RunMain(Payloads input) {
+task<Payloads> Instance::Execute(ExecuteWorkflowInput input) {
+  return Find(HandlerKind::entry, "")->run(object_, std::string(), std::move(input.args));
+}
+
+task<void> Instance::RunMain(ExecuteWorkflowInput input) {
   try {
-    task<Payloads> work =
-        Find(HandlerKind::entry, "")->run(object_, std::string(), std::move(input));
+    task<Payloads> work = interception_
+                              ? interception_->inbound().execute_workflow(std::move(input))
+                              : Execute(std::move(input));
     Payloads result = co_await work;
     if (!is_closed_) {
       CompleteWorkflowCommand command;
@@ -110,42 +140,90 @@ task<void> Instance::RunMain(Payloads input) {
   }
 }
 
-task<void> Instance::RunSignal(const Handler* handler, SignalWorkflowJob job) {
-  const Running running(this, handler, job.name, std::string());
+task<void> Instance::HandleSignal(HandleSignalInput input) {
+  const Handler* handler =
+      FindOrDynamic(HandlerKind::signal, HandlerKind::dynamic_signal, input.name);
+  if (handler == nullptr) {
+    // An interceptor renamed it.
+    Log(kError, "dropped a signal that this workflow does not handle: " + input.name);
+    co_return;
+  }
   std::optional<task<Payloads>> work;
   try {
-    work.emplace(handler->run(object_, job.name, std::move(job.input)));
+    work.emplace(handler->run(object_, input.name, std::move(input.args)));
   } catch (const DecodeError& error) {
     // As the other SDKs: one malformed signal must not stop a workflow for ever.
-    Log(kError, "dropped a signal " + job.name + " whose input cannot be read: " + error.what());
+    Log(kError, "dropped a signal " + input.name + " whose input cannot be read: " + error.what());
   }
-  if (!work) co_return;
+  if (work) static_cast<void>(co_await *work);
+}
+
+task<void> Instance::RunSignal(const Handler* handler, SignalWorkflowJob job) {
+  const Running running(this, handler, job.name, std::string(), ValuesOf(job.headers));
+  HandleSignalInput input;
+  input.name = std::move(job.name);
+  input.args = std::move(job.input);
+  input.headers = std::move(job.headers);
   try {
-    static_cast<void>(co_await *work);
+    task<void> work = interception_ ? interception_->inbound().handle_signal(std::move(input))
+                                    : HandleSignal(std::move(input));
+    co_await work;
   } catch (...) {
     Fail(std::current_exception());
   }
 }
 
+const Handler& Instance::UpdateHandler(std::string_view name) const {
+  if (const Handler* handler =
+          FindOrDynamic(HandlerKind::update, HandlerKind::dynamic_update, name)) {
+    return *handler;
+  }
+  std::string message = "unknown update " + std::string(name) + "; known:";
+  for (const Handler& one : table_.handlers) {
+    if (one.kind == HandlerKind::update) message += " " + std::string(one.name);
+  }
+  throw ApplicationError(message, {.type = "UnknownUpdate"});
+}
+
+void Instance::ValidateUpdate(HandleUpdateInput input) {
+  const Handler& handler = UpdateHandler(input.name);
+  if (handler.validate != nullptr) return handler.validate(object_, input.name, input.args);
+  // Throws for an input that cannot be read; what it makes has not begun.
+  static_cast<void>(handler.run(object_, input.name, std::move(input.args)));
+}
+
+task<Payloads> Instance::HandleUpdate(HandleUpdateInput input) {
+  return UpdateHandler(input.name).run(object_, input.name, std::move(input.args));
+}
+
 task<void> Instance::RunUpdate(const Handler* handler, DoUpdateJob job) {
+  HandleUpdateInput input;
+  input.id = job.id;
+  input.name = job.name;
+  input.args = std::move(job.input);
+  input.headers = std::move(job.headers);
   std::optional<task<Payloads>> work;
   FailurePtr refusal;
-  is_read_only = true;
   try {
-    if (job.run_validator && handler->validate != nullptr)
-      handler->validate(object_, job.name, job.input);
-    work.emplace(handler->run(object_, job.name, std::move(job.input)));
+    const ReadOnly reading(&is_read_only, &read_only_values_, ValuesOf(input.headers));
+    if (interception_) {
+      if (job.run_validator) interception_->inbound().validate_update(input);
+    } else {
+      if (job.run_validator && handler->validate != nullptr)
+        handler->validate(object_, input.name, input.args);
+      work.emplace(handler->run(object_, input.name, std::move(input.args)));
+    }
   } catch (...) {
     refusal = failure_of(std::current_exception());
   }
-  is_read_only = false;
   if (refusal) {
     Emit(UpdateRejectedCommand{std::move(job.protocol_instance_id), std::move(refusal)});
     co_return;
   }
   Emit(UpdateAcceptedCommand{job.protocol_instance_id});
-  const Running running(this, handler, job.name, job.id);
+  const Running running(this, handler, job.name, job.id, ValuesOf(input.headers));
   try {
+    if (!work) work.emplace(interception_->inbound().handle_update(std::move(input)));
     Payloads result = co_await *work;
     UpdateCompletedCommand command;
     command.protocol_instance_id = job.protocol_instance_id;
@@ -161,7 +239,7 @@ task<void> Instance::RunUpdate(const Handler* handler, DoUpdateJob job) {
   }
 }
 
-Payloads Instance::AnswerQuery(const QueryJob& job) {
+Payloads Instance::AnswerQuery(QueryJob& job) {
   if (job.name == "__temporal_workflow_metadata")
     return {Metadata(table_, info.workflow_type, current_details)};
   if (job.name == "__stack_trace") {
@@ -170,9 +248,20 @@ Payloads Instance::AnswerQuery(const QueryJob& job) {
     json::Writer(&payload.data).string(StackTraces());
     return {payload};
   }
-  const Handler* handler = FindOrDynamic(HandlerKind::query, HandlerKind::dynamic_query, job.name);
+  const ReadOnly reading(&is_read_only, &read_only_values_, ValuesOf(job.headers));
+  HandleQueryInput input;
+  input.name = std::move(job.name);
+  input.args = std::move(job.input);
+  input.headers = std::move(job.headers);
+  if (!interception_) return HandleQuery(input);
+  return interception_->inbound().handle_query(std::move(input));
+}
+
+Payloads Instance::HandleQuery(const HandleQueryInput& input) {
+  const Handler* handler =
+      FindOrDynamic(HandlerKind::query, HandlerKind::dynamic_query, input.name);
   if (handler == nullptr) {
-    std::string message = "unknown query " + job.name + "; known: __stack_trace";
+    std::string message = "unknown query " + input.name + "; known: __stack_trace";
     for (const Handler& one : table_.handlers) {
       if (one.kind == HandlerKind::query) message += " " + std::string(one.name);
     }
@@ -180,7 +269,7 @@ Payloads Instance::AnswerQuery(const QueryJob& job) {
   }
   if (object_ == nullptr)
     throw ApplicationError("the workflow has not run yet", {.type = "NotStarted"});
-  return handler->query(object_, job.name, job.input);
+  return handler->query(object_, input.name, input.args);
 }
 
 std::string Instance::StackTraces() const {

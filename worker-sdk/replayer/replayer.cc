@@ -6,6 +6,7 @@ namespace perdure {
 
 Replayer::Replayer(ReplayerOptions options) : options_(std::move(options)) {
   program_options_.workflow_failure_types = options_.workflow_failure_types;
+  program_options_.interceptors = options_.interceptors;
 }
 
 ReplayResult Replayer::replay(const History& history) const {

@@ -13,6 +13,7 @@
 namespace perdure {
 
 class ClientInterceptor;
+class ContextPropagator;
 class MetricsSink;
 class PayloadCodec;
 
@@ -54,6 +55,8 @@ struct ClientOptions {
   bool encode_failure_attributes = false;
   // The first sees a call first. Shared with the client.
   std::vector<std::shared_ptr<ClientInterceptor>> interceptors = {};
+  // Carry what travels along (perdure/context_propagator.h).
+  std::vector<std::shared_ptr<ContextPropagator>> context_propagators = {};
   std::shared_ptr<MetricsSink> metrics = {};
   // What is larger is refused before it is sent. 0: no limit of the client's.
   std::int64_t payload_size_max = std::int64_t{2} << 20;
