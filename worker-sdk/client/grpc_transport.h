@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "perdure/detail/version.h"
 #include "worker-sdk/client/transport.h"
 
 namespace perdure::client {
@@ -36,8 +37,8 @@ struct GrpcTransportOptions {
   std::int64_t receive_size_max = std::int64_t{128} << 20;
 };
 
-inline constexpr std::string_view kClientName = "perdure-cpp";
-inline constexpr std::string_view kClientVersion = "0.1.0";
+inline constexpr std::string_view kClientName = detail::kSdkName;
+inline constexpr std::string_view kClientVersion = detail::kSdkVersion;
 
 // INVALID_ARGUMENT where the options make no channel. Does not connect: the first call does.
 absl::StatusOr<std::unique_ptr<Transport>> NewGrpcTransport(GrpcTransportOptions options);

@@ -178,7 +178,16 @@ void Instance::Apply(SignalWorkflowJob& job) {
   const Handler* handler =
       FindOrDynamic(HandlerKind::signal, HandlerKind::dynamic_signal, job.name);
   if (handler == nullptr) {
-    Log(kWarning, "a signal came that this workflow does not handle: " + job.name);
+    if (unclaimed_signals_.size() == kUnclaimedSignalsMax) {
+      Log(kWarning,
+          "dropped a signal: too many came that this workflow does not handle: " + job.name);
+      return;
+    }
+    Log(kWarning,
+        "a signal came that this workflow does not handle; kept until a handler is "
+        "added: " +
+            job.name);
+    unclaimed_signals_.push_back(std::move(job));
     return;
   }
   Spawn(RunSignal(handler, std::move(job)), root.get(), {});

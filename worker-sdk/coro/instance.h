@@ -12,11 +12,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "perdure/added_handlers.h"
 #include "perdure/detail/handlers.h"
 #include "perdure/detail/operation.h"
 #include "worker-sdk/coro/frame_memory.h"
 #include "worker-sdk/coro/interception.h"
 #include "worker-sdk/coro/pending_table.h"
+#include "worker-sdk/coro/shown.h"
 
 namespace perdure::detail {
 
@@ -55,6 +57,9 @@ class RunningHandler final : public ScopeOwner {
 inline const RunningHandler* RunningIn(const Scope* scope) {
   return static_cast<const RunningHandler*>(scope->owner.get());
 }
+
+// A run that gets more signals which nobody handles drops them.
+inline constexpr std::size_t kUnclaimedSignalsMax = 10'000;
 
 class Instance final : public Program, public RunLoop {
  public:
@@ -95,7 +100,9 @@ class Instance final : public Program, public RunLoop {
   void Spawn(task<void> work, Scope* scope, Ref<Scope> keep);
   void Log(int level, std::string_view text) const;
   std::uint64_t Random();
-  std::string StackTraces() const;
+  void Add(std::unique_ptr<AddedHandler> added);
+  // Where code waits, for who asks.
+  std::vector<WaitingStack> Waiting() const;
   // Before Start: lets values travel along, and interceptors change what goes out.
   template <class Input>
   void Outgoing(void (WorkflowInterceptor::*what)(Input&), Input& input) {
@@ -167,6 +174,13 @@ class Instance final : public Program, public RunLoop {
   Ref<StateBase> Take(std::uint32_t seq, Operation** operation);
   std::int64_t InfoBytes() const;
   const Handler* Find(HandlerKind kind, std::string_view name) const;
+  // All that answer to their names.
+  std::vector<const Handler*> Handlers() const;
+  // Each with a space before it.
+  std::string NamesOf(HandlerKind kind) const;
+  void* ObjectOf(const Handler& handler) const {
+    return handler.object == nullptr ? object_ : handler.object;
+  }
   const Handler* FindOrDynamic(HandlerKind kind, HandlerKind dynamic, std::string_view name) const;
   task<void> RunMain(ExecuteWorkflowInput input);
   task<void> RunSignal(const Handler* handler, SignalWorkflowJob job);
@@ -192,6 +206,9 @@ class Instance final : public Program, public RunLoop {
   const HandlerTable& table_;
   const ProgramOptions& options_;
   void* object_ = nullptr;
+  std::vector<std::unique_ptr<AddedHandler>> added_;
+  // Signals that nobody handles yet.
+  std::vector<SignalWorkflowJob> unclaimed_signals_;
   std::coroutine_handle<> main_;
   std::unique_ptr<Interception> interception_;  // Null: nobody intercepts.
   PayloadMap values_;                       // That travel along with what the main function starts.

@@ -11,55 +11,6 @@ namespace {
 
 constexpr int kError = static_cast<int>(LogLevel::error);
 
-// Wrappers of the SDK's own say nothing to users.
-bool IsOurs(std::string_view file) {
-  return file.find("coro/instance") != file.npos || file.find("include/perdure/") != file.npos;
-}
-
-void WriteDefinitions(json::Writer* to, std::string_view key, std::span<const Handler> handlers,
-                      HandlerKind kind) {
-  const auto is_kind = [kind](const Handler& one) { return one.kind == kind; };
-  if (std::none_of(handlers.begin(), handlers.end(), is_kind)) return;
-  to->key(key);
-  to->begin('[');
-  for (const Handler& one : handlers) {
-    if (!is_kind(one)) continue;
-    to->begin('{');
-    to->key("name");
-    to->string(one.name);
-    if (!one.description.empty()) {
-      to->key("description");
-      to->string(one.description);
-    }
-    to->end('}');
-  }
-  to->end(']');
-}
-
-// temporal.api.sdk.v1.WorkflowMetadata, which user interfaces ask for.
-Payload Metadata(const HandlerTable& table, std::string_view type,
-                 std::string_view current_details) {
-  Payload payload;
-  payload.encoding = "json/protobuf";
-  payload.metadata = {{"messageType", "temporal.api.sdk.v1.WorkflowMetadata"}};
-  json::Writer to(&payload.data);
-  to.begin('{');
-  to.key("definition");
-  to.begin('{');
-  to.key("type");
-  to.string(type);
-  WriteDefinitions(&to, "queryDefinitions", table.handlers, HandlerKind::query);
-  WriteDefinitions(&to, "signalDefinitions", table.handlers, HandlerKind::signal);
-  WriteDefinitions(&to, "updateDefinitions", table.handlers, HandlerKind::update);
-  to.end('}');
-  if (!current_details.empty()) {
-    to.key("currentDetails");
-    to.string(current_details);
-  }
-  to.end('}');
-  return payload;
-}
-
 // In the list of running handlers for as long as its frame lives.
 class Running {
  public:
@@ -107,11 +58,53 @@ class ReadOnly {
 }  // namespace
 
 const Handler* Instance::Find(HandlerKind kind, std::string_view name) const {
+  for (auto added = added_.rbegin(); added != added_.rend(); ++added) {
+    const Handler& one = (*added)->handler;
+    if (one.kind == kind && one.name == name) return &one;
+  }
   for (const Handler& one : table_.handlers) {
     if (one.kind == kind && (kind == HandlerKind::entry || one.name == name)) return &one;
   }
   return nullptr;
 }
+
+std::vector<const Handler*> Instance::Handlers() const {
+  std::vector<const Handler*> all;
+  const auto add = [&](const Handler& one) { all.push_back(&one); };
+  for (const Handler& one : table_.handlers) add(one);
+  // Those that others hide are left out.
+  for (const auto& added : added_) {
+    std::erase_if(all, [&](const Handler* one) {
+      return one->kind == added->handler.kind && one->name == added->handler.name;
+    });
+    add(added->handler);
+  }
+  return all;
+}
+
+std::string Instance::NamesOf(HandlerKind kind) const {
+  std::string names;
+  for (const Handler* one : Handlers()) {
+    if (one->kind == kind) names += " " + std::string(one->name);
+  }
+  return names;
+}
+
+void Instance::Add(std::unique_ptr<AddedHandler> added) {
+  if (!MayCommand()) return;
+  const Handler& handler = added_.emplace_back(std::move(added))->handler;
+  if (handler.kind != HandlerKind::signal) return;
+  std::vector<SignalWorkflowJob> waiting = std::exchange(unclaimed_signals_, {});
+  for (SignalWorkflowJob& one : waiting) {
+    if (one.name == handler.name) {
+      Spawn(RunSignal(&handler, std::move(one)), root.get(), {});
+    } else {
+      unclaimed_signals_.push_back(std::move(one));
+    }
+  }
+}
+
+void AddHandler(std::unique_ptr<AddedHandler> added) { Instance::Get().Add(std::move(added)); }
 
 const Handler* Instance::FindOrDynamic(HandlerKind kind, HandlerKind dynamic,
                                        std::string_view name) const {
@@ -150,7 +143,7 @@ task<void> Instance::HandleSignal(HandleSignalInput input) {
   }
   std::optional<task<Payloads>> work;
   try {
-    work.emplace(handler->run(object_, input.name, std::move(input.args)));
+    work.emplace(handler->run(ObjectOf(*handler), input.name, std::move(input.args)));
   } catch (const DecodeError& error) {
     // As the other SDKs: one malformed signal must not stop a workflow for ever.
     Log(kError, "dropped a signal " + input.name + " whose input cannot be read: " + error.what());
@@ -178,18 +171,17 @@ const Handler& Instance::UpdateHandler(std::string_view name) const {
           FindOrDynamic(HandlerKind::update, HandlerKind::dynamic_update, name)) {
     return *handler;
   }
-  std::string message = "unknown update " + std::string(name) + "; known:";
-  for (const Handler& one : table_.handlers) {
-    if (one.kind == HandlerKind::update) message += " " + std::string(one.name);
-  }
-  throw ApplicationError(message, {.type = "UnknownUpdate"});
+  throw ApplicationError(
+      "unknown update " + std::string(name) + "; known:" + NamesOf(HandlerKind::update),
+      {.type = "UnknownUpdate"});
 }
 
 void Instance::ValidateUpdate(HandleUpdateInput input) {
   const Handler& handler = UpdateHandler(input.name);
-  if (handler.validate != nullptr) return handler.validate(object_, input.name, input.args);
+  if (handler.validate != nullptr)
+    return handler.validate(ObjectOf(handler), input.name, input.args);
   // Throws for an input that cannot be read; what it makes has not begun.
-  static_cast<void>(handler.run(object_, input.name, std::move(input.args)));
+  static_cast<void>(handler.run(ObjectOf(handler), input.name, std::move(input.args)));
 }
 
 task<Payloads> Instance::HandleUpdate(HandleUpdateInput input) {
@@ -210,8 +202,8 @@ task<void> Instance::RunUpdate(const Handler* handler, DoUpdateJob job) {
       if (job.run_validator) interception_->inbound().validate_update(input);
     } else {
       if (job.run_validator && handler->validate != nullptr)
-        handler->validate(object_, input.name, input.args);
-      work.emplace(handler->run(object_, input.name, std::move(input.args)));
+        handler->validate(ObjectOf(*handler), input.name, input.args);
+      work.emplace(handler->run(ObjectOf(*handler), input.name, std::move(input.args)));
     }
   } catch (...) {
     refusal = failure_of(std::current_exception());
@@ -241,13 +233,14 @@ task<void> Instance::RunUpdate(const Handler* handler, DoUpdateJob job) {
 
 Payloads Instance::AnswerQuery(QueryJob& job) {
   if (job.name == "__temporal_workflow_metadata")
-    return {Metadata(table_, info.workflow_type, current_details)};
+    return {Metadata(Handlers(), info.workflow_type, current_details)};
   if (job.name == "__stack_trace") {
     Payload payload;
     payload.encoding = "json/plain";
-    json::Writer(&payload.data).string(StackTraces());
+    json::Writer(&payload.data).string(StackText(Waiting()));
     return {payload};
   }
+  if (job.name == "__enhanced_stack_trace") return {EnhancedStacks(Waiting())};
   const ReadOnly reading(&is_read_only, &read_only_values_, ValuesOf(job.headers));
   HandleQueryInput input;
   input.name = std::move(job.name);
@@ -261,31 +254,26 @@ Payloads Instance::HandleQuery(const HandleQueryInput& input) {
   const Handler* handler =
       FindOrDynamic(HandlerKind::query, HandlerKind::dynamic_query, input.name);
   if (handler == nullptr) {
-    std::string message = "unknown query " + input.name + "; known: __stack_trace";
-    for (const Handler& one : table_.handlers) {
-      if (one.kind == HandlerKind::query) message += " " + std::string(one.name);
-    }
-    throw ApplicationError(message, {.type = "UnknownQuery"});
+    throw ApplicationError(
+        "unknown query " + input.name + "; known: __stack_trace" + NamesOf(HandlerKind::query),
+        {.type = "UnknownQuery"});
   }
   if (object_ == nullptr)
     throw ApplicationError("the workflow has not run yet", {.type = "NotStarted"});
-  return handler->query(object_, input.name, input.args);
+  return handler->query(ObjectOf(*handler), input.name, input.args);
 }
 
-std::string Instance::StackTraces() const {
-  std::string text;
-  for (const PromiseBase* root_frame = owned_first_; root_frame != nullptr;
-       root_frame = root_frame->owned_after_) {
-    std::string lines;
-    for (const PromiseBase* frame = root_frame; frame != nullptr; frame = frame->awaited_) {
-      const std::source_location& where = frame->where_;
-      if (where.line() == 0 || IsOurs(where.file_name())) continue;
-      lines = "  at " + std::string(where.function_name()) + " (" + where.file_name() + ":" +
-              std::to_string(where.line()) + ")\n" + lines;
+std::vector<WaitingStack> Instance::Waiting() const {
+  std::vector<WaitingStack> stacks;
+  for (const PromiseBase* outermost = owned_first_; outermost != nullptr;
+       outermost = outermost->owned_after_) {
+    WaitingStack stack;
+    for (const PromiseBase* frame = outermost; frame != nullptr; frame = frame->awaited_) {
+      if (frame->where_.line() != 0) stack.push_back(frame->where_);
     }
-    if (!lines.empty()) text += "waiting:\n" + lines;
+    if (!stack.empty()) stacks.push_back(std::move(stack));
   }
-  return text;
+  return stacks;
 }
 
 }  // namespace perdure::detail

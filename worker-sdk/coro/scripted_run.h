@@ -66,15 +66,9 @@ class ScriptedRun {
   }
   template <class R>
   R Query(const char* name) {
-    QueryJob job;
-    job.id = "q";
-    job.name = name;
-    job.headers = headers;
-    Completion completion = Do(std::move(job));
-    auto& result = std::get<QueryResultCommand>(completion.commands.at(0));
-    if (auto* failure = std::get_if<FailurePtr>(&result.outcome)) throw_failure(*failure);
-    return decode_result<R>(std::get<Payloads>(result.outcome));
+    return decode_result<R>(Answer(name));
   }
+  Payload QueryPayload(const char* name) { return Answer(name).at(0); }
   template <class T>
   Completion Resolve(std::uint32_t seq, const T& value) {
     ResolveActivityJob job;
@@ -92,6 +86,17 @@ class ScriptedRun {
   bool replaying = false;
 
  private:
+  Payloads Answer(const char* name) {
+    QueryJob job;
+    job.id = "q";
+    job.name = name;
+    job.headers = headers;
+    Completion completion = Do(std::move(job));
+    auto& result = std::get<QueryResultCommand>(completion.commands.at(0));
+    if (auto* failure = std::get_if<FailurePtr>(&result.outcome)) throw_failure(*failure);
+    return std::move(std::get<Payloads>(result.outcome));
+  }
+
   std::unique_ptr<WorkflowDefinition> definition_ = std::make_unique<WorkflowDefinition>();
   std::unique_ptr<ProgramOptions> options_ = std::make_unique<ProgramOptions>();
   std::unique_ptr<std::vector<std::string>> lines_ = std::make_unique<std::vector<std::string>>();

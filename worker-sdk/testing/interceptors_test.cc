@@ -203,6 +203,47 @@ TEST(WorkerInterceptors, WaitAndStartTimersOfTheirOwnAndReplay) {
   EXPECT_TRUE(result.ok) << result.message;
 }
 
+// ---- Handlers added at run time ----
+
+struct Steps {
+  task<std::string> run(std::vector<std::string> steps) {
+    co_await workflow::sleep(1min);
+    for (const std::string& step : steps) {
+      workflow::on_signal("finish-" + step, [this, step](std::string how) {
+        finished += step + how + ' ';
+        --left;
+      });
+    }
+    workflow::on_update("who", [this] { return ask(); });
+    left += static_cast<int>(steps.size());
+    co_await workflow::until([this] { return left == 0; });
+    co_return finished;
+  }
+  task<std::string> ask() { co_return co_await workflow::activity<&who>({.start_to_close = 10s}); }
+  std::string finished;
+  int left = 0;
+  using handlers = define<entry<&Steps::run>>;
+};
+
+TEST(AddedHandlers, GetWhatCameBeforeAndReplay) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Steps>().activity<&who>();
+  worker.start();
+  auto run = env.client().start<&Steps::run>({.id = "w", .task_queue = "q"},
+                                             std::vector<std::string>{"a", "b"});
+  run.signal_by_name("finish-b", "1");
+  EXPECT_THROW(run.update_by_name<std::string>("who"), UpdateFailedError);
+  env.sleep(2min);
+  EXPECT_EQ(run.update_by_name<std::string>("who"), "");
+  run.signal_by_name("finish-a", "2");
+  EXPECT_EQ(run.result(), "b1 a2 ");
+  Replayer replayer({.at_every_task = true});
+  replayer.workflow<Steps>();
+  const ReplayResult result = replayer.replay(run.fetch_history());
+  EXPECT_TRUE(result.ok) << result.message;
+}
+
 // ---- Coroutine activities ----
 
 task<std::string> naps(std::chrono::seconds time) {

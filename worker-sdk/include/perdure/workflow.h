@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "perdure/added_handlers.h"
 #include "perdure/define.h"
 #include "perdure/detail/calls.h"
 #include "perdure/group.h"
