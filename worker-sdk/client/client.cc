@@ -28,6 +28,7 @@ client::GrpcTransportOptions TransportOptions(const ClientOptions& options) {
   transport.target = options.target;
   transport.namespace_ = options.namespace_;
   transport.api_key = options.api_key;
+  transport.api_key_provider = options.api_key_provider;
   transport.authority = options.authority;
   transport.metadata = options.metadata;
   transport.keepalive_interval = options.keepalive_interval;
@@ -39,7 +40,7 @@ client::GrpcTransportOptions TransportOptions(const ClientOptions& options) {
                                            .client_key = options.tls->client_private_key,
                                            .server_name = options.tls->server_name,
                                            .verify_server = options.tls->verify_server};
-  } else if (!options.api_key.empty()) {
+  } else if (!options.api_key.empty() || options.api_key_provider) {
     transport.tls = client::GrpcTlsOptions{};
   }
   return transport;

@@ -4,6 +4,7 @@
 // belong to their callers and must be destroyed before the transport.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,7 +30,9 @@ struct GrpcTransportOptions {
   std::string target = "127.0.0.1:7233";
   std::string namespace_ = "default";  // Sent as metadata: some gateways route by it.
   std::optional<GrpcTlsOptions> tls;
-  std::string api_key;    // Sent as "authorization: Bearer <key>".
+  std::string api_key;  // Sent as "authorization: Bearer <key>".
+  // In place of api_key: asked for each call.
+  std::function<std::string()> api_key_provider;
   std::string authority;  // Overrides the :authority header.
   std::map<std::string, std::string> metadata;
   Nanos keepalive_interval = std::chrono::seconds(30);  // Zero: none.

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,6 +36,9 @@ struct ClientOptions {
   std::optional<TlsOptions> tls = {};
   std::string api_key =
       {};  // Sent as "authorization: Bearer ..."; switches TLS on unless disable_tls.
+  // In place of api_key, where keys change: asked before each attempt of each call, by the thread
+  // that makes it. Thread-safe and quick; what it throws fails the call (UNAUTHENTICATED).
+  std::function<std::string()> api_key_provider = {};
   bool disable_tls = false;
   // Sent with every call.
   std::map<std::string, std::string> metadata = {};
@@ -50,6 +54,8 @@ struct ClientOptions {
   // Payloads are encoded by the last first and decoded by the first first. Shared with the client
   // and its workers.
   std::vector<std::shared_ptr<PayloadCodec>> codecs = {};
+  // A codec server, of `codec` in a profile; for perdure/remote_codec.h, no codec by itself.
+  std::string codec_endpoint = {}, codec_auth = {};
   // Messages and stack traces of failures are made payloads, so that codecs hide them from the
   // server.
   bool encode_failure_attributes = false;
