@@ -1,6 +1,5 @@
 #include "worker-sdk/client/grpc_transport.h"
 
-#include <condition_variable>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -10,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/create_channel.h"
@@ -112,30 +113,21 @@ class CallHandle final : public Transport::Call {
   const std::shared_ptr<UnaryCall> call_;
 };
 
+// Abseil's and not a condition variable of glibc's, whose waiters make a system call more.
 class BlockingEvent final : public Transport::Event,
                             public std::enable_shared_from_this<BlockingEvent> {
  public:
   void Set() override {
-    // The waiter may drop its reference as soon as it has seen the flag. It is woken without the
-    // lock, or it would wait for that at once.
+    // The waiter may drop its reference as soon as it has seen the flag.
     const std::shared_ptr<BlockingEvent> keep = shared_from_this();
-    {
-      const std::lock_guard lock(mutex_);
-      is_set_ = true;
-    }
-    changed_.notify_all();
+    is_set_.Notify();
   }
   bool Wait(Nanos limit) override {
-    std::unique_lock lock(mutex_);
-    // Longer waits would overflow the clock.
-    if (limit > std::chrono::hours(24 * 365)) limit = std::chrono::hours(24 * 365);
-    return changed_.wait_for(lock, limit, [this] { return is_set_; });
+    return is_set_.WaitForNotificationWithTimeout(absl::FromChrono(limit));
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool is_set_ = false;
+  absl::Notification is_set_;
 };
 
 class GrpcTransport final : public Transport {
