@@ -83,6 +83,7 @@ class ThreadLoop final : public ActivityLoop, public std::enable_shared_from_thi
     return std::make_unique<Alarm>(&alarms_, std::prev(alarms_.end()));
   }
   std::shared_ptr<ActivityLoop> Share(bool) override { return shared_from_this(); }
+  bool has_own_thread() const override { return true; }
 
  private:
   struct At {

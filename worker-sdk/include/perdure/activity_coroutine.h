@@ -56,6 +56,8 @@ class ActivityLoop : public RunLoop {
                                            std::function<void()> then) = 0;
   // Keeps it, and time in tests, for something that goes on elsewhere.
   virtual std::shared_ptr<ActivityLoop> Share(bool is_elsewhere) = 0;
+  // Does nothing else run on its thread meanwhile?
+  virtual bool has_own_thread() const { return false; }
   activity_context& context() const { return *context_; }
 
  protected:
