@@ -101,6 +101,26 @@ TEST_F(AddedHandlers, DropASignalThatCannotBeRead) {
   EXPECT_NE(run_.lines().back().find("dropped a signal late"), std::string::npos);
 }
 
+struct AtOnce {
+  task<void> run() {
+    workflow::on_update("now", [](int n) { return n + 1; });
+    co_await workflow::until([] { return false; });
+  }
+  using handlers = define<entry<&AtOnce::run>>;
+};
+TEST_F(AddedHandlers, OfTheMainFunctionAreThereForTheFirstTask) {
+  ScriptedRun run = ScriptedRun::Of<AtOnce>();
+  const auto update = [](const char* name) {
+    DoUpdateJob job;
+    job.id = job.protocol_instance_id = name;
+    job.name = name;
+    job.input = EncodeValues(1);
+    return job;
+  };
+  const Completion done = run.Do(StartWorkflowJob(), update("now"), update("never"));
+  EXPECT_EQ(Kinds(done), "accept update-done reject");
+}
+
 struct Forbidden {
   task<void> run() {
     co_await workflow::until([] { return false; });

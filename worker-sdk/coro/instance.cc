@@ -140,6 +140,7 @@ void Instance::Activate(Activation& activation, Completion* completion) {
   // Behind the first steps of signals and updates that came before the first task (R14).
   if (starts && !is_failed_) Post(main_, root.get());
   if (!is_failed_) RunToQuiescence();
+  if (!is_failed_) RefuseUnclaimed();
   if (!undeterministic_.empty()) FailTask(UndeterministicFailure(), true);
   // Announced for one activation: what was not asked for is the core's to notice.
   side_effects.clear();
@@ -194,12 +195,9 @@ void Instance::Apply(SignalWorkflowJob& job) {
 }
 
 void Instance::Apply(DoUpdateJob& job) {
-  const Handler* handler = nullptr;
-  try {
-    handler = &UpdateHandler(job.name);
-  } catch (const ApplicationError& error) {
-    return Emit(UpdateRejectedCommand{std::move(job.protocol_instance_id), error.failure_ptr()});
-  }
+  const Handler* handler =
+      FindOrDynamic(HandlerKind::update, HandlerKind::dynamic_update, job.name);
+  if (handler == nullptr) return unclaimed_updates_.push_back(std::move(job));
   Spawn(RunUpdate(handler, std::move(job)), root.get(), {});
 }
 

@@ -186,6 +186,7 @@ class Instance final : public Program, public RunLoop {
   task<void> RunSignal(const Handler* handler, SignalWorkflowJob job);
   task<void> RunUpdate(const Handler* handler, DoUpdateJob job);
   Payloads AnswerQuery(QueryJob& job);
+  void RefuseUnclaimed();
   // Throws an ApplicationError where there is none.
   const Handler& UpdateHandler(std::string_view name) const;
   // The run's values with those that the headers bring.
@@ -209,6 +210,9 @@ class Instance final : public Program, public RunLoop {
   std::vector<std::unique_ptr<AddedHandler>> added_;
   // Signals that nobody handles yet.
   std::vector<SignalWorkflowJob> unclaimed_signals_;
+  // Updates of this activation that nobody handles: its code may yet add a handler. In a replay one
+  // activation can have what came in several, so this must not depend on which.
+  std::vector<DoUpdateJob> unclaimed_updates_;
   std::coroutine_handle<> main_;
   std::unique_ptr<Interception> interception_;  // Null: nobody intercepts.
   PayloadMap values_;                       // That travel along with what the main function starts.

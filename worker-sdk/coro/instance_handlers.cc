@@ -93,13 +93,30 @@ std::string Instance::NamesOf(HandlerKind kind) const {
 void Instance::Add(std::unique_ptr<AddedHandler> added) {
   if (!MayCommand()) return;
   const Handler& handler = added_.emplace_back(std::move(added))->handler;
-  if (handler.kind != HandlerKind::signal) return;
-  std::vector<SignalWorkflowJob> waiting = std::exchange(unclaimed_signals_, {});
-  for (SignalWorkflowJob& one : waiting) {
-    if (one.name == handler.name) {
-      Spawn(RunSignal(&handler, std::move(one)), root.get(), {});
-    } else {
-      unclaimed_signals_.push_back(std::move(one));
+  // Takes out what is for it, in its order.
+  const auto claim = [&](auto* unclaimed, auto run) {
+    auto waiting = std::exchange(*unclaimed, {});
+    for (auto& one : waiting) {
+      if (one.name == handler.name) {
+        Spawn(run(std::move(one)), root.get(), {});
+      } else {
+        unclaimed->push_back(std::move(one));
+      }
+    }
+  };
+  if (handler.kind == HandlerKind::signal) {
+    claim(&unclaimed_signals_, [&](SignalWorkflowJob job) { return RunSignal(&handler, job); });
+  } else if (handler.kind == HandlerKind::update) {
+    claim(&unclaimed_updates_, [&](DoUpdateJob job) { return RunUpdate(&handler, job); });
+  }
+}
+
+void Instance::RefuseUnclaimed() {
+  for (DoUpdateJob& job : std::exchange(unclaimed_updates_, {})) {
+    try {
+      static_cast<void>(UpdateHandler(job.name));
+    } catch (const ApplicationError& error) {
+      Emit(UpdateRejectedCommand{std::move(job.protocol_instance_id), error.failure_ptr()});
     }
   }
 }

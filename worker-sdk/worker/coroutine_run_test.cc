@@ -31,8 +31,9 @@ task<int> at_once(int n) { co_return n + 1; }
 std::vector<completer<std::string>> waiting;
 task<std::string> asks() {
   std::string suffix = "not in the small-string buffer, so that a copy is seen";
-  const std::string text = co_await activity::async<std::string>(
-      [suffix](completer<std::string> done) { waiting.push_back(done); });
+  // Named, because GCC 12 destroys temporaries that capture such things twice.
+  const auto start = [suffix](completer<std::string> done) { waiting.push_back(done); };
+  const std::string text = co_await activity::async<std::string>(start);
   co_return text;
 }
 task<std::string> inner() {

@@ -28,6 +28,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "perdure/detail/compiler.h"
 #include "perdure/task.h"
 
 namespace perdure {
@@ -251,8 +252,12 @@ inline detail::Sleep sleep(std::chrono::nanoseconds duration) { return detail::S
 // whatever thread. Throws what it was failed with; CanceledError when the activity is cancelled
 // first, and what comes after that is dropped.
 template <class T = void, class Start>
-detail::Async<T, Start> async(Start start) {
-  return detail::Async<T, Start>(std::move(start));
+detail::Async<T, std::decay_t<Start>> async(Start&& start) {
+  static_assert(PERDURE_DESTROYS_AGGREGATE_TEMPORARIES_TWICE == 0 ||
+                    std::is_lvalue_reference_v<Start> || std::is_trivially_destructible_v<Start>,
+                "this compiler destroys such a closure twice in an expression with co_await: name "
+                "the lambda first, or capture by reference");
+  return detail::Async<T, std::decay_t<Start>>(std::forward<Start>(start));
 }
 
 }  // namespace activity

@@ -11,9 +11,8 @@
 // A lambda that is a coroutine may capture nothing, here as everywhere; one that captures calls a
 // member that is one, as above. A handler hides an earlier one of its name, and those of the class.
 //
-// Signals that came before their handler are delivered, in their order, when it is added. A query
-// or an update without a handler is refused: for those that come with the start of a workflow, add
-// handlers in its constructor.
+// Signals that came before their handler are delivered, in their order, when it is added. An update
+// without a handler is refused when the code that ran with it waits again; a query at once.
 #pragma once
 
 #include <memory>
