@@ -133,6 +133,37 @@ TEST_P(Traveling, NothingIsLeftBehind) {
   EXPECT_EQ(run.update<&Parent::asked>(), "");
 }
 
+struct ByTenant {
+  task<void> run() {
+    if (workflow::propagated<std::string>("tenant") == "acme") {
+      co_await workflow::sleep(1s);
+    } else {
+      co_await workflow::activity<&who>({.start_to_close = 10s});
+    }
+  }
+  using handlers = define<entry<&ByTenant::run>>;
+};
+
+TEST(Replays, GoByWhatTraveledAlong) {
+  const auto propagator = std::make_shared<TenantPropagator>();
+  Environment env({.context_propagators = {propagator}});
+  WorkerOptions options = env.worker("q");
+  options.context_propagators = {propagator};
+  Worker worker(env.client(), options);
+  worker.workflow<ByTenant>().activity<&who>();
+  worker.start();
+  tenant = "acme";
+  auto run = env.client().start<&ByTenant::run>({.id = "w", .task_queue = "q"});
+  tenant.clear();
+  run.result();
+  Replayer with({.context_propagators = {propagator}}), without;
+  with.workflow<ByTenant>();
+  without.workflow<ByTenant>();
+  const ReplayResult result = with.replay(run.fetch_history());
+  EXPECT_TRUE(result.ok) << result.message;
+  EXPECT_FALSE(without.replay(run.fetch_history()).ok);
+}
+
 // ---- Interceptors ----
 
 // Counts what went through it, on the worker's side; adds a header that activities send back.

@@ -22,6 +22,7 @@
 
 namespace perdure {
 
+class ContextPropagator;
 class WorkerInterceptor;
 
 struct ReplayerOptions {
@@ -33,6 +34,8 @@ struct ReplayerOptions {
   bool at_every_task = false;
   // As in WorkerOptions: those of workflows are part of their code.
   std::vector<std::shared_ptr<WorkerInterceptor>> interceptors = {};
+  // As in WorkerOptions: code may go by what travels along.
+  std::vector<std::shared_ptr<ContextPropagator>> context_propagators = {};
 };
 
 struct ReplayResult {
