@@ -92,7 +92,12 @@ Figures Load(const SdkOptions& options) {
   const Client client = Client::connect({.target = options.address});
   Worker worker(client,
                 {.task_queue = queue, .log = [](LogLevel, std::string_view, const LogFields&) {}});
-  worker.workflow<Order>().activity<&Charge>();
+  worker.workflow<Order>();
+  if (options.has_coroutine_activity) {
+    worker.activity<&ChargeInCoroutine>("Charge");
+  } else {
+    worker.activity<&Charge>();
+  }
   worker.start();
   Driver driver(client, queue, options);
   driver.Run(std::max<std::int64_t>(count / 10, options.in_flight));

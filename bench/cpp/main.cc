@@ -29,6 +29,8 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 10000));
   load->add_flag("--eager-start", options.is_eager_start,
                  "The first task comes with the answer to the start");
+  load->add_flag("--coroutine", options.has_coroutine_activity,
+                 "The activity is a coroutine, which needs no thread");
   load->add_option("--pids", options.pids, "Processes whose CPU time counts")->delimiter(',');
   add("replay", "A history of 10,005 events, from its bytes", Replay);
   add("activation", "Timers one after the other, without the core", Activation);

@@ -18,6 +18,7 @@ struct SdkOptions {
   std::int64_t threads = 0;  // 0: one for each that is in flight.
   // The first task comes with the answer to the start.
   bool is_eager_start = false;
+  bool has_coroutine_activity = false;
   // Processes whose CPU time counts.
   std::vector<std::int64_t> pids;
 };

@@ -5,6 +5,7 @@ namespace perdure::bench {
 using namespace std::chrono_literals;
 
 int Charge(int amount) { return amount + 1; }
+task<int> ChargeInCoroutine(int amount) { co_return Charge(amount); }
 
 task<int> Order::run(int amount) {
   co_return co_await workflow::activity<&Charge>(amount, {.start_to_close = 60s});

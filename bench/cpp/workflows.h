@@ -8,6 +8,7 @@
 namespace perdure::bench {
 
 int Charge(int amount);
+task<int> ChargeInCoroutine(int amount);
 
 // One activity.
 struct Order {

@@ -36,6 +36,7 @@
 #include "base/ids.h"
 #include "query/filter.h"
 #include "store/cluster_state.h"
+#include "store/registry_rows.h"
 #include "store/statistics.h"
 
 namespace perdure::store {
@@ -170,20 +171,6 @@ struct JournalRange {
   int64_t bytes_max =
       2 << 20;  // stops after the record that reaches it; always at least one record
   int64_t records_max = 256;
-};
-
-struct NamespaceRow {
-  NamespaceNumber number;
-  std::string id;       // UUID
-  std::string name;     // unique
-  std::string data;     // serialized perdure.store.v1.NamespaceData
-  int64_t version = 0;  // rises by one with each update; an update states the version it read
-};
-
-struct SearchAttributeRow {
-  NamespaceNumber namespace_number;
-  std::string name;
-  query::Type type = query::Type::kKeyword;
 };
 
 struct ListQuery {

@@ -4,11 +4,11 @@
 // Thread-safe. Destroying the pool runs what is queued and waits for it.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "worker-sdk/client/transport.h"
 
 namespace perdure::client {
@@ -33,13 +33,14 @@ class BlockingPool {
   void Work();
 
   const BlockingPoolOptions options_;
-  mutable std::mutex mutex_;  // Guards all below.
-  std::condition_variable has_task_;
-  std::condition_variable is_empty_;
-  std::deque<Task> tasks_;
-  std::int64_t threads_ = 0;
-  std::int64_t idle_ = 0;
-  bool is_stopping_ = false;
+  // Abseil's: who waited with glibc's condition variable makes a system call when it unlocks.
+  mutable absl::Mutex mutex_;
+  absl::CondVar has_task_;
+  absl::CondVar is_empty_;
+  std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
+  std::int64_t threads_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::int64_t idle_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace perdure::client

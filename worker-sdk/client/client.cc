@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "perdure/client_errors.h"
 #include "worker-sdk/client/connection.h"
+#include "worker-sdk/client/context_propagation.h"
 #include "worker-sdk/client/grpc_transport.h"
 #include "worker-sdk/client/interceptor_chain.h"
 #include "worker-sdk/client/metered_transport.h"
@@ -27,6 +28,7 @@ client::GrpcTransportOptions TransportOptions(const ClientOptions& options) {
   transport.target = options.target;
   transport.namespace_ = options.namespace_;
   transport.api_key = options.api_key;
+  transport.api_key_provider = options.api_key_provider;
   transport.authority = options.authority;
   transport.metadata = options.metadata;
   transport.keepalive_interval = options.keepalive_interval;
@@ -38,7 +40,7 @@ client::GrpcTransportOptions TransportOptions(const ClientOptions& options) {
                                            .client_key = options.tls->client_private_key,
                                            .server_name = options.tls->server_name,
                                            .verify_server = options.tls->verify_server};
-  } else if (!options.api_key.empty()) {
+  } else if (!options.api_key.empty() || options.api_key_provider) {
     transport.tls = client::GrpcTlsOptions{};
   }
   return transport;
@@ -86,7 +88,9 @@ Client Client::connect(ClientOptions options) {
       client::Metered(*std::move(transport), options.namespace_, options.metrics),
       ConnectionOptionsOf(options));
   if (!options.lazy) AskForSystemInfo(options, connection.get());
-  return Client(std::move(connection), std::move(options.interceptors));
+  return Client(std::move(connection),
+                client::WithPropagation(std::move(options.interceptors),
+                                        std::move(options.context_propagators)));
 }
 
 Client::Client(std::shared_ptr<client::Connection> connection,

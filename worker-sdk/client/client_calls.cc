@@ -3,6 +3,9 @@
 
 #include <utility>
 
+#include "perdure/raw.h"
+#include "perdure/schedule.h"
+
 namespace perdure {
 
 StartOutput ClientInterceptor::start_workflow(StartInput& input, ClientCalls& next) {
@@ -65,5 +68,26 @@ ActivityHeartbeatOutput ClientInterceptor::heartbeat_activity(ActivityTarget& ta
                                                               ClientCalls& next) {
   return next.heartbeat_activity(target, details);
 }
+void ClientInterceptor::create_schedule(CreateScheduleInput& input, ClientCalls& next) {
+  next.create_schedule(input);
+}
+ScheduleDescription ClientInterceptor::describe_schedule(ScheduleTarget& target,
+                                                         ClientCalls& next) {
+  return next.describe_schedule(target);
+}
+void ClientInterceptor::update_schedule(UpdateScheduleInput& input, ClientCalls& next) {
+  next.update_schedule(input);
+}
+void ClientInterceptor::patch_schedule(PatchScheduleInput& input, ClientCalls& next) {
+  next.patch_schedule(input);
+}
+void ClientInterceptor::delete_schedule(ScheduleTarget& target, ClientCalls& next) {
+  next.delete_schedule(target);
+}
+ListSchedulesOutput ClientInterceptor::list_schedules(ListSchedulesInput& input,
+                                                      ClientCalls& next) {
+  return next.list_schedules(input);
+}
+void ClientInterceptor::call_raw(RawCallInput& input, ClientCalls& next) { next.call_raw(input); }
 
 }  // namespace perdure

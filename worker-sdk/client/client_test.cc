@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "google/rpc/status.pb.h"
+#include "perdure/context_propagator.h"
 #include "perdure/define.h"
+#include "perdure/raw.h"
 #include "perdure/schedule.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
@@ -420,6 +422,75 @@ TEST_F(ClientTest, InterceptorsSeeCallsInTheirOrder) {
   EXPECT_THAT(log, ElementsAre("a before", "b before", "b after", "a after"));
   const auto request = Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
   EXPECT_EQ(request.memo().fields_size(), 2);
+}
+
+struct RecordingMore : ClientInterceptor {
+  void create_schedule(CreateScheduleInput& input, ClientCalls& next) override {
+    log += "create " + input.schedule_id + ' ' + input.schedule.action.workflow_type + ' ';
+    input.schedule.action.headers["by"] = encode("me");
+    next.create_schedule(input);
+  }
+  void patch_schedule(PatchScheduleInput& input, ClientCalls& next) override {
+    log += "pause " + input.pause.value_or("?") + ' ';
+    input.pause = "changed";
+    next.patch_schedule(input);
+  }
+  void call_raw(RawCallInput& input, ClientCalls& next) override {
+    next.call_raw(input);
+    log += input.path.substr(input.path.rfind('/') + 1) + ' ' +
+           static_cast<api::DescribeNamespaceResponse*>(input.response)->namespace_info().name();
+  }
+  std::string log;
+};
+
+TEST_F(ClientTest, InterceptorsSeeSchedulesAndRawCalls) {
+  Answer("CreateSchedule", api::CreateScheduleResponse());
+  Answer("PatchSchedule", api::PatchScheduleResponse());
+  api::DescribeNamespaceResponse described;
+  described.mutable_namespace_info()->set_name("here");
+  Answer("DescribeNamespace", described);
+  const auto recording = std::make_shared<RecordingMore>();
+  ClientOptions options;
+  options.interceptors = {recording};
+  const Client client = Connect(options);
+  auto nightly = client.schedules().create<&Order::run>("nightly", {}, {.task_queue = "q"}, "A", 3);
+  nightly.pause("holidays");
+  client.raw().workflow_service<api::DescribeNamespaceResponse>("DescribeNamespace",
+                                                                api::DescribeNamespaceRequest());
+  EXPECT_EQ(recording->log, "create nightly Order pause holidays DescribeNamespace here");
+  const auto created = Last<api::CreateScheduleRequest>("CreateSchedule");
+  EXPECT_EQ(created.schedule().action().start_workflow().header().fields().at("by").data(),
+            "\"me\"");
+  EXPECT_EQ(Last<api::PatchScheduleRequest>("PatchSchedule").patch().pause(), "changed");
+}
+
+TEST_F(ClientTest, WhatIsPropagatedGoesWithEachCall) {
+  struct Propagator : ContextPropagator {
+    std::string_view name() const override { return "tenant"; }
+    std::optional<Payload> serialize() override { return value; }
+    void restore(const Payload*) override {}
+    std::optional<Payload> value = encode("acme");
+  };
+  AnswerStart();
+  Answer("SignalWorkflowExecution", api::SignalWorkflowExecutionResponse());
+  const auto propagator = std::make_shared<Propagator>();
+  ClientOptions options;
+  options.context_propagators = {propagator};
+  const Client client = Connect(options);
+  const PayloadMap given = {{"tenant", encode("given")}};
+  auto run = client.start<&Order::run>({.task_queue = "q"}, "Ann", 3);
+  run.signal_by_name("note", 1);
+  auto signaled = Last<api::SignalWorkflowExecutionRequest>("SignalWorkflowExecution");
+  EXPECT_EQ(signaled.header().fields().at("tenant").data(), "\"acme\"");
+  const auto started = Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
+  EXPECT_EQ(started.header().fields().at("tenant").data(), "\"acme\"");
+  client.start<&Order::run>({.task_queue = "q", .headers = &given}, "Ann", 3);
+  const auto kept = Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
+  EXPECT_EQ(kept.header().fields().at("tenant").data(), "\"given\"");
+  propagator->value.reset();
+  run.signal_by_name("note", 1);
+  signaled = Last<api::SignalWorkflowExecutionRequest>("SignalWorkflowExecution");
+  EXPECT_EQ(signaled.header().fields_size(), 0);
 }
 
 TEST_F(ClientTest, WhatIsTooLargeIsRefusedBeforeItIsSent) {

@@ -79,7 +79,11 @@ absl::Status SetFromFile(const std::vector<std::string>& path, const std::string
     profile->metadata[MetadataKey(path[3])] = value;
     return absl::OkStatus();
   }
-  if (path.size() != 4 || path[2] != "tls") return absl::OkStatus();  // Of newer SDKs, or codec.
+  if (path.size() == 4 && path[2] == "codec") {
+    profile->texts["codec." + path[3]] = value;
+    return absl::OkStatus();
+  }
+  if (path.size() != 4 || path[2] != "tls") return absl::OkStatus();  // Of newer SDKs.
   Tls& tls = profile->mutable_tls();
   if (path[3] != "disabled" && path[3] != "disable_host_verification") {
     tls.texts[path[3]] = value;
@@ -122,6 +126,8 @@ void ApplyVariables(const EnvironmentSource& source, Profile* profile) {
       {"TEMPORAL_NAMESPACE", "namespace"},
       {"TEMPORAL_API_KEY", "api_key"},
       {"TEMPORAL_CLIENT_AUTHORITY", "authority"},
+      {"TEMPORAL_CODEC_ENDPOINT", "codec.endpoint"},
+      {"TEMPORAL_CODEC_AUTH", "codec.auth"},
   };
   static constexpr std::pair<const char*, const char*> kTlsTexts[] = {
       {"TEMPORAL_TLS_CLIENT_CERT_PATH", "client_cert_path"},
@@ -228,6 +234,8 @@ absl::StatusOr<ClientOptions> OptionsFrom(const EnvironmentSource& source,
     options.namespace_ = name;
   options.api_key = profile.texts["api_key"];
   options.authority = profile.texts["authority"];
+  options.codec_endpoint = profile.texts["codec.endpoint"];
+  options.codec_auth = profile.texts["codec.auth"];
   options.metadata = std::move(profile.metadata);
   if (profile.tls) {
     if (absl::Status status = ToTls(source, *profile.tls, &options); !status.ok()) return status;

@@ -50,6 +50,19 @@ TEST(Environment, NothingSetIsTheLocalServer) {
   EXPECT_FALSE(options->tls.has_value());
 }
 
+TEST(Environment, ACodecServerIsOfTheProfileOrOfVariables) {
+  const char* file = "[profile.default]\ncodec = { endpoint = \"https://a\", auth = \"b\" }\n";
+  auto options = OptionsFrom(Source({{"HOME", "/home/ann"}}, {{kPath, file}}), {});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->codec_endpoint, "https://a");
+  EXPECT_EQ(options->codec_auth, "b");
+  options = OptionsFrom(
+      Source({{"HOME", "/home/ann"}, {"TEMPORAL_CODEC_ENDPOINT", "https://c"}}, {{kPath, file}}),
+      {});
+  EXPECT_EQ(options->codec_endpoint, "https://c");
+  EXPECT_EQ(options->codec_auth, "b");
+}
+
 TEST(Environment, VariablesStandOverTheDefaultProfile) {
   const auto options = OptionsFrom(
       Source({{"HOME", "/home/ann"}, {"TEMPORAL_NAMESPACE", "other"}}, {{kPath, kFile}}), {});

@@ -1,6 +1,5 @@
 #include "worker-sdk/client/grpc_transport.h"
 
-#include <condition_variable>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -10,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/create_channel.h"
@@ -77,6 +78,15 @@ class UnaryCall final : public GrpcLoop::Tag, public std::enable_shared_from_thi
     }
   }
 
+  // Instead of Start.
+  void Refuse(absl::Status status) {
+    is_done_.store(true, std::memory_order_release);
+    Executor* executor = executor_ == nullptr ? loop_ : executor_;
+    executor->Post([done = std::move(done_), status = std::move(status)]() mutable {
+      std::move(done)(std::move(status));
+    });
+  }
+
   void Cancel() {
     if (!is_done_.load(std::memory_order_acquire)) context_.TryCancel();
   }
@@ -103,41 +113,34 @@ class CallHandle final : public Transport::Call {
   const std::shared_ptr<UnaryCall> call_;
 };
 
+// Abseil's and not a condition variable of glibc's, whose waiters make a system call more.
 class BlockingEvent final : public Transport::Event,
                             public std::enable_shared_from_this<BlockingEvent> {
  public:
   void Set() override {
-    // The waiter may drop its reference as soon as it has seen the flag. It is woken without the
-    // lock, or it would wait for that at once.
+    // The waiter may drop its reference as soon as it has seen the flag.
     const std::shared_ptr<BlockingEvent> keep = shared_from_this();
-    {
-      const std::lock_guard lock(mutex_);
-      is_set_ = true;
-    }
-    changed_.notify_all();
+    is_set_.Notify();
   }
   bool Wait(Nanos limit) override {
-    std::unique_lock lock(mutex_);
-    // Longer waits would overflow the clock.
-    if (limit > std::chrono::hours(24 * 365)) limit = std::chrono::hours(24 * 365);
-    return changed_.wait_for(lock, limit, [this] { return is_set_; });
+    return is_set_.WaitForNotificationWithTimeout(absl::FromChrono(limit));
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool is_set_ = false;
+  absl::Notification is_set_;
 };
 
 class GrpcTransport final : public Transport {
  public:
   GrpcTransport(const GrpcTransportOptions& options, std::shared_ptr<grpc::Channel> channel)
-      : target_(options.target), channel_(std::move(channel)) {
+      : target_(options.target),
+        channel_(std::move(channel)),
+        api_key_provider_(options.api_key_provider) {
     if (!options.namespace_.empty())
       metadata_.emplace_back("temporal-namespace", options.namespace_);
     metadata_.emplace_back("client-name", kClientName);
     metadata_.emplace_back("client-version", kClientVersion);
-    if (!options.api_key.empty()) {
+    if (!options.api_key.empty() && !options.api_key_provider) {
       metadata_.emplace_back("authorization", absl::StrCat("Bearer ", options.api_key));
     }
     metadata_.insert(metadata_.end(), options.metadata.begin(), options.metadata.end());
@@ -152,6 +155,10 @@ class GrpcTransport final : public Transport {
     grpc::ClientContext& context = call->context();
     for (const auto& [key, value] : metadata_) context.AddMetadata(key, value);
     for (const auto& [key, value] : options.metadata) context.AddMetadata(key, value);
+    if (api_key_provider_) {
+      absl::Status status = AddApiKey(&context);
+      if (!status.ok()) return Refuse(std::move(call), std::move(status));
+    }
     context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                                       gpr_time_from_nanos(options.timeout.count(), GPR_TIMESPAN)));
     call->Start(channel_.get(), MethodOf(method), request, response);
@@ -167,6 +174,20 @@ class GrpcTransport final : public Transport {
   const std::string& target() const override { return target_; }
 
  private:
+  absl::Status AddApiKey(grpc::ClientContext* context) const {
+    try {
+      context->AddMetadata("authorization", absl::StrCat("Bearer ", api_key_provider_()));
+    } catch (const std::exception& error) {
+      return absl::UnauthenticatedError(
+          absl::StrCat("ClientOptions::api_key_provider: ", error.what()));
+    }
+    return absl::OkStatus();
+  }
+  static std::unique_ptr<Call> Refuse(std::shared_ptr<UnaryCall> call, absl::Status status) {
+    call->Refuse(std::move(status));
+    return std::make_unique<CallHandle>(std::move(call));
+  }
+
   // Registered with the channel once, so that a call does not copy its path.
   const grpc::internal::RpcMethod& MethodOf(std::string_view path) {
     const std::lock_guard lock(mutex_);
@@ -181,6 +202,7 @@ class GrpcTransport final : public Transport {
 
   const std::string target_;
   const std::shared_ptr<grpc::Channel> channel_;  // Shared with gRPC's own threads.
+  const std::function<std::string()> api_key_provider_;
   Metadata metadata_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<grpc::internal::RpcMethod>, std::less<>> methods_;

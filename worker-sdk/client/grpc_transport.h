@@ -4,12 +4,14 @@
 // belong to their callers and must be destroyed before the transport.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "perdure/detail/version.h"
 #include "worker-sdk/client/transport.h"
 
 namespace perdure::client {
@@ -28,7 +30,9 @@ struct GrpcTransportOptions {
   std::string target = "127.0.0.1:7233";
   std::string namespace_ = "default";  // Sent as metadata: some gateways route by it.
   std::optional<GrpcTlsOptions> tls;
-  std::string api_key;    // Sent as "authorization: Bearer <key>".
+  std::string api_key;  // Sent as "authorization: Bearer <key>".
+  // In place of api_key: asked for each call.
+  std::function<std::string()> api_key_provider;
   std::string authority;  // Overrides the :authority header.
   std::map<std::string, std::string> metadata;
   Nanos keepalive_interval = std::chrono::seconds(30);  // Zero: none.
@@ -36,8 +40,8 @@ struct GrpcTransportOptions {
   std::int64_t receive_size_max = std::int64_t{128} << 20;
 };
 
-inline constexpr std::string_view kClientName = "perdure-cpp";
-inline constexpr std::string_view kClientVersion = "0.1.0";
+inline constexpr std::string_view kClientName = detail::kSdkName;
+inline constexpr std::string_view kClientVersion = detail::kSdkVersion;
 
 // INVALID_ARGUMENT where the options make no channel. Does not connect: the first call does.
 absl::StatusOr<std::unique_ptr<Transport>> NewGrpcTransport(GrpcTransportOptions options);

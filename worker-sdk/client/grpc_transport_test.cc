@@ -82,6 +82,38 @@ TEST(GrpcTransport, SendsWhoAsksAndForWhom) {
   EXPECT_THAT(metadata, Contains(Pair("x-call", "8")));
 }
 
+TEST(GrpcTransport, AKeyThatChangesIsAskedForEachCall) {
+  ScriptedServer server;
+  AnswerSystemInfo(&server);
+  std::atomic<int> count = 0;
+  GrpcTransportOptions options;
+  options.api_key = "not this one";
+  options.api_key_provider = [&]() -> std::string {
+    if (++count == 3) throw std::runtime_error("no key left");
+    return "key-" + std::to_string(count);
+  };
+  const auto transport = Connect(server.target(), options);
+  const auto call = [&] {
+    api::GetSystemInfoRequest request;
+    api::GetSystemInfoResponse response;
+    return CallBlocking(transport.get(), CallKind::kUnary, kGetSystemInfo, request, &response, {});
+  };
+  EXPECT_TRUE(call().ok());
+  EXPECT_TRUE(call().ok());
+  for (int i = 0; i < 2; ++i) {
+    const auto metadata = server.calls().at(i).metadata;
+    EXPECT_EQ(std::count_if(metadata.begin(), metadata.end(),
+                            [](const auto& one) { return one.first == "authorization"; }),
+              1);
+    EXPECT_THAT(metadata, ::testing::Contains(::testing::Pair(
+                              "authorization", "Bearer key-" + std::to_string(i + 1))));
+  }
+  const absl::Status status = call();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(status.message(), "ClientOptions::api_key_provider: no key left");
+  EXPECT_EQ(server.calls().size(), 2u);
+}
+
 TEST(GrpcTransport, ErrorsCarryTheirDetails) {
   ScriptedServer server;
   server.On("GetSystemInfo", [](const ScriptedCall&) -> ScriptedServer::Reply {

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "perdure/raw.h"
+#include "perdure/schedule.h"
+
 namespace perdure::client {
 namespace {
 
@@ -65,6 +68,25 @@ class Link final : public ClientCalls {
   ActivityHeartbeatOutput heartbeat_activity(ActivityTarget& target, Payloads& details) override {
     return interceptor_->heartbeat_activity(target, details, *next_);
   }
+  void create_schedule(CreateScheduleInput& input) override {
+    interceptor_->create_schedule(input, *next_);
+  }
+  ScheduleDescription describe_schedule(ScheduleTarget& target) override {
+    return interceptor_->describe_schedule(target, *next_);
+  }
+  void update_schedule(UpdateScheduleInput& input) override {
+    interceptor_->update_schedule(input, *next_);
+  }
+  void patch_schedule(PatchScheduleInput& input) override {
+    interceptor_->patch_schedule(input, *next_);
+  }
+  void delete_schedule(ScheduleTarget& target) override {
+    interceptor_->delete_schedule(target, *next_);
+  }
+  ListSchedulesOutput list_schedules(ListSchedulesInput& input) override {
+    return interceptor_->list_schedules(input, *next_);
+  }
+  void call_raw(RawCallInput& input) override { interceptor_->call_raw(input, *next_); }
 
  private:
   const std::shared_ptr<ClientInterceptor>

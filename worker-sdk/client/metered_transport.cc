@@ -34,6 +34,7 @@ class MeteredTransport final : public Transport {
     return transport_->NewExecutor(name);
   }
   std::shared_ptr<Event> NewEvent() override { return transport_->NewEvent(); }
+  std::shared_ptr<void> HoldTime() override { return transport_->HoldTime(); }
   void RunBlocking(absl::AnyInvocable<void()> task) override {
     transport_->RunBlocking(std::move(task));
   }

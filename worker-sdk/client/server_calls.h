@@ -37,6 +37,13 @@ class ServerCalls final : public ClientCalls {
   void fail_activity(ActivityTarget& target, FailurePtr failure, Payloads& last_details) override;
   void report_activity_canceled(ActivityTarget& target, Payloads& details) override;
   ActivityHeartbeatOutput heartbeat_activity(ActivityTarget& target, Payloads& details) override;
+  void create_schedule(CreateScheduleInput& input) override;
+  ScheduleDescription describe_schedule(ScheduleTarget& target) override;
+  void update_schedule(UpdateScheduleInput& input) override;
+  void patch_schedule(PatchScheduleInput& input) override;
+  void delete_schedule(ScheduleTarget& target) override;
+  ListSchedulesOutput list_schedules(ListSchedulesInput& input) override;
+  void call_raw(RawCallInput& input) override;
 
  private:
   const std::shared_ptr<Connection> connection_;  // Shared with the client's handles and workers.

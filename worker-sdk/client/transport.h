@@ -86,6 +86,8 @@ class Transport {
   // Runs blocking user code (activities) beside the loops; a thread pool, or in the test
   // environment in turn. Returns once it is queued.
   virtual void RunBlocking(absl::AnyInvocable<void()> task) = 0;
+  // While it is held, virtual time passes no faster than real time: something is under way outside.
+  virtual std::shared_ptr<void> HoldTime() { return nullptr; }
   // False: time is virtual, and says nothing about how long code really takes.
   virtual bool is_real_time() const { return true; }
   // Host and port, for messages.

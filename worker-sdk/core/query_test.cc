@@ -72,15 +72,22 @@ TEST(R17LegacyQuery, WithoutHistoryOrCacheAsksForAllOfIt) {
   EXPECT_TRUE(std::holds_alternative<AnswerQuery>(step));
 }
 
-TEST(R17LegacyQuery, OfAnEarlierStateHasExpired) {
-  const HistoryBuilder history = Waiting();
-  Live live(Timer());
-  (void)live.run.StartTask(TaskOf(history.history(), 1, 3, 0));
-  const Step step = live.run.StartTask(Query(history, 1, 0, 1));
-  ASSERT_TRUE(std::holds_alternative<AnswerQuery>(step));
-  EXPECT_EQ(std::get<AnswerQuery>(step).request.completed_type(), enums::QUERY_RESULT_TYPE_FAILED);
-  EXPECT_EQ(std::get<AnswerQuery>(step).request.error_message(), "query expired");
+TEST(R17LegacyQuery, ThatATaskOvertookIsAnsweredFromWhatThatLedTo) {
+  const HistoryBuilder first = Waiting();
+  HistoryBuilder history = first;
+  history.TimerFired(5);
+  history.OpenTask();
+  Live live(Reacts({{"start", {StartTimer(1)}}, {"timer(1)", {StartTimer(2)}}}));
+  (void)live.run.StartTask(TaskOf(first.history(), 1, 3, 0));
+  (void)live.run.StartTask(TaskOf(history.history(), 4, 8, 3));
+  // Asked after the first task, handed over after the second.
+  const Step step = live.run.StartTask(Query(history, 1, 0, 3));
+  ASSERT_TRUE(std::holds_alternative<AnswerQuery>(step)) << FailureOf(step);
+  EXPECT_EQ(std::get<AnswerQuery>(step).request.completed_type(),
+            enums::QUERY_RESULT_TYPE_ANSWERED);
   EXPECT_FALSE(std::get<AnswerQuery>(step).drop_run);
+  EXPECT_THAT(live.traces[0]->activations,
+              ElementsAre("live: start", "live: timer(1)", "replay: query(status)"));
 }
 
 TEST(R17LegacyQuery, OfAClosedRunIsAnswered) {

@@ -1,5 +1,6 @@
 #include "worker-sdk/core/run.h"
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -97,11 +98,12 @@ Step Run::Impl::StartTask(service::PollWorkflowTaskQueueResponse task) {
   is_open_ = true;
   fetches_whole_history_ = false;
   temporal::api::history::v1::History history = std::move(*task.mutable_history());
-  if (continues && history.events().empty() && task_.query &&
-      task.previous_started_event_id() < last_started()) {
-    // R17: it was asked of a state that this run has left behind.
-    return FailLegacyQuery("query expired", enums::WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED, false);
-  }
+  // R17: a query that waited while a task ran is answered from what that led to: it is still open,
+  // so a later state than the one it was asked of is as true an answer.
+  const bool is_overtaken = continues && history.events().empty() && task_.query;
+  const std::int64_t previous_started =
+      is_overtaken ? std::max<std::int64_t>(task.previous_started_event_id(), last_started())
+                   : task.previous_started_event_id();
   if (!continues) {
     state_ =
         std::make_unique<RunState>(options_, make_program_, task.workflow_execution().workflow_id(),
@@ -111,7 +113,7 @@ Step Run::Impl::StartTask(service::PollWorkflowTaskQueueResponse task) {
     return Fail(absl::InternalError("the server sent two kinds of queries with one task"));
   }
   state_->BeginTask(
-      task.previous_started_event_id(), is_live(),
+      previous_started, is_live(),
       std::vector<ProtocolMessage>(std::make_move_iterator(task.mutable_messages()->begin()),
                                    std::make_move_iterator(task.mutable_messages()->end())));
   const bool begins = !history.events().empty() && history.events(0).event_id() == 1;

@@ -9,7 +9,7 @@ namespace perdure::detail {
 constinit thread_local RunLoop* current_loop = nullptr;
 
 RunLoop& Loop() {
-  if (current_loop == nullptr) {
+  if (current_loop == nullptr || current_loop->instance == nullptr) {
     throw WorkflowContextError("perdure::workflow was used outside of workflow code");
   }
   return *current_loop;
@@ -38,7 +38,7 @@ void Cancellable::LeaveScope() {
 
 Scope::Scope(Scope* outer, bool shielded) : outer_(Ref<Scope>::Share(outer)), shielded_(shielded) {
   if (outer == nullptr) return;
-  context = outer->context;
+  owner = outer->owner;
   before_ = outer->inner_last_;
   (before_ == nullptr ? outer->inner_first_ : before_->after_) = this;
   outer->inner_last_ = this;
@@ -144,17 +144,19 @@ PromiseBase::~PromiseBase() {
 
 void StartTimer(OperationState<void>& operation, Nanos delay, std::string_view summary) {
   Instance& instance = Instance::Get();
-  if (!instance.Start(operation, operation, OperationKind::timer)) return;
   StartTimerCommand command;
-  command.seq = instance.SeqOf(operation);
   // Always a command: whether time passes must not depend on a computed delay being positive.
   command.duration = std::max(delay, Nanos(0));
   command.metadata.summary = std::string(summary);
+  instance.Outgoing(&WorkflowInterceptor::start_timer, command);
+  if (!instance.Start(operation, operation, OperationKind::timer)) return;
+  command.seq = instance.SeqOf(operation);
   instance.Emit(std::move(command));
 }
 
 void StartActivity(StateBase& state, Operation& operation, ScheduleActivityCommand command) {
   Instance& instance = Instance::Get();
+  instance.Outgoing(&WorkflowInterceptor::start_activity, command);
   if (!instance.Start(state, operation, OperationKind::activity)) return;
   command.seq = instance.SeqOf(operation);
   instance.Emit(std::move(command));
@@ -163,25 +165,30 @@ void StartActivity(StateBase& state, Operation& operation, ScheduleActivityComma
 void StartLocalActivity(StateBase& state, Operation& operation,
                         ScheduleLocalActivityCommand command) {
   Instance& instance = Instance::Get();
+  instance.Outgoing(&WorkflowInterceptor::start_local_activity, command);
   if (!instance.Start(state, operation, OperationKind::local_activity)) return;
   instance.ScheduleLocal(operation, std::move(command));
 }
 
-void StartChild(StateBase& state, Operation& operation, Ref<State<std::string>> started,
-                StartChildCommand command) {
+std::string StartChild(StateBase& state, Operation& operation, Ref<State<std::string>> started,
+                       StartChildCommand command) {
   Instance& instance = Instance::Get();
   instance.SetStarted(operation, started);
+  instance.Outgoing(&WorkflowInterceptor::start_child, command);
+  std::string id = command.workflow_id;
   if (!instance.Start(state, operation, OperationKind::child)) {
     started->is_observed = true;
     started->Fail(state.error);
-    return;
+    return id;
   }
   command.seq = instance.SeqOf(operation);
   instance.Emit(std::move(command));
+  return id;
 }
 
 void SignalExternal(OperationState<void>& operation, SignalExternalCommand command) {
   Instance& instance = Instance::Get();
+  instance.Outgoing(&WorkflowInterceptor::signal_external, command);
   if (!instance.Start(operation, operation, OperationKind::signal_external)) return;
   command.seq = instance.SeqOf(operation);
   instance.Emit(std::move(command));

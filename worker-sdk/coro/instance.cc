@@ -53,6 +53,7 @@ std::unique_ptr<Program> MakeProgram(const HandlerTable& table, const ProgramOpt
 
 Instance::Instance(const HandlerTable& table, const ProgramOptions& options)
     : table_(table), options_(options) {
+  instance = this;
   const Entered entered(this);
   root = Ref<Scope>(new Scope(nullptr, false));
   scope = root.get();
@@ -65,6 +66,7 @@ Instance::~Instance() {
   while (owned_last_ != nullptr) owned_last_->self_.destroy();
   ready_.Clear();
   pending_.Clear();
+  interception_.reset();
   if (object_ != nullptr) {
     table_.destroy(object_);
     memory.Free(object_, table_.object_size);
@@ -72,7 +74,7 @@ Instance::~Instance() {
   root = {};
 }
 
-Instance* Instance::Current() { return static_cast<Instance*>(current_loop); }
+Instance* Instance::Current() { return current_loop == nullptr ? nullptr : current_loop->instance; }
 Instance& Instance::Get() { return static_cast<Instance&>(Loop()); }
 
 // The texts and payloads that the run's start brought; nothing else in `info` grows.
@@ -138,6 +140,7 @@ void Instance::Activate(Activation& activation, Completion* completion) {
   // Behind the first steps of signals and updates that came before the first task (R14).
   if (starts && !is_failed_) Post(main_, root.get());
   if (!is_failed_) RunToQuiescence();
+  if (!is_failed_) RefuseUnclaimed();
   if (!undeterministic_.empty()) FailTask(UndeterministicFailure(), true);
   // Announced for one activation: what was not asked for is the core's to notice.
   side_effects.clear();
@@ -153,6 +156,8 @@ void Instance::ApplyJob(Job& job, bool* starts) {
 void Instance::Apply(StartWorkflowJob& job) {
   info = std::move(job.info);
   Seed(job.randomness_seed);
+  values_ = ValuesOf(info.headers);
+  interception_ = Intercept(this, options_.interceptors);
   void* space = memory.Allocate(table_.object_size);
   try {
     table_.construct(space, job.input);
@@ -161,7 +166,10 @@ void Instance::Apply(StartWorkflowJob& job) {
     throw;
   }
   object_ = space;
-  task<void> main = RunMain(std::move(job.input));
+  ExecuteWorkflowInput input;
+  input.args = std::move(job.input);
+  if (interception_) input.headers = info.headers;
+  task<void> main = RunMain(std::move(input));
   PromiseBase& promise = main.promise_for_sdk();
   main_ = main.release_for_sdk();
   Own(promise, main_);
@@ -171,7 +179,16 @@ void Instance::Apply(SignalWorkflowJob& job) {
   const Handler* handler =
       FindOrDynamic(HandlerKind::signal, HandlerKind::dynamic_signal, job.name);
   if (handler == nullptr) {
-    Log(kWarning, "a signal came that this workflow does not handle: " + job.name);
+    if (unclaimed_signals_.size() == kUnclaimedSignalsMax) {
+      Log(kWarning,
+          "dropped a signal: too many came that this workflow does not handle: " + job.name);
+      return;
+    }
+    Log(kWarning,
+        "a signal came that this workflow does not handle; kept until a handler is "
+        "added: " +
+            job.name);
+    unclaimed_signals_.push_back(std::move(job));
     return;
   }
   Spawn(RunSignal(handler, std::move(job)), root.get(), {});
@@ -180,15 +197,7 @@ void Instance::Apply(SignalWorkflowJob& job) {
 void Instance::Apply(DoUpdateJob& job) {
   const Handler* handler =
       FindOrDynamic(HandlerKind::update, HandlerKind::dynamic_update, job.name);
-  if (handler == nullptr) {
-    std::string message = "unknown update " + job.name + "; known:";
-    for (const Handler& one : table_.handlers) {
-      if (one.kind == HandlerKind::update) message += " " + std::string(one.name);
-    }
-    Emit(UpdateRejectedCommand{std::move(job.protocol_instance_id),
-                               ApplicationError(message, {.type = "UnknownUpdate"}).failure_ptr()});
-    return;
-  }
+  if (handler == nullptr) return unclaimed_updates_.push_back(std::move(job));
   Spawn(RunUpdate(handler, std::move(job)), root.get(), {});
 }
 
@@ -242,13 +251,11 @@ void Instance::Apply(CancelWorkflowJob& job) {
 void Instance::Apply(QueryJob& job) {
   QueryResultCommand answer;
   answer.id = job.id;
-  is_read_only = true;
   try {
     answer.outcome = AnswerQuery(job);
   } catch (...) {
     answer.outcome = failure_of(std::current_exception());
   }
-  is_read_only = false;
   Emit(std::move(answer));
 }
 
@@ -489,11 +496,11 @@ FailurePtr Instance::UndeterministicFailure() {
       std::make_exception_ptr(NondeterminismError(std::exchange(undeterministic_, {}))));
 }
 
-bool IsInWorkflowCode() noexcept { return current_loop != nullptr; }
+bool IsInWorkflowCode() noexcept { return Instance::Current() != nullptr; }
 void FoundInWorkflowCode(const char* function, const char* instead) noexcept {
   // Not while it is being written down.
   RunLoop* const loop = std::exchange(current_loop, nullptr);
-  static_cast<Instance*>(loop)->FoundUndeterministic(function, instead);
+  loop->instance->FoundUndeterministic(function, instead);
   current_loop = loop;
 }
 

@@ -12,10 +12,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "perdure/added_handlers.h"
 #include "perdure/detail/handlers.h"
 #include "perdure/detail/operation.h"
 #include "worker-sdk/coro/frame_memory.h"
+#include "worker-sdk/coro/interception.h"
 #include "worker-sdk/coro/pending_table.h"
+#include "worker-sdk/coro/shown.h"
 
 namespace perdure::detail {
 
@@ -43,11 +46,20 @@ class ReadyQueue {
   std::size_t next_ = 0;
 };
 
-struct RunningHandler {
-  const Handler* handler;
+// A handler that runs, or what is left of it in scopes that outlive it.
+class RunningHandler final : public ScopeOwner {
+ public:
+  const Handler* handler = nullptr;
   std::string name;
   std::string update_id;  // Empty for signals.
+  PayloadMap values;      // That travel along with what it starts.
 };
+inline const RunningHandler* RunningIn(const Scope* scope) {
+  return static_cast<const RunningHandler*>(scope->owner.get());
+}
+
+// A run that gets more signals which nobody handles drops them.
+inline constexpr std::size_t kUnclaimedSignalsMax = 10'000;
 
 class Instance final : public Program, public RunLoop {
  public:
@@ -88,7 +100,25 @@ class Instance final : public Program, public RunLoop {
   void Spawn(task<void> work, Scope* scope, Ref<Scope> keep);
   void Log(int level, std::string_view text) const;
   std::uint64_t Random();
-  std::string StackTraces() const;
+  void Add(std::unique_ptr<AddedHandler> added);
+  // Where code waits, for who asks.
+  std::vector<WaitingStack> Waiting() const;
+  // Before Start: lets values travel along, and interceptors change what goes out.
+  template <class Input>
+  void Outgoing(void (WorkflowInterceptor::*what)(Input&), Input& input) {
+    // Where it is not going to be started after all, nobody is asked.
+    if (is_tearing_down_ || is_read_only || scope->is_requested()) return;
+    if constexpr (requires { input.headers; }) Carry(&input.headers);
+    if (interception_) interception_->Outgoing(what, input);
+  }
+  // Behind the last interceptor.
+  task<Payloads> Execute(ExecuteWorkflowInput input);
+  task<void> HandleSignal(HandleSignalInput input);
+  Payloads HandleQuery(const HandleQueryInput& input);
+  void ValidateUpdate(HandleUpdateInput input);
+  task<Payloads> HandleUpdate(HandleUpdateInput input);
+  // What travels along with what is started now.
+  PayloadMap& CurrentValues();
   // The guard found it in this run's code (worker-sdk/coro/guard.h).
   void FoundUndeterministic(const char* function, const char* instead);
 
@@ -144,11 +174,24 @@ class Instance final : public Program, public RunLoop {
   Ref<StateBase> Take(std::uint32_t seq, Operation** operation);
   std::int64_t InfoBytes() const;
   const Handler* Find(HandlerKind kind, std::string_view name) const;
+  // All that answer to their names.
+  std::vector<const Handler*> Handlers() const;
+  // Each with a space before it.
+  std::string NamesOf(HandlerKind kind) const;
+  void* ObjectOf(const Handler& handler) const {
+    return handler.object == nullptr ? object_ : handler.object;
+  }
   const Handler* FindOrDynamic(HandlerKind kind, HandlerKind dynamic, std::string_view name) const;
-  task<void> RunMain(Payloads input);
+  task<void> RunMain(ExecuteWorkflowInput input);
   task<void> RunSignal(const Handler* handler, SignalWorkflowJob job);
   task<void> RunUpdate(const Handler* handler, DoUpdateJob job);
-  Payloads AnswerQuery(const QueryJob& job);
+  Payloads AnswerQuery(QueryJob& job);
+  void RefuseUnclaimed();
+  // Throws an ApplicationError where there is none.
+  const Handler& UpdateHandler(std::string_view name) const;
+  // The run's values with those that the headers bring.
+  PayloadMap ValuesOf(const PayloadMap& headers) const;
+  void Carry(PayloadMap* headers);
   // Runs until nothing can run any more, or the task failed.
   void RunToQuiescence();
   void RunReady();
@@ -164,7 +207,16 @@ class Instance final : public Program, public RunLoop {
   const HandlerTable& table_;
   const ProgramOptions& options_;
   void* object_ = nullptr;
+  std::vector<std::unique_ptr<AddedHandler>> added_;
+  // Signals that nobody handles yet.
+  std::vector<SignalWorkflowJob> unclaimed_signals_;
+  // Updates of this activation that nobody handles: its code may yet add a handler. In a replay one
+  // activation can have what came in several, so this must not depend on which.
+  std::vector<DoUpdateJob> unclaimed_updates_;
   std::coroutine_handle<> main_;
+  std::unique_ptr<Interception> interception_;  // Null: nobody intercepts.
+  PayloadMap values_;                       // That travel along with what the main function starts.
+  PayloadMap* read_only_values_ = nullptr;  // Of the query or validator that runs.
   bool is_tearing_down_ = false;
   bool is_closed_ = false;
   bool is_failed_ = false;

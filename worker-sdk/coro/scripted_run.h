@@ -12,8 +12,11 @@ namespace perdure::detail {
 class ScriptedRun {
  public:
   template <class W>
-  static ScriptedRun Of() {
+  static ScriptedRun Of(std::vector<std::shared_ptr<WorkerInterceptor>> interceptors = {},
+                        std::vector<std::string> propagated = {}) {
     ScriptedRun run;
+    run.options_->interceptors = std::move(interceptors);
+    run.options_->propagated = std::move(propagated);
     *run.definition_ = definition_of<W>();
     run.options_->log = [lines = run.lines_.get()](int, const RunInfo&, std::string_view text) {
       // As sinks do, which write the time.
@@ -30,6 +33,7 @@ class ScriptedRun {
     job.info.run_id = "r";
     job.info.workflow_type = definition_->type;
     job.input = EncodeValues(inputs...);
+    job.info.headers = headers;
     job.randomness_seed = 7;
     return Do(std::move(job));
   }
@@ -48,6 +52,7 @@ class ScriptedRun {
     SignalWorkflowJob job;
     job.name = name;
     job.input = EncodeValues(inputs...);
+    job.headers = headers;
     return Do(std::move(job));
   }
   template <class... A>
@@ -56,18 +61,14 @@ class ScriptedRun {
     job.id = job.protocol_instance_id = id;
     job.name = name;
     job.input = EncodeValues(inputs...);
+    job.headers = headers;
     return Do(std::move(job));
   }
   template <class R>
   R Query(const char* name) {
-    QueryJob job;
-    job.id = "q";
-    job.name = name;
-    Completion completion = Do(std::move(job));
-    auto& result = std::get<QueryResultCommand>(completion.commands.at(0));
-    if (auto* failure = std::get_if<FailurePtr>(&result.outcome)) throw_failure(*failure);
-    return decode_result<R>(std::get<Payloads>(result.outcome));
+    return decode_result<R>(Answer(name));
   }
+  Payload QueryPayload(const char* name) { return Answer(name).at(0); }
   template <class T>
   Completion Resolve(std::uint32_t seq, const T& value) {
     ResolveActivityJob job;
@@ -81,9 +82,21 @@ class ScriptedRun {
   const std::vector<std::string>& lines() const { return *lines_; }
 
   Timestamp now{};
+  PayloadMap headers;  // Of what comes next by Start, Signal, Update and Query.
   bool replaying = false;
 
  private:
+  Payloads Answer(const char* name) {
+    QueryJob job;
+    job.id = "q";
+    job.name = name;
+    job.headers = headers;
+    Completion completion = Do(std::move(job));
+    auto& result = std::get<QueryResultCommand>(completion.commands.at(0));
+    if (auto* failure = std::get_if<FailurePtr>(&result.outcome)) throw_failure(*failure);
+    return std::move(std::get<Payloads>(result.outcome));
+  }
+
   std::unique_ptr<WorkflowDefinition> definition_ = std::make_unique<WorkflowDefinition>();
   std::unique_ptr<ProgramOptions> options_ = std::make_unique<ProgramOptions>();
   std::unique_ptr<std::vector<std::string>> lines_ = std::make_unique<std::vector<std::string>>();

@@ -110,7 +110,9 @@ ContinueAsNewCommand ContinueCommand(const continue_as_new_options& options) {
 }
 
 void ThrowContinueAsNew(ContinueAsNewCommand command) {
-  static_cast<void>(Instance::Get().MayCommand());
+  Instance& instance = Instance::Get();
+  static_cast<void>(instance.MayCommand());
+  instance.Outgoing(&WorkflowInterceptor::continue_as_new, command);
   throw ContinueAsNewRequest{std::move(command)};
 }
 
@@ -287,8 +289,7 @@ void upsert(std::initializer_list<search_attribute_update> updates) {
 bool all_handlers_finished() { return Instance::Get().running_handlers.empty(); }
 
 std::optional<update_info> current_update() {
-  const auto* running =
-      static_cast<const perdure::detail::RunningHandler*>(Instance::Get().scope->context);
+  const auto* running = perdure::detail::RunningIn(Instance::Get().scope);
   if (running == nullptr || running->update_id.empty()) return std::nullopt;
   return update_info{running->update_id, running->name};
 }

@@ -1,11 +1,16 @@
 #include "perdure/replayer.h"
 
+#include "perdure/context_propagator.h"
 #include "worker-sdk/core/replay.h"
 
 namespace perdure {
 
 Replayer::Replayer(ReplayerOptions options) : options_(std::move(options)) {
   program_options_.workflow_failure_types = options_.workflow_failure_types;
+  program_options_.interceptors = options_.interceptors;
+  for (const auto& one : options_.context_propagators) {
+    program_options_.propagated.emplace_back(one->name());
+  }
 }
 
 ReplayResult Replayer::replay(const History& history) const {

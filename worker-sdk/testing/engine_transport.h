@@ -41,6 +41,11 @@ class EngineTransport final : public client::Transport {
   client::Executor* executor() override { return &executor_; }
   std::unique_ptr<client::Executor> NewExecutor(std::string_view name) override;
   std::shared_ptr<Event> NewEvent() override;
+  std::shared_ptr<void> HoldTime() override {
+    // Its holder may outlive the environment.
+    using Held = std::pair<std::shared_ptr<VirtualTime>, std::shared_ptr<void>>;
+    return std::make_shared<Held>(time_, time_->Hold());
+  }
   void RunBlocking(absl::AnyInvocable<void()> task) override { time_->RunOutside(std::move(task)); }
   bool is_real_time() const override { return false; }
   const std::string& target() const override { return target_; }

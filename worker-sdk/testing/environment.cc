@@ -1,5 +1,6 @@
 #include "perdure/testing.h"
 #include "worker-sdk/client/connection.h"
+#include "worker-sdk/client/context_propagation.h"
 #include "worker-sdk/testing/engine.h"
 #include "worker-sdk/testing/engine_transport.h"
 
@@ -30,7 +31,7 @@ struct Environment::Inside {
         handler(std::make_shared<services::RpcHandler*>(&engine->handler())),
         client(std::make_shared<client::Connection>(
                    std::make_unique<EngineTransport>(time, handler), ConnectionOptionsOf(options)),
-               {}) {}
+               client::WithPropagation(options.interceptors, options.context_propagators)) {}
   ~Inside() { *handler = nullptr; }
 
   // Shared with the transport, which the client's copies and handles keep.

@@ -114,6 +114,16 @@ bool VirtualTime::Drive(const std::function<bool()>& is_over, absl::Time limit) 
   return was_over;
 }
 
+std::shared_ptr<void> VirtualTime::Hold() {
+  const std::lock_guard lock(mutex_);
+  ++outside_;
+  return {this, [this](void*) {
+            const std::lock_guard lock(mutex_);
+            --outside_;
+            changed_.notify_all();
+          }};
+}
+
 void VirtualTime::RunOutside(absl::AnyInvocable<void()> task) {
   const std::lock_guard lock(mutex_);
   ++outside_;

@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -45,6 +46,8 @@ class VirtualTime {
   // Until `is_over` says yes, which it is asked after each step. False when nothing is left that
   // could happen, or time would pass `limit`; with a limit in the future, time stands at it then.
   bool Drive(const std::function<bool()>& is_over, absl::Time limit);
+  // Time does not skip until it is dropped, by any thread, before this is.
+  std::shared_ptr<void> Hold();
   // On a thread of its own.
   void RunOutside(absl::AnyInvocable<void()> task);
 

@@ -1,48 +1,94 @@
 #include "worker-sdk/worker/activity_attempt.h"
 
+#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "perdure/context_propagator.h"
+#include "perdure/interceptor.h"
+#include "worker-sdk/worker/coroutine_run.h"
 
 namespace perdure::worker {
-namespace {
 
-// The interceptors from `at` on, and then the function.
-std::optional<Payload> CallThrough(const ActivityAttempt::Interceptors& interceptors,
-                                   std::size_t at, const detail::ActivityFunction& function,
-                                   activity_context& context, const Payloads& input) {
-  if (at == interceptors.size()) return function(context, input);
-  return interceptors[at]->execute(
-      context, input, [&, at](activity_context& inner_context, const Payloads& inner) {
-        return CallThrough(interceptors, at + 1, function, inner_context, inner);
-      });
-}
+// While it lives, the thread has what the caller sent along.
+class ActivityAttempt::Propagated {
+ public:
+  explicit Propagated(ActivityAttempt* attempt) : attempt_(*attempt) {
+    for (const auto& one : attempt_.options_->context_propagators) {
+      const PayloadMap& headers = attempt_.info().headers;
+      const auto found = headers.find(one->name());
+      Restore(*one, found == headers.end() ? nullptr : &found->second);
+    }
+  }
+  Propagated(const Propagated&) = delete;
+  ~Propagated() {
+    for (const auto& one : attempt_.options_->context_propagators) Restore(*one, nullptr);
+  }
 
-}  // namespace
+ private:
+  void Restore(ContextPropagator& propagator, const Payload* value) {
+    try {
+      propagator.restore(value);
+    } catch (const std::exception& error) {
+      attempt_.Log(LogLevel::warn, absl::StrCat("the header ", std::string(propagator.name()),
+                                                " could not be restored: ", error.what()));
+    }
+  }
+  ActivityAttempt& attempt_;
+};
 
 ActivityAttempt::ActivityAttempt(const Host* host, client::Executor* loop, ActivityInfo info,
                                  Payloads input)
     : host_(host), loop_(loop), context_(std::move(info), this), input_(std::move(input)) {}
 
-void ActivityAttempt::Run(const detail::ActivityFunction* function,
-                          const Interceptors* interceptors, OnHeartbeat heartbeat, OnDone done) {
+void ActivityAttempt::Run(const detail::ActivityDefinition* definition,
+                          const WorkerOptions* options, OnHeartbeat heartbeat, OnDone done) {
+  definition_ = definition;
+  options_ = options;
   on_heartbeat_ = std::move(heartbeat);
   on_done_ = std::move(done);
-  host_->transport->RunBlocking([self = shared_from_this(), function, interceptors]() mutable {
-    ActivityResult result = self->Call(*function, *interceptors);
+  if (definition->start) {
+    // Not from inside the caller, who is not ready for the end yet.
+    return loop_->Post([self = shared_from_this()] { self->RunCoroutine(); });
+  }
+  host_->transport->RunBlocking([self = shared_from_this()]() mutable {
+    ActivityResult result = self->ResultOf([&] { return self->CallFunction(); });
     client::Executor* loop = self->loop_;
     loop->Post([self = std::move(self), result = std::move(result)]() mutable {
-      if (OnDone done = std::exchange(self->on_done_, nullptr)) done(std::move(result));
+      self->Done(std::move(result));
     });
   });
 }
 
-ActivityResult ActivityAttempt::Call(const detail::ActivityFunction& function,
-                                     const Interceptors& interceptors) {
-  detail::ActivityScope scope(&context_);
+void ActivityAttempt::RunCoroutine() {
+  auto run = std::make_shared<CoroutineRun>(host_->transport.get(), loop_, &context_,
+                                            shared_from_this(), [this](auto resume) {
+                                              const Propagated propagated(this);
+                                              resume();
+                                            });
+  run->Start(Chain(), [this](CoroutineRun::Work& work) {
+    Done(ResultOf([&] { return detail::ResultOf(work); }));
+  });
+}
+
+std::optional<Payload> ActivityAttempt::CallFunction() {
+  const detail::ActivityScope scope(&context_);
+  const Propagated propagated(this);
+  if (options_->interceptors.empty()) return definition_->call(context_, input_);
+  return detail::RunHere(context_, Chain());
+}
+
+task<std::optional<Payload>> ActivityAttempt::Chain() {
+  ExecuteActivityInput input;
+  input.args = std::move(input_);
+  if (!options_->interceptors.empty()) input.headers = info().headers;
+  return ActivityNext(definition_, &options_->interceptors, 0)(context_, std::move(input));
+}
+
+ActivityResult ActivityAttempt::ResultOf(absl::AnyInvocable<std::optional<Payload>()> run) {
   ActivityResult result;
   try {
-    result.value = CallThrough(interceptors, 0, function, context_, input_);
+    result.value = run();
     if (context_.is_completed_later()) result.kind = ActivityResult::Kind::later;
   } catch (...) {
     result.failure = failure_of(std::current_exception());
@@ -51,6 +97,10 @@ ActivityResult ActivityAttempt::Call(const detail::ActivityFunction& function,
                                                       : ActivityResult::Kind::failed;
   }
   return result;
+}
+
+void ActivityAttempt::Done(ActivityResult result) {
+  if (OnDone done = std::exchange(on_done_, nullptr)) done(std::move(result));
 }
 
 void ActivityAttempt::Detach() {

@@ -32,13 +32,13 @@ class ActivityAttempt : public detail::ActivityHost,
  public:
   using OnHeartbeat = absl::AnyInvocable<void(Payloads)>;
   using OnDone = absl::AnyInvocable<void(ActivityResult)>;
-  using Interceptors = std::vector<std::shared_ptr<ActivityInterceptor>>;
 
   ActivityAttempt(const Host* host, client::Executor* loop, ActivityInfo info, Payloads input);
 
-  // Loop: runs the function on a thread of the transport; the callbacks come on the loop, `done`
-  // last and once, unless Detach came first. `function` and `interceptors` outlive the run.
-  void Run(const detail::ActivityFunction* function, const Interceptors* interceptors,
+  // Loop: runs the function on a thread of the transport, or the coroutine here; the callbacks come
+  // on the loop, `done` last and once, unless Detach came first. `definition` and `options` outlive
+  // the run.
+  void Run(const detail::ActivityDefinition* definition, const WorkerOptions* options,
            OnHeartbeat heartbeat, OnDone done);
   // Loop: no callback comes any more. The function goes on.
   void Detach();
@@ -55,13 +55,22 @@ class ActivityAttempt : public detail::ActivityHost,
   MetricsSink* Metrics() override { return host_->metrics.get(); }
 
  private:
-  ActivityResult Call(const detail::ActivityFunction& function, const Interceptors& interceptors);
+  class Propagated;
+  void RunCoroutine();
+  // The function's thread, or the coroutine's loop.
+  ActivityResult ResultOf(absl::AnyInvocable<std::optional<Payload>()> run);
+  std::optional<Payload> CallFunction();
+  // The coroutine, and interceptors before it; or interceptors before the function.
+  task<std::optional<Payload>> Chain();
+  void Done(ActivityResult result);
   void Deliver();
 
   const Host* host_;
   client::Executor* loop_;
   activity_context context_;
   Payloads input_;
+  const detail::ActivityDefinition* definition_ = nullptr;
+  const WorkerOptions* options_ = nullptr;
   OnHeartbeat on_heartbeat_;
   OnDone on_done_;
   absl::Mutex mutex_;

@@ -177,8 +177,7 @@ void ActivityWorker::Execute(Id id, Task&& task) {
   WatchTimeouts(id, running);
   if (cancel_all_ != CancelReason::none) Cancel(id, cancel_all_);
   running->attempt->Run(
-      &definition->call, &options_.activity_interceptors,
-      [this, id](Payloads details) { Heartbeat(id, std::move(details)); },
+      definition, &options_, [this, id](Payloads details) { Heartbeat(id, std::move(details)); },
       [this, id](ActivityResult result) { Done(id, std::move(result)); });
 }
 

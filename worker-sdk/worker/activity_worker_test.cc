@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "perdure/interceptor.h"
 #include "worker-sdk/core/convert.h"
 #include "worker-sdk/worker/testing/worker_fixture.h"
 
@@ -140,29 +141,30 @@ TEST(Activity, ContextIsFoundOnItsThreadOnly) {
 }
 
 TEST(Activity, InterceptorsStandAroundItInOrder) {
-  struct Note : ActivityInterceptor {
+  struct Note : WorkerInterceptor {
     Note(std::string* log, char mark) : log(log), mark(mark) {}
-    std::optional<Payload> execute(activity_context& context, const Payloads& input,
-                                   const Next& next) override {
+    task<std::optional<Payload>> execute_activity(activity_context& context,
+                                                  ExecuteActivityInput input,
+                                                  ActivityNext next) override {
       log->push_back(mark);
-      auto result = next(context, input);
+      input.args.push_back(encode(std::string(1, mark)));
+      auto result = co_await next(context, std::move(input));
       log->push_back(mark);
-      return result;
+      co_return result;
     }
     std::string* log;
     char mark;
   };
   std::string log;
   ActivityFixture fixture(
-      [&](auto&, const auto&) {
-        log.push_back('!');
+      [&](auto&, const Payloads& input) {
+        for (const Payload& one : input) log += decode<std::string>(one);
         return std::nullopt;
       },
-      {.activity_interceptors = {std::make_shared<Note>(&log, 'a'),
-                                 std::make_shared<Note>(&log, 'b')}});
+      {.interceptors = {std::make_shared<Note>(&log, 'a'), std::make_shared<Note>(&log, 'b')}});
   fixture.GiveActivity(fixture.ActivityTask("act", "1"));
   fixture.server->RunBlocked();
-  EXPECT_EQ(log, "ab!ba");
+  EXPECT_EQ(log, "ababba");
 }
 
 TEST(Activity, ResultThatCannotBeSentFailsIt) {

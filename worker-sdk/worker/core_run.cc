@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "perdure/context_propagator.h"
 #include "worker-sdk/client/grpc_transport.h"
 #include "worker-sdk/core/run.h"
 
@@ -69,6 +70,10 @@ RunFactory MakeCoreRuns(const Host& host, const WorkerOptions& options,
       std::find(types.begin(), types.end(), "NondeterminismError") != types.end();
   detail::ProgramOptions& program = shared->program_options;
   program.workflow_failure_types = types;
+  program.interceptors = options.interceptors;
+  for (const auto& propagator : options.context_propagators) {
+    program.propagated.emplace_back(propagator->name());
+  }
   if (options.deadlock_limit > Nanos(0) && host.transport->is_real_time()) {
     shared->watchdog = std::make_unique<Watchdog>(options.deadlock_limit, host.log);
     program.watch = shared->watchdog.get();

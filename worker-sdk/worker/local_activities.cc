@@ -177,7 +177,7 @@ void LocalActivities::Begin(const Key& key, Entry* entry, Slot slot) {
   }
   // A heartbeat of a local activity has nobody to hear it: the workflow task's own keep it alive.
   entry->running->Run(
-      &definition->call, &options_.activity_interceptors, [](Payloads) {},
+      definition, &options_, [](Payloads) {},
       [this, key](ActivityResult result) { AttemptDone(key, std::move(result)); });
 }
 

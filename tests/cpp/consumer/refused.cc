@@ -1,5 +1,6 @@
 // Programs that must not compile, one for each CASE; tests/cpp/consumer/CMakeLists.txt has the
 // reasons.
+#include "perdure/activity.h"
 #include "perdure/client.h"
 #include "perdure/workflow.h"
 
@@ -59,4 +60,23 @@ class Opaque {
   int hidden_ = 0;
 };
 auto payload = perdure::encode(Opaque(1));
+#elif CASE == 10
+struct W {
+  perdure::task<void> run() {
+    workflow::on_signal("wait", [this](int n) -> perdure::task<void> {
+      co_await workflow::sleep(std::chrono::seconds(n));
+      ++waited;
+    });
+    co_return;
+  }
+  int waited = 0;
+  using handlers = perdure::define<perdure::entry<&W::run> >;
+};
+auto definition = perdure::detail::definition_of<W>();
+#elif CASE == 11
+// On compilers that destroy such temporaries twice only.
+perdure::task<int> ask(std::string whom) {
+  co_return co_await perdure::activity::async<int>(
+      [whom](perdure::completer<int> done) { done.complete(static_cast<int>(whom.size())); });
+}
 #endif

@@ -1,10 +1,12 @@
-// The C++ half of the interop tests: `interop worker QUEUE` works until it is told to stop;
+// The C++ half of the interop tests: `interop worker QUEUE` works until it is told to stop, and
+// `interop traced-worker QUEUE` does so with an interceptor that traces;
 // `interop client QUEUE PREFIX` does to Python's workflows what a client can do and prints what
 // came of it, a line of JSON for each step. TEMPORAL_ADDRESS says where the server is.
 #include <functional>
 #include <iostream>
 
 #include "perdure/worker.h"
+#include "tracing.h"
 #include "workflows.h"
 
 namespace interop {
@@ -151,7 +153,9 @@ int ask(const std::string& queue, const std::string& prefix) {
 int main(int count, char** arguments) {
   const std::vector<std::string> given(arguments + 1, arguments + count);
   if (given.size() == 2 && given[0] == "worker") return interop::work(given[1]);
+  if (given.size() == 2 && given[0] == "traced-worker")
+    return interop::work_traced(interop::connect(), given[1]);
   if (given.size() == 3 && given[0] == "client") return interop::ask(given[1], given[2]);
-  std::cerr << "usage: interop worker QUEUE | client QUEUE PREFIX\n";
+  std::cerr << "usage: interop worker QUEUE | traced-worker QUEUE | client QUEUE PREFIX\n";
   return 2;
 }

@@ -1,4 +1,5 @@
-// Writing activities: ordinary functions that may block, fail and be repeated.
+// Writing activities: ordinary functions that may block, fail and be repeated; or coroutines that
+// wait without a thread (perdure/activity_coroutine.h).
 //
 //   std::string greet(std::string name) { return "Hello, " + name; }
 //   void copy(perdure::activity_context& context, std::string from) {
@@ -25,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "perdure/activity_coroutine.h"
 #include "perdure/codec.h"
 #include "perdure/detail/activation.h"
 #include "perdure/detail/function.h"
@@ -173,9 +175,13 @@ class ActivityScope {
 // Absent for a function that returns nothing. Throws what the function throws.
 using ActivityFunction =
     std::function<std::optional<Payload>(activity_context&, const Payloads& input)>;
+using ActivityCoroutine =
+    std::function<task<std::optional<Payload>>(activity_context&, Payloads input)>;
 struct ActivityDefinition {
   std::string type;  // Empty for the dynamic activity.
+  // One of the two.
   ActivityFunction call;
+  ActivityCoroutine start = {};
 };
 
 template <auto F>
@@ -189,22 +195,23 @@ struct activity_call {
   static std::optional<Payload> invoke(Object* object, activity_context& context,
                                        const Payloads& input, std::index_sequence<I...>) {
     arguments values = input_codec<arguments>::decode(input);
-    auto call = [&]() -> decltype(auto) {
-      if constexpr (std::is_void_v<owner> && without_context::dropped) {
-        return F(context, std::get<I>(std::move(values))...);
-      } else if constexpr (std::is_void_v<owner>) {
-        return F(std::get<I>(std::move(values))...);
-      } else if constexpr (without_context::dropped) {
-        return (object->*F)(context, std::get<I>(std::move(values))...);
-      } else {
-        return (object->*F)(std::get<I>(std::move(values))...);
-      }
-    };
     if constexpr (std::is_void_v<typename traits_of<F>::result>) {
-      call();
+      call<I...>(object, context, values);
       return std::nullopt;
     } else {
-      return perdure::encode(call());
+      return perdure::encode(call<I...>(object, context, values));
+    }
+  }
+  template <std::size_t... I, class Object>
+  static decltype(auto) call(Object* object, activity_context& context, arguments& values) {
+    if constexpr (std::is_void_v<owner> && without_context::dropped) {
+      return F(context, std::get<I>(std::move(values))...);
+    } else if constexpr (std::is_void_v<owner>) {
+      return F(std::get<I>(std::move(values))...);
+    } else if constexpr (without_context::dropped) {
+      return (object->*F)(context, std::get<I>(std::move(values))...);
+    } else {
+      return (object->*F)(std::get<I>(std::move(values))...);
     }
   }
   template <class Object>
@@ -212,23 +219,44 @@ struct activity_call {
                                     const Payloads& input) {
     return invoke(object, context, input, std::make_index_sequence<std::tuple_size_v<arguments>>());
   }
+  // Of one that is a coroutine. The arguments stay in this frame for as long as it runs.
+  template <class Object, std::size_t... I>
+  static task<std::optional<Payload>> start(Object* object, activity_context& context,
+                                            Payloads input, std::index_sequence<I...>) {
+    arguments values = input_codec<arguments>::decode(input);
+    auto work = call<I...>(object, context, values);
+    if constexpr (std::is_void_v<result_of<F>>) {
+      co_await work;
+      co_return std::nullopt;
+    } else {
+      const auto result = co_await work;
+      co_return perdure::encode(result);
+    }
+  }
+  template <class Object>
+  static ActivityDefinition define(Object* object, std::string_view name) {
+    if constexpr (returns_task<F>) {
+      return {std::string(name), nullptr, [object](activity_context& context, Payloads input) {
+                return start(object, context, std::move(input),
+                             std::make_index_sequence<std::tuple_size_v<arguments>>());
+              }};
+    } else {
+      return {std::string(name), [object](activity_context& context, const Payloads& input) {
+                return run(object, context, input);
+              }};
+    }
+  }
 };
 
 template <auto F>
 ActivityDefinition activity_definition(std::string_view name) {
   static_assert(std::is_void_v<owner_of<F>>,
                 "a member function needs its object: activity<&C::f>(object)");
-  static_assert(!returns_task<F>, "an activity is an ordinary function: it may block");
-  return {std::string(name), [](activity_context& context, const Payloads& input) {
-            return activity_call<F>::run(static_cast<void*>(nullptr), context, input);
-          }};
+  return activity_call<F>::define(static_cast<void*>(nullptr), name);
 }
 template <auto F, class Object>
 ActivityDefinition activity_definition(Object& object, std::string_view name) {
-  static_assert(!returns_task<F>, "an activity is an ordinary function: it may block");
-  return {std::string(name), [at = &object](activity_context& context, const Payloads& input) {
-            return activity_call<F>::run(at, context, input);
-          }};
+  return activity_call<F>::define(&object, name);
 }
 
 }  // namespace detail

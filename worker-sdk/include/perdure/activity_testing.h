@@ -45,13 +45,18 @@ class ActivityEnvironment : private detail::ActivityHost {
   }
 
   // Calls function(context) on this thread, with activity::context() set, and gives on what it
-  // returns or throws.
+  // returns or throws. A coroutine is run to its end, in real time.
   template <class Function>
   auto run(Function&& function) {
     activity_context context(info_, this);
     const Running running(this, &context);
     const detail::ActivityScope scope(&context);
-    return std::forward<Function>(function)(context);
+    using Result = decltype(function(context));
+    if constexpr (detail::unwrapped<Result>::is_task) {
+      return detail::RunHere(context, std::forward<Function>(function)(context));
+    } else {
+      return std::forward<Function>(function)(context);
+    }
   }
   // Of the attempt that runs, or, where none does, of the next one from its beginning.
   void cancel(CancelReason reason = CancelReason::cancel_requested) {

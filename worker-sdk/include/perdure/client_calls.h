@@ -153,6 +153,17 @@ struct ActivityHeartbeatOutput {
   bool cancel_requested = false, is_paused = false, was_reset = false;
 };
 
+// Of schedules: perdure/schedule.h.
+struct CreateScheduleInput;
+struct ScheduleTarget;
+struct ScheduleDescription;
+struct UpdateScheduleInput;
+struct PatchScheduleInput;
+struct ListSchedulesInput;
+struct ListSchedulesOutput;
+// Of any method: perdure/raw.h.
+struct RawCallInput;
+
 class ClientCalls {
  public:
   virtual ~ClientCalls() = default;
@@ -176,6 +187,13 @@ class ClientCalls {
                              Payloads& last_details) = 0;
   virtual void report_activity_canceled(ActivityTarget& target, Payloads& details) = 0;
   virtual ActivityHeartbeatOutput heartbeat_activity(ActivityTarget& target, Payloads& details) = 0;
+  virtual void create_schedule(CreateScheduleInput& input) = 0;
+  virtual ScheduleDescription describe_schedule(ScheduleTarget& target) = 0;
+  virtual void update_schedule(UpdateScheduleInput& input) = 0;
+  virtual void patch_schedule(PatchScheduleInput& input) = 0;
+  virtual void delete_schedule(ScheduleTarget& target) = 0;
+  virtual ListSchedulesOutput list_schedules(ListSchedulesInput& input) = 0;
+  virtual void call_raw(RawCallInput& input) = 0;
 };
 
 // Each method may change its input, call next (not at all, once, or again), and change what comes
@@ -204,6 +222,13 @@ class ClientInterceptor {
                                         ClientCalls& next);
   virtual ActivityHeartbeatOutput heartbeat_activity(ActivityTarget& target, Payloads& details,
                                                      ClientCalls& next);
+  virtual void create_schedule(CreateScheduleInput& input, ClientCalls& next);
+  virtual ScheduleDescription describe_schedule(ScheduleTarget& target, ClientCalls& next);
+  virtual void update_schedule(UpdateScheduleInput& input, ClientCalls& next);
+  virtual void patch_schedule(PatchScheduleInput& input, ClientCalls& next);
+  virtual void delete_schedule(ScheduleTarget& target, ClientCalls& next);
+  virtual ListSchedulesOutput list_schedules(ListSchedulesInput& input, ClientCalls& next);
+  virtual void call_raw(RawCallInput& input, ClientCalls& next);
 };
 
 }  // namespace perdure

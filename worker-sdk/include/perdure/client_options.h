@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 namespace perdure {
 
 class ClientInterceptor;
+class ContextPropagator;
 class MetricsSink;
 class PayloadCodec;
 
@@ -34,6 +36,9 @@ struct ClientOptions {
   std::optional<TlsOptions> tls = {};
   std::string api_key =
       {};  // Sent as "authorization: Bearer ..."; switches TLS on unless disable_tls.
+  // In place of api_key, where keys change: asked before each attempt of each call, by the thread
+  // that makes it. Thread-safe and quick; what it throws fails the call (UNAUTHENTICATED).
+  std::function<std::string()> api_key_provider = {};
   bool disable_tls = false;
   // Sent with every call.
   std::map<std::string, std::string> metadata = {};
@@ -49,11 +54,15 @@ struct ClientOptions {
   // Payloads are encoded by the last first and decoded by the first first. Shared with the client
   // and its workers.
   std::vector<std::shared_ptr<PayloadCodec>> codecs = {};
+  // A codec server, of `codec` in a profile; for perdure/remote_codec.h, no codec by itself.
+  std::string codec_endpoint = {}, codec_auth = {};
   // Messages and stack traces of failures are made payloads, so that codecs hide them from the
   // server.
   bool encode_failure_attributes = false;
   // The first sees a call first. Shared with the client.
   std::vector<std::shared_ptr<ClientInterceptor>> interceptors = {};
+  // Carry what travels along (perdure/context_propagator.h).
+  std::vector<std::shared_ptr<ContextPropagator>> context_propagators = {};
   std::shared_ptr<MetricsSink> metrics = {};
   // What is larger is refused before it is sent. 0: no limit of the client's.
   std::int64_t payload_size_max = std::int64_t{2} << 20;

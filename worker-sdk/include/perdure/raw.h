@@ -21,10 +21,17 @@
 
 namespace perdure {
 
+// As interceptors see it. Both messages live as long as the call.
+struct RawCallInput {
+  std::string path;  // "/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace"
+  google::protobuf::Message* request = nullptr;
+  google::protobuf::Message* response = nullptr;
+  bool is_long_poll = false;
+};
+
 class RawClient {
  public:
-  explicit RawClient(std::shared_ptr<client::Connection> connection)
-      : connection_(std::move(connection)) {}
+  explicit RawClient(std::shared_ptr<ClientCalls> calls) : calls_(std::move(calls)) {}
 
   // Throw RpcError.
   template <class Response, class Request>
@@ -46,16 +53,16 @@ class RawClient {
   }
   // For methods that wait on the server: no limit of attempts, 70 s each.
   RawClient long_poll() const {
-    RawClient raw(connection_);
+    RawClient raw(calls_);
     raw.is_long_poll_ = true;
     return raw;
   }
 
  private:
-  void send(const std::string& path, google::protobuf::Message* request,
+  void send(std::string path, google::protobuf::Message* request,
             google::protobuf::Message* response) const;
 
-  std::shared_ptr<client::Connection> connection_;  // Shared with the client and its handles.
+  std::shared_ptr<ClientCalls> calls_;  // Shared with the client and its handles.
   bool is_long_poll_ = false;
 };
 

@@ -12,6 +12,7 @@
 // not run: their results stand in the history. Loop-bound.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,9 @@
 
 namespace perdure {
 
+class ContextPropagator;
+class WorkerInterceptor;
+
 struct ReplayerOptions {
   std::string namespace_ = "default";
   // Of the types that fail a workflow instead of its task, as in WorkerOptions.
@@ -28,6 +32,10 @@ struct ReplayerOptions {
   // Also replays each part of the history that ends in a workflow task, as a worker does that takes
   // the run over there. Costs the square of the history's length.
   bool at_every_task = false;
+  // As in WorkerOptions: those of workflows are part of their code.
+  std::vector<std::shared_ptr<WorkerInterceptor>> interceptors = {};
+  // As in WorkerOptions: code may go by what travels along.
+  std::vector<std::shared_ptr<ContextPropagator>> context_propagators = {};
 };
 
 struct ReplayResult {

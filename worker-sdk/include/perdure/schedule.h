@@ -125,10 +125,45 @@ struct ScheduleOptions {
   PayloadMap memo = {}, search_attributes = {};  // Of the schedule, not of its workflows.
 };
 
+// ---- The calls as interceptors see them ----
+
+struct CreateScheduleInput {
+  std::string schedule_id;
+  Schedule schedule;
+  bool trigger_immediately = false;
+  PayloadMap memo, search_attributes;
+};
+struct ScheduleTarget {
+  std::string schedule_id;
+};
+struct UpdateScheduleInput {
+  std::string schedule_id;
+  // Called again where somebody else wrote meanwhile.
+  std::function<void(Schedule&)> change;
+};
+struct ScheduleBackfill {
+  Timestamp from{}, to{};
+  schedule_overlap overlap{};
+};
+struct PatchScheduleInput {
+  std::string schedule_id;
+  std::optional<std::string> pause, unpause;  // Notes.
+  std::optional<schedule_overlap> trigger;
+  std::vector<ScheduleBackfill> backfills;
+};
+struct ListSchedulesInput {
+  std::string query;
+  std::string page_token;
+};
+struct ListSchedulesOutput {
+  std::vector<ScheduleListEntry> entries;
+  std::string page_token;  // Empty at the end.
+};
+
 class ScheduleHandle {
  public:
-  ScheduleHandle(std::shared_ptr<client::Connection> connection, std::string id)
-      : connection_(std::move(connection)), id_(std::move(id)) {}
+  ScheduleHandle(std::shared_ptr<ClientCalls> calls, std::string id)
+      : calls_(std::move(calls)), id_(std::move(id)) {}
   const std::string& id() const { return id_; }
 
   ScheduleDescription describe() const;
@@ -146,15 +181,15 @@ class ScheduleHandle {
   void remove() const;
 
  private:
-  std::shared_ptr<client::Connection> connection_;  // Shared with the client and its handles.
+  std::shared_ptr<ClientCalls> calls_;  // Shared with the client and its handles.
   std::string id_;
 };
 
 // An input range, fetched a page at a time; incrementing may call the server.
 class ScheduleList {
  public:
-  ScheduleList(std::shared_ptr<client::Connection> connection, std::string query)
-      : connection_(std::move(connection)), query_(std::move(query)) {}
+  ScheduleList(std::shared_ptr<ClientCalls> calls, std::string query)
+      : calls_(std::move(calls)), query_(std::move(query)) {}
 
   class iterator {
    public:
@@ -162,7 +197,7 @@ class ScheduleList {
     using difference_type = std::ptrdiff_t;
     using reference = const ScheduleListEntry&;
     using iterator_concept = std::input_iterator_tag;
-    reference operator*() const { return state_->entries[state_->index]; }
+    reference operator*() const { return state_->page.entries[state_->index]; }
     const ScheduleListEntry* operator->() const { return &**this; }
     iterator& operator++() {
       ++state_->index;
@@ -171,16 +206,16 @@ class ScheduleList {
     }
     void operator++(int) { ++*this; }
     bool operator==(std::default_sentinel_t) const {
-      return state_->index == state_->entries.size();
+      return state_->index == state_->page.entries.size();
     }
 
    private:
     friend class ScheduleList;
     struct State {
       void fill();
-      std::shared_ptr<client::Connection> connection;
-      std::string query, page_token;
-      std::vector<ScheduleListEntry> entries;
+      std::shared_ptr<ClientCalls> calls;
+      ListSchedulesInput input;
+      ListSchedulesOutput page;
       std::size_t index = 0;
       bool is_started = false;
     };
@@ -191,14 +226,13 @@ class ScheduleList {
   std::default_sentinel_t end() const { return {}; }
 
  private:
-  std::shared_ptr<client::Connection> connection_;
+  std::shared_ptr<ClientCalls> calls_;
   std::string query_;
 };
 
 class ScheduleClient {
  public:
-  explicit ScheduleClient(std::shared_ptr<client::Connection> connection)
-      : connection_(std::move(connection)) {}
+  explicit ScheduleClient(std::shared_ptr<ClientCalls> calls) : calls_(std::move(calls)) {}
 
   // `start`: how the workflow is started each time. Its id, to which the server adds the time, is
   // the schedule's where it is left out; conflict policy, delay, eager start and request id have no
@@ -221,15 +255,15 @@ class ScheduleClient {
     return send_create(id, workflow_type, std::move(spec), start, std::move(options),
                        detail::encode_untyped(arguments...));
   }
-  ScheduleHandle handle(std::string_view id) const { return {connection_, std::string(id)}; }
-  ScheduleList list(std::string_view query = {}) const { return {connection_, std::string(query)}; }
+  ScheduleHandle handle(std::string_view id) const { return {calls_, std::string(id)}; }
+  ScheduleList list(std::string_view query = {}) const { return {calls_, std::string(query)}; }
 
  private:
   ScheduleHandle send_create(std::string_view id, std::string_view workflow_type, ScheduleSpec spec,
                              const start_options& start, ScheduleOptions options,
                              Payloads arguments) const;
 
-  std::shared_ptr<client::Connection> connection_;
+  std::shared_ptr<ClientCalls> calls_;
 };
 
 }  // namespace perdure

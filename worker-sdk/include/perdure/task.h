@@ -176,6 +176,7 @@ class [[nodiscard("a task does nothing until it is awaited or spawned")]] task {
     mine.scope_ = scope;
     mine.keeps_scope_ = std::move(keep);
   }
+  std::coroutine_handle<> frame_for_sdk() const { return frame_; }
   std::coroutine_handle<> release_for_sdk() { return std::exchange(frame_, {}); }
 };
 

@@ -25,6 +25,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "perdure/client.h"
 #include "perdure/worker.h"
@@ -38,6 +39,9 @@ struct EnvironmentOptions {
   Timestamp start_time = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
   std::string namespace_ = "default";
   std::map<std::string, SearchAttributeType> search_attributes = {};
+  // Of client(), as in ClientOptions.
+  std::vector<std::shared_ptr<ClientInterceptor>> interceptors = {};
+  std::vector<std::shared_ptr<ContextPropagator>> context_propagators = {};
 };
 
 // One thread uses it: the test's. Workers are destroyed before it, clients and handles may outlive
@@ -73,7 +77,7 @@ void mock(Worker& worker, Function function, std::string_view name = detail::nam
   worker.add_activity({std::string(name),
                        [function = std::move(function)](
                            activity_context&, const Payloads& input) -> std::optional<Payload> {
-                         using R = typename detail::traits_of<F>::result;
+                         using R = detail::result_of<F>;
                          Inputs inputs = detail::input_codec<Inputs>::decode(input);
                          if constexpr (std::is_void_v<R>) {
                            std::apply(function, std::move(inputs));

@@ -17,6 +17,9 @@
 
 namespace perdure {
 
+class ContextPropagator;
+class WorkerInterceptor;
+
 // How many polls a worker keeps open on a task queue. With `autoscale` the server says when more or
 // fewer help, between `minimum` and `maximum`, beginning at `initial`; without it there are always
 // `maximum`.
@@ -43,19 +46,6 @@ struct DeploymentOptions {
   std::string build_id;
   bool use_versioning = false;
   detail::VersioningBehavior default_behavior = detail::VersioningBehavior::unspecified;
-};
-
-// Stands around every execution of an activity, on the activity's thread. Thread-safe; what it
-// throws counts as thrown by the activity.
-class ActivityInterceptor {
- public:
-  using Next = std::function<std::optional<Payload>(activity_context&, const Payloads& input)>;
-  virtual ~ActivityInterceptor() = default;
-  // Headers of the call are in context.info().headers.
-  virtual std::optional<Payload> execute(activity_context& context, const Payloads& input,
-                                         const Next& next) {
-    return next(context, input);
-  }
 };
 
 struct WorkerOptions {
@@ -104,8 +94,10 @@ struct WorkerOptions {
   // Workflow code that holds its thread longer than this fails its task with a report; 0: never.
   std::chrono::nanoseconds deadlock_limit = std::chrono::seconds(2);
 
-  std::vector<std::shared_ptr<ActivityInterceptor>>
-      activity_interceptors;  // The first is the outermost.
+  // Around workflows and activities (perdure/interceptor.h); the first is the outermost.
+  std::vector<std::shared_ptr<WorkerInterceptor>> interceptors;
+  // Carry what travels along (perdure/context_propagator.h).
+  std::vector<std::shared_ptr<ContextPropagator>> context_propagators;
 
   LogSink log;  // Empty: the client's.
 };

@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "perdure/added_handlers.h"
 #include "perdure/define.h"
 #include "perdure/detail/calls.h"
 #include "perdure/group.h"
@@ -267,8 +268,7 @@ child_handle<R> CallChild(StartChildCommand command) {
   auto* operation = new OperationState<R>;
   Ref<State<R>> state(operation);
   Ref<State<std::string>> started(new State<std::string>);
-  std::string id = command.workflow_id;
-  StartChild(*operation, *operation, started, std::move(command));
+  std::string id = StartChild(*operation, *operation, started, std::move(command));
   return child_handle<R>(std::move(state), std::move(started), std::move(id));
 }
 }  // namespace detail

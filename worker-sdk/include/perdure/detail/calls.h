@@ -4,6 +4,7 @@
 
 #include <concepts>
 
+#include "perdure/detail/compiler.h"
 #include "perdure/detail/function.h"
 #include "perdure/detail/operation.h"
 #include "perdure/options.h"
@@ -17,14 +18,6 @@ class child_handle;
 
 namespace detail {
 
-// Decided by the build, which tries what the compiler does; without it, by the compiler's age.
-#ifndef PERDURE_DESTROYS_AGGREGATE_TEMPORARIES_TWICE
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 14
-#define PERDURE_DESTROYS_AGGREGATE_TEMPORARIES_TWICE 1
-#else
-#define PERDURE_DESTROYS_AGGREGATE_TEMPORARIES_TWICE 0
-#endif
-#endif
 // The name is what a refused program's author reads: `Order order{...}; co_await
 // activity<&charge>(order, ...);`
 template <class T>

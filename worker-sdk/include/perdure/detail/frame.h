@@ -15,10 +15,11 @@
 
 namespace perdure::detail {
 
-class Instance;  // One cached run's code: worker-sdk/coro/instance.h.
+class Instance;      // One cached run's code: worker-sdk/coro/instance.h.
+class ActivityLoop;  // One activity's coroutines: perdure/activity_coroutine.h.
 class Scope;
 
-// The part of an Instance that every suspension touches.
+// The part of an Instance, or of an ActivityLoop, that every suspension touches.
 struct RunLoop {
   // Trampoline instead of symmetric transfer: who suspends says who is next. GCC overflows the
   // stack in long chains of synchronous awaits with the latter at -O0 and under ASan.
@@ -26,8 +27,11 @@ struct RunLoop {
   // A spawned frame that ended and is to be destroyed.
   std::coroutine_handle<> finished{};
   Scope* scope = nullptr;
+  // Whose part this is; one of them is set.
+  Instance* instance = nullptr;
+  ActivityLoop* activity = nullptr;
 };
-// Null outside of workflow code.
+// Null outside of workflow code and of activities that are coroutines.
 extern constinit thread_local RunLoop* current_loop;
 // Throws WorkflowContextError outside of workflow code.
 RunLoop& Loop();
@@ -93,6 +97,15 @@ class Cancellable {
   Scope* in_ = nullptr;
 };
 
+// What a scope belongs to: a handler that runs, or ran.
+class ScopeOwner : public InFrameMemory {
+ public:
+  std::uint32_t refs = 1;
+  ScopeOwner() = default;
+  ScopeOwner(const ScopeOwner&) = delete;
+  virtual ~ScopeOwner() = default;
+};
+
 // Cancels what was started inside it: in the order in which it was started, and then its inner
 // scopes in the order of their creation. That order is part of what replays must repeat.
 class Scope : public InFrameMemory {
@@ -106,8 +119,8 @@ class Scope : public InFrameMemory {
   void Cancel(const std::string& reason);
   bool is_requested() const { return requested_; }
   const std::string& reason() const { return reason_; }
-  // What runs in this scope and those inside it: a RunningHandler, or null for the main function.
-  const void* context = nullptr;
+  // Of this scope and those inside it, which may outlive the handler; null: the main function.
+  Ref<ScopeOwner> owner;
 
  private:
   friend class Cancellable;

@@ -26,6 +26,8 @@ struct Handler {
   std::string_view description{};
   // Still running when the workflow ends: warned of, unless it is meant to be abandoned.
   bool abandons_unfinished = false;
+  // What the functions below are called on; null: the workflow's object.
+  void* object = nullptr;
   // Of entry, signals and updates; the dynamic ones take the name as well. The object outlives the
   // task.
   task<Payloads> (*run)(void* object, std::string name, Payloads input) = nullptr;

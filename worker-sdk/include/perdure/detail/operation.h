@@ -69,8 +69,9 @@ void StartTimer(OperationState<void>& operation, Nanos delay, std::string_view s
 void StartActivity(StateBase& state, Operation& operation, ScheduleActivityCommand command);
 void StartLocalActivity(StateBase& state, Operation& operation,
                         ScheduleLocalActivityCommand command);
-void StartChild(StateBase& state, Operation& operation, Ref<State<std::string>> started,
-                StartChildCommand command);
+// Gives the child's workflow id, which an interceptor may have changed.
+std::string StartChild(StateBase& state, Operation& operation, Ref<State<std::string>> started,
+                       StartChildCommand command);
 void SignalExternal(OperationState<void>& operation, SignalExternalCommand command);
 void CancelExternal(OperationState<void>& operation, RequestCancelExternalCommand command);
 

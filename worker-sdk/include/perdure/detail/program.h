@@ -10,6 +10,10 @@
 
 #include "perdure/detail/activation.h"
 
+namespace perdure {
+class WorkerInterceptor;
+}
+
 namespace perdure::detail {
 
 // The code of one run, alive while the run is cached. Loop-bound: made, activated and destroyed on
@@ -44,6 +48,9 @@ struct ProgramOptions {
   // instead of its task; "*" is every exception (R51).
   std::vector<std::string> workflow_failure_types;
   Watch* watch = nullptr;
+  std::vector<std::shared_ptr<WorkerInterceptor>> interceptors;
+  // Headers that travel along with what a workflow starts.
+  std::vector<std::string> propagated;
 };
 
 struct WorkflowDefinition {
