@@ -15,9 +15,9 @@ using base::IncarnationId;
 
 class FakeHistory : public services::UnimplementedHistory {
  public:
-  void SignalWorkflowExecution(services::CallContext, services::NamespacePtr,
-                               api::SignalWorkflowExecutionRequest request,
-                               services::Reply<api::SignalWorkflowExecutionResponse> reply) override {
+  void SignalWorkflowExecution(
+      services::CallContext, services::NamespacePtr, api::SignalWorkflowExecutionRequest request,
+      services::Reply<api::SignalWorkflowExecutionResponse> reply) override {
     signaled_.push_back(request.workflow_execution().workflow_id());
     if (!refusals_.empty()) {
       const absl::Status refusal = refusals_.front();
