@@ -1,6 +1,7 @@
 """The chart as the tests see it: rendered by helm, without a cluster."""
 
 import copy
+import json
 import pathlib
 import subprocess
 import tempfile
@@ -35,12 +36,20 @@ def at(path: str, value) -> dict:
     return value
 
 
-def template(values: dict, *flags: str) -> subprocess.CompletedProcess:
+def helm(values: dict, *arguments) -> subprocess.CompletedProcess:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(values, file)
         file.flush()
-        return subprocess.run([BIN / "helm", "template", RELEASE, CHART, "--namespace", "ns", "-f", file.name, *flags],
+        return subprocess.run([BIN / "helm", *map(str, arguments), "--namespace", "ns", "-f", file.name],
                               capture_output=True, text=True, timeout=60)
+
+
+def template(values: dict, *flags: str) -> subprocess.CompletedProcess:
+    return helm(values, "template", RELEASE, CHART, *flags)
+
+
+def lint(values: dict) -> subprocess.CompletedProcess:
+    return helm(values, "lint", "--strict", CHART)
 
 
 def text(*layers: dict) -> str:
@@ -88,3 +97,7 @@ def render(*layers: dict) -> Objects:
 
 def defaults() -> dict:
     return yaml.safe_load((pathlib.Path(CHART) / "values.yaml").read_text())
+
+
+def schema() -> dict:
+    return json.loads((CHART / "values.schema.json").read_text())
