@@ -102,14 +102,21 @@ class Cluster:
                  "--bind-address=127.0.0.1", f"--cert-dir={self.path}/certificates", f"--token-auth-file={tokens}",
                  "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={key}",
                  f"--service-account-signing-key-file={key}", "--service-cluster-ip-range=10.96.0.0/16",
-                 "--authorization-mode=RBAC", "--endpoint-reconciler-type=none", "--allow-privileged=true")
-        until("the API server", lambda: self.kubectl("get", "--raw", "/readyz", may_fail=True).stdout == "ok",
-              START_MAX_SECONDS)
+                 "--authorization-mode=RBAC", "--endpoint-reconciler-type=none", "--allow-privileged=true",
+                 # Watches of these kinds need a newer etcd than Debian has.
+                 "--feature-gates=WatchList=false")
+
+        def is_ready():
+            assert not self.states(), self.states() + "\n" + (self.path / "api.log").read_text()[-2000:]
+            return self.kubectl("get", "--raw", "/readyz", may_fail=True).stdout == "ok"
+
+        until("the API server", is_ready, START_MAX_SECONDS)
 
     def run(self, name: str, *command, env: dict | None = None) -> None:
         with open(self.path / f"{name}.log", "wb") as log:
+            # None outlives the tests, however these end.
             self.processes.append((name, subprocess.Popen(
-                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                ["setpriv", "--pdeathsig", "TERM", *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(env or {})})))
 
     def kubectl(self, *arguments, may_fail=False, stdin: str | None = None) -> subprocess.CompletedProcess:

@@ -26,7 +26,8 @@ if [ "$(cat "$out/.prepared" 2>/dev/null)" != "$stamp" ]; then
   for module in "${modules[@]}"; do
     folder=$(cd "$out" && go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
     for definition in "${definitions[@]}"; do
-      if [ -e "$folder/$definition" ]; then install -m 644 "$folder/$definition" "$out/crds/"; fi
+      # cert-manager's are templates in their labels.
+      if [ -e "$folder/$definition" ]; then sed '/{{/d' "$folder/$definition" >"$out/crds/$(basename "$definition")"; fi
     done
   done
   [ "$(find "$out/crds" -name '*.yaml' | wc -l)" -eq ${#definitions[@]} ] || { echo "definitions are missing" >&2; exit 1; }
