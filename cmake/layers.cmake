@@ -12,10 +12,12 @@ set(LAYER_services       base runtime)
 set(LAYER_history        base query machines store services runtime)
 set(LAYER_matching       base services runtime)
 set(LAYER_frontend       base query services store runtime)
-set(LAYER_rpc            base services frontend runtime)
+set(LAYER_cluster        base services runtime)
+set(LAYER_rpc            base services cluster frontend runtime)
 set(LAYER_server         base query machines runtime store store_postgres store_sqlite services history
-                         matching frontend rpc)
-set(LAYER_sim            base query machines runtime store store_simulated services history matching frontend)
+                         matching frontend cluster rpc)
+set(LAYER_sim            base query machines runtime store store_simulated services history matching frontend
+                         cluster)
 # A gRPC client: main (server) links it beside the server, neither sees the other.
 set(LAYER_cli            base)
 # The C++ worker SDK: nothing of the engine's, but for tests that run the engine itself.

@@ -10,6 +10,9 @@
 namespace perdure::base {
 namespace {
 
+// Stays between servers: no message of that name exists.
+constexpr char kShardMovedUrl[] = "perdure/shard-moved";
+
 namespace details = temporal::api::errordetails::v1;
 
 constexpr char kTypePrefix[] = "type.googleapis.com/";
@@ -125,6 +128,16 @@ absl::Status MultiOperationFailed(std::vector<absl::Status> statuses) {
 
 absl::Status Unimplemented(absl::string_view text) { return absl::UnimplementedError(text); }
 absl::Status Unavailable(absl::string_view text) { return absl::UnavailableError(text); }
+absl::Status ShardMoved() {
+  absl::Status status = Unavailable("the workflow's shard is with another server, try again");
+  status.SetPayload(kShardMovedUrl, absl::Cord());
+  return status;
+}
+
+bool IsShardMoved(const absl::Status& status) {
+  return status.GetPayload(kShardMovedUrl).has_value();
+}
+
 absl::Status Internal(absl::string_view text) { return absl::InternalError(text); }
 absl::Status AlreadyExists(absl::string_view text) { return absl::AlreadyExistsError(text); }
 absl::Status FailedPrecondition(absl::string_view text) {

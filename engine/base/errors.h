@@ -52,6 +52,10 @@ absl::Status QueryFailed(absl::string_view text, const google::protobuf::Message
 absl::Status MultiOperationFailed(std::vector<absl::Status> statuses);
 absl::Status Unimplemented(absl::string_view text);
 absl::Status Unavailable(absl::string_view text);
+// UNAVAILABLE: this process does not own the shard that the workflow is in (any more, or yet).
+// Whoever routes knows it by IsShardMoved and asks the owner; a client just tries again.
+absl::Status ShardMoved();
+bool IsShardMoved(const absl::Status& status);
 absl::Status Internal(absl::string_view text);
 absl::Status FailedPrecondition(absl::string_view text);
 absl::Status AlreadyExists(absl::string_view text);

@@ -94,15 +94,17 @@ class FakeStore : public store::Store {
                      store::Result<std::vector<store::DueExecution>>) override {}
   void EarliestWake(std::vector<base::ShardId>, absl::Time,
                     store::Result<std::optional<absl::Time>>) override {}
-  void CurrentWorkflows(base::ExecutionKey, int64_t,
+  void CurrentWorkflows(base::ExecutionKey, base::ShardId, int64_t,
                         store::Result<std::vector<store::CurrentWorkflow>>) override {}
   void RunsOfNamespace(base::NamespaceNumber, int64_t,
                        store::Result<std::vector<store::DueExecution>>) override {}
   void DeleteNamespace(base::NamespaceNumber, store::Done) override {}
   void GetSetting(std::string, store::Result<std::optional<std::string>>) override {}
   void PutSettingIfAbsent(std::string, std::string, store::Result<std::string>) override {}
-  void RegisterIncarnation(std::string, std::string, store::Result<base::IncarnationId>) override {}
-  void Heartbeat(base::IncarnationId, store::Done) override {}
+  void RegisterIncarnation(store::NodeFacts, store::Result<base::IncarnationId>) override {}
+  void Heartbeat(base::IncarnationId, bool, store::Result<store::ClusterState>) override {}
+  void HandOver(base::IncarnationId, base::IncarnationId, std::vector<base::ShardId>,
+                store::Done) override {}
   void ListIncarnations(store::Result<std::vector<store::Incarnation>>) override {}
   void Fence(base::IncarnationId, store::Done) override {}
   void ClaimShards(base::IncarnationId, std::vector<base::ShardId>,

@@ -46,6 +46,20 @@ void Committer::AfterCommits(const ExecutionPtr& execution, After after) {
   });
 }
 
+void Committer::AfterAll(absl::AnyInvocable<void() &&> callback) {
+  Entry* last = nullptr;
+  if (!queue_.empty()) {
+    last = queue_.back().get();
+  } else if (!flights_.empty() && !flights_.back()->empty()) {
+    last = flights_.back()->back().get();
+  }
+  if (last == nullptr) return (void)loop_.Post(std::move(callback));
+  last->after.push_back([this, callback = std::move(callback)](const absl::Status&) mutable {
+    // After all that the batch itself sets off.
+    loop_.Post(std::move(callback));
+  });
+}
+
 void Committer::ScheduleFlush() {
   if (flush_scheduled_ || in_flight_ >= kBatchesInFlightMax) return;
   flush_scheduled_ = true;

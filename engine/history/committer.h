@@ -53,6 +53,9 @@ class Committer {
   // Runs after everything queued so far for the run is committed; at once (posted) if nothing is.
   void AfterCommits(const ExecutionPtr& execution, After after);
 
+  // Runs when everything queued so far, of whatever run, is through or has failed.
+  void AfterAll(absl::AnyInvocable<void() &&> callback);
+
   bool IsIdle() const { return queue_.empty() && in_flight_ == 0; }
   // Runs when nothing is queued or in flight.
   void WhenIdle(absl::AnyInvocable<void() &&> callback);

@@ -36,6 +36,16 @@ absl::Status Unreadable(const Execution& execution, const absl::Status& status) 
   return base::Internal("the stored state of the workflow execution is unreadable");
 }
 
+// Whether something of it may be on a task queue.
+bool HasTasks(const State& state) {
+  if (state.HasUnstartedTask()) return true;
+  for (const EventId id : state.activities.Keys()) {
+    const machines::Activity& activity = *state.activities.Find(id);
+    if (activity.info.started_time_ns() == 0 && activity.is_due) return true;
+  }
+  return false;
+}
+
 absl::Status RunNotFound(const std::string& workflow_id, const std::string& run_id) {
   if (run_id.empty()) {
     return base::NotFound(absl::StrCat("workflow not found for ID: ", workflow_id));
@@ -52,7 +62,11 @@ Core::Core(runtime::Loop& loop, store::Store& store, services::Namespaces& names
       store_(store),
       namespaces_(namespaces),
       options_(options),
-      meters_(options.metrics) {
+      meters_(options.metrics),
+      shard_states_(base::kShardCount, ShardState::kElsewhere),
+      shard_lives_(base::kShardCount, 0),
+      last_number_(base::kShardCount, 0),
+      id_ranges_(base::kShardCount, 0) {
   Committer::Hooks hooks;
   hooks.drop = [this](const std::vector<ExecutionPtr>& executions) {
     for (const ExecutionPtr& execution : executions) Drop(execution);
@@ -65,43 +79,12 @@ Core::Core(runtime::Loop& loop, store::Store& store, services::Namespaces& names
   committer_ = std::make_unique<Committer>(loop_, store_, meters_, std::move(hooks));
 }
 
-Core::~Core() = default;
-
-void Core::Serve(base::IncarnationId incarnation, const std::vector<store::ShardOwner>& shards) {
-  incarnation_ = incarnation;
-  committer_->set_incarnation(incarnation);
-  last_number_.assign(base::kShardCount, 0);
-  shards_.clear();
-  for (const store::ShardOwner& owner : shards) {
-    if (owner.owner != incarnation) continue;
-    shards_.push_back(owner.shard);
-    last_number_[owner.shard.value()] = owner.last_number.value();
-  }
-  is_serving_ = true;
-  ++life_;
-  to_erase_.clear();
-  due_checked_ = store::DueCursor();
-  CheckDue();
-  known_ids_.Clear();
-  knows_all_ids_ = false;
-  BeginToLearnIds();
-  evict_timer_ = loop_.AtLeisure(absl::Seconds(5), [this] { EvictIdle(); });
-}
-
-void Core::StopServing() {
-  if (!is_serving_) return;
-  is_serving_ = false;
-  loop_.Cancel(due_timer_);
-  due_timer_ = 0;
-  next_due_check_ = absl::InfiniteFuture();
-  loop_.Cancel(evict_timer_);
-  std::vector<ExecutionPtr> all;
-  for (const auto& [key, execution] : by_run_) all.push_back(execution);
-  std::sort(all.begin(), all.end(),
-            [](const ExecutionPtr& a, const ExecutionPtr& b) { return a->key < b->key; });
-  for (const ExecutionPtr& execution : all) {
-    execution->is_dropped = true;
-    Drop(execution);
+Core::~Core() {
+  // Those who wait hold the run that they wait for.
+  for (const auto& [key, execution] : by_run_) {
+    const auto history_waiters = std::move(execution->history_waiters);
+    const auto update_waiters = std::move(execution->update_waiters);
+    const auto queries = std::move(execution->queries);
   }
 }
 
@@ -136,6 +119,8 @@ machines::Context Core::ContextFor(const services::NamespacePtr& name_space) {
 void Core::With(const services::NamespacePtr& name_space, const std::string& workflow_id,
                 const std::string& run_id, WithRun callback) {
   if (!is_serving_) return std::move(callback)(NotServing());
+  const base::ShardId shard = base::ShardOf(name_space->number, workflow_id);
+  if (!Serves(shard)) return std::move(callback)(base::ShardMoved());
   const int32_t number = name_space->number.value();
   const auto& index = run_id.empty() ? current_ : by_run_;
   const auto found = index.find(RunKey(number, run_id.empty() ? workflow_id : run_id));
@@ -148,7 +133,8 @@ void Core::With(const services::NamespacePtr& name_space, const std::string& wor
     Touch(execution);
     return std::move(callback)(execution);
   }
-  if (run_id.empty() && knows_all_ids_ && !known_ids_.MayHold(name_space->number, workflow_id)) {
+  const bool is_known_shard = id_ranges_[shard.value()] == 0 && !has_too_many_ids_;
+  if (run_id.empty() && is_known_shard && !known_ids_.MayHold(name_space->number, workflow_id)) {
     return std::move(callback)(RunNotFound(workflow_id, run_id));
   }
   auto& waiting = loading_[std::tuple(number, workflow_id, run_id)];
@@ -167,12 +153,13 @@ void Core::Load(const services::NamespacePtr& name_space, const std::string& wor
   std::optional<base::RunId> wanted;
   if (!run_id.empty()) wanted = base::RunId(run_id);
   meters_.RunLoaded();
+  const auto shard = static_cast<size_t>(base::ShardOf(name_space->number, workflow_id).value());
   store_.LoadExecution(name_space->number, base::WorkflowId(workflow_id), wanted,
-                       [this, name_space, workflow_id, run_id,
-                        life = life_](absl::StatusOr<store::LoadedExecution> loaded) {
-                         loop_.Post([this, name_space, workflow_id, run_id, life,
+                       [this, name_space, workflow_id, run_id, shard,
+                        life = shard_lives_[shard]](absl::StatusOr<store::LoadedExecution> loaded) {
+                         loop_.Post([this, name_space, workflow_id, run_id, shard, life,
                                      loaded = std::move(loaded)]() mutable {
-                           if (life != life_) loaded = NotServing();
+                           if (life != shard_lives_[shard]) loaded = base::ShardMoved();
                            Loaded(name_space, workflow_id, run_id, std::move(loaded));
                          });
                        });
@@ -198,6 +185,8 @@ void Core::Loaded(const services::NamespacePtr& name_space, const std::string& w
   bool is_new = false;
   if (!is_serving_) {
     execution = NotServing();
+  } else if (!Serves(base::ShardOf(name_space->number, workflow_id))) {
+    execution = base::ShardMoved();
   } else if (found != index.end()) {
     execution = found->second;
   } else if (!loaded.ok()) {
@@ -306,7 +295,7 @@ void Core::Drop(const ExecutionPtr& execution) {
     std::move(query.reply)(base::Unavailable("the workflow execution was unloaded, try again"));
   }
   // Whatever was durable and unfinished is seen to again.
-  if (is_serving_ && execution->is_dropped) {
+  if (IsServed(*execution) && execution->is_dropped) {
     loop_.Post([this, name_space = execution->name_space, workflow_id = execution->workflow_id,
                 run_id = execution->run_id] {
       if (is_serving_) Revive(*this, name_space, workflow_id, run_id);
@@ -445,6 +434,11 @@ Core::Effects Core::EffectsOf(const ExecutionPtr& execution, const machines::Dec
 }
 
 void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, After after) {
+  if (!IsServed(*execution)) {
+    // On its way to another owner, which would not know of it.
+    return (void)loop_.Post(
+        [after = std::move(after)]() mutable { std::move(after)(base::ShardMoved()); });
+  }
   if (decision.record.changes_size() == 0) {
     // A repeat: true once what it repeats is durable.
     return committer_->AfterCommits(execution, std::move(after));
@@ -466,6 +460,7 @@ void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, Aft
   }
   const bool is_durable = !decision.is_lazy && decision.HasDurableChanges();
   const bool was_running = execution->state.IsRunning();
+  const bool had_tasks = HasTasks(execution->state);
   const EventId events_before = execution->state.info.next_event_id() - 1;
   const int64_t bytes_before = execution->state.info.history_size_bytes();
   ApplyChanges(execution, decision.record);
@@ -473,6 +468,7 @@ void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, Aft
   std::vector<machines::NewRun> new_runs = std::move(decision.new_runs);
   Effects effects = EffectsOf(execution, decision);
   effects.closes = was_running && !execution->state.IsRunning();
+  effects.leaves_tasks = effects.closes && had_tasks;
   KeepEvents(*execution, std::move(decision.record));
   if (is_durable) {
     QueueCommit(execution);
@@ -531,7 +527,9 @@ void Core::CarryOut(const ExecutionPtr& execution, const Effects& effects,
   }
   if (effects.closes) {
     const pb::ExecutionInfo& info = execution->state.info;
-    matching_->ForgetTasks(execution->name_space, execution->run_id, 0);
+    if (effects.leaves_tasks) {
+      matching_->ForgetTasks(execution->name_space, execution->run_id, 0);
+    }
     meters_.RunClosed(*execution->name_space, info.status(),
                       absl::Nanoseconds(info.close_time_ns() - info.start_time_ns()));
   }

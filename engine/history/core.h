@@ -53,8 +53,20 @@ class Core {
   ~Core();
 
   void set_matching(services::MatchingService* matching) { matching_ = matching; }
-  // Begins to serve: these shards are ours. Reads what is due and pushes outstanding work.
-  void Serve(base::IncarnationId incarnation, const std::vector<store::ShardOwner>& shards);
+  // Begins a life, which owns no shard yet.
+  void Serve(base::IncarnationId incarnation);
+  // These shards are ours from now on: reads what is due and pushes outstanding work. Those of
+  // other owners, and those that are served already, are passed over.
+  void AddShards(const std::vector<store::ShardOwner>& shards);
+  // Takes no more requests for these shards, makes all that their runs hold durable and forgets
+  // them. After `done` nothing of this process is under way for them.
+  void ReleaseShards(const std::vector<base::ShardId>& shards, absl::AnyInvocable<void() &&> done);
+  bool Serves(base::ShardId shard) const {
+    return is_serving_ && shard_states_[shard.value()] == ShardState::kServed;
+  }
+  const std::vector<base::ShardId>& shards() const { return shards_; }
+  // Where messages to runs of other shards go; null: all shards are here.
+  void set_others(services::HistoryService* others) { others_ = others; }
   // Fenced, or shutting down: everything is forgotten, requests are answered UNAVAILABLE.
   void StopServing();
   bool is_serving() const { return is_serving_; }
@@ -106,6 +118,8 @@ class Core {
   // Pushes the task (again) that the run has for a queue of matching's.
   void PushTasks(const ExecutionPtr& execution);
   void PushAll(const std::string& task_queue, bool activities);
+  // The same for all queues of which `moved` is true: their owner has changed.
+  void PushMoved(const services::QueueFilter& moved);
   void SendOutbox(const ExecutionPtr& execution);
   // Deadlines that have passed are acted on; the timer is set for the next.
   void RunDeadlines(const ExecutionPtr& execution);
@@ -149,6 +163,7 @@ class Core {
     bool has_outbox = false;
     bool changes_row = false;
     bool closes = false;
+    bool leaves_tasks = false;  // it closes while some of its tasks are on queues
     // Activities that no worker need take any more.
     std::vector<EventId> gone;
   };
@@ -166,12 +181,18 @@ class Core {
   void EraseNow(const store::DueExecution& row, After after);
   void NoteGrowth(const Execution& execution, EventId events_before, int64_t bytes_before);
 
-  // Learns which workflow ids are in use, page by page, while it serves already; and anew when
-  // many may have gone since.
-  void BeginToLearnIds();
-  void LearnIds(base::ExecutionKey after);
+  // Learns which workflow ids are in use in these shards, page by page, while it serves them
+  // already; and of all of them anew when many may have gone since.
+  void LearnIdsOf(const std::vector<base::ShardId>& shards);
+  void LearnIds();
+  void LearnIdsAnew();
   void KnowId(base::NamespaceNumber namespace_number, const std::string& workflow_id);
   void CheckDue();
+  // What became due in these shards before they were ours, from `after` on.
+  void CatchUp(std::vector<base::ShardId> shards, store::DueCursor after, absl::Time until);
+  // The due check comes at the earliest time after that one.
+  void NextWake(const std::vector<base::ShardId>& shards, absl::Time after);
+  bool IsServed(const Execution& execution) const { return Serves(execution.key.shard); }
   void ScheduleDueCheck(absl::Time when);
   void Due(const store::DueExecution& row);
   void EvictIdle();
@@ -188,12 +209,17 @@ class Core {
   std::unique_ptr<Committer> committer_;
   absl::AnyInvocable<void()> on_fenced_;
   bool is_serving_ = false;
+  services::HistoryService* others_ = nullptr;
   int64_t life_ = 0;  // rises with each Serve: what was read in an earlier one is not taken
   bool is_draining_ = false;
   absl::Time owned_until_ = absl::InfiniteFuture();
   base::IncarnationId incarnation_;
-  std::vector<base::ShardId> shards_;
-  std::vector<int64_t> last_number_;  // by shard
+  enum class ShardState : uint8_t { kElsewhere, kServed, kLeaving };
+  std::vector<ShardState> shard_states_;
+  // Rises whenever a shard comes: what was read of it before it went away is not taken.
+  std::vector<int64_t> shard_lives_;
+  std::vector<base::ShardId> shards_;  // those served
+  std::vector<int64_t> last_number_;   // by shard
   uint64_t last_waiter_id_ = 0;
 
   // Looked up only, never iterated where order shows.
@@ -211,13 +237,19 @@ class Core {
   // Search attribute types of a namespace snapshot, predefined ones included.
   std::map<int32_t, std::pair<services::NamespacePtr, std::map<std::string, int>>> attribute_types_;
 
-  // Once all are known: an id that is not among them has no run, and no read is needed to say so.
+  // Once all of a shard are known: an id that is not among them has no run, and no read is needed
+  // to say so.
   KnownIds known_ids_;
-  bool knows_all_ids_ = false;
-  KnownIds ids_being_learned_;
-  bool is_learning_ids_ = false;
-  int64_t ids_learning_number_ = 0;  // tells a page that comes for an earlier time of learning
-  int64_t ids_until_anew_ = 0;       // at so many they are learned anew
+  struct IdRange {
+    base::ExecutionKey after;
+    base::ShardId end;
+    int64_t number = 0;
+  };
+  std::deque<IdRange> ids_to_learn_;  // the first is being read
+  std::vector<int64_t> id_ranges_;    // by shard: the range that it is learned with, 0 once it is
+  int64_t last_id_range_ = 0;
+  int64_t ids_until_anew_ = 0;  // at so many they are learned anew
+  bool has_too_many_ids_ = false;
 
   store::DueCursor due_checked_;
   absl::Time next_due_check_ = absl::InfiniteFuture();

@@ -46,6 +46,7 @@ void Core::EraseSome() {
   while (is_serving_ && erasures_in_flight_ < kErasuresMax && !to_erase_.empty()) {
     const store::DueExecution row = std::move(to_erase_.front());
     to_erase_.pop_front();
+    if (!Serves(row.key.shard)) continue;
     ++erasures_in_flight_;
     EraseNow(row, [this, row](const absl::Status& status) {
       --erasures_in_flight_;

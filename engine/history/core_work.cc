@@ -92,6 +92,28 @@ void Core::PushAll(const std::string& task_queue, bool activities) {
   for (const ExecutionPtr& execution : runs) PushTasks(execution);
 }
 
+void Core::PushMoved(const services::QueueFilter& moved) {
+  std::vector<ExecutionPtr> runs;
+  for (const auto& [key, execution] : by_run_) {
+    const State& state = execution->state;
+    if (!state.IsRunning() || !IsServed(*execution)) continue;
+    const base::NamespaceNumber number = execution->name_space->number;
+    bool has_moved = state.HasUnstartedTask() &&
+                     (moved(number, state.info.task_queue(), services::QueueKind::kWorkflow) ||
+                      (state.IsSticky() && moved(number, state.info.sticky().task_queue(),
+                                                 services::QueueKind::kWorkflow)));
+    for (const EventId id : state.activities.Keys()) {
+      if (has_moved) break;
+      has_moved = moved(number, state.activities.Find(id)->info.task_queue(),
+                        services::QueueKind::kActivity);
+    }
+    if (has_moved) runs.push_back(execution);
+  }
+  std::sort(runs.begin(), runs.end(),
+            [](const ExecutionPtr& a, const ExecutionPtr& b) { return a->key < b->key; });
+  for (const ExecutionPtr& execution : runs) PushTasks(execution);
+}
+
 // --- Messages
 // -----------------------------------------------------------------------------------------
 
@@ -152,22 +174,32 @@ void Core::Deliver(const ExecutionPtr& execution, const pb::OutboxMessage& messa
     default:
       break;
   }
-  DeliverMessage(*this, std::move(delivery),
-                 [this, execution, id = message.id()](absl::Status status, std::string run_id) {
-                   Delivered(execution, id, status, run_id);
-                 });
+  auto answered = [this, execution, id = message.id()](absl::Status status, std::string run_id) {
+    Delivered(execution, id, status, run_id);
+  };
+  const base::NamespaceNumber target(message.target_namespace_number());
+  if (others_ == nullptr || Serves(base::ShardOf(target, message.target_workflow_id()))) {
+    return DeliverMessage(*this, std::move(delivery), std::move(answered));
+  }
+  others_->Deliver(ToWire(delivery),
+                   [this, answered = std::move(answered)](
+                       absl::StatusOr<perdure::internal::v1::DeliverResponse> reply) mutable {
+                     loop_.Post([answered = std::move(answered), reply = std::move(reply)] {
+                       answered(reply.status(), reply.ok() ? reply->run_id() : "");
+                     });
+                   });
 }
 
 void Core::Delivered(const ExecutionPtr& execution, uint64_t message_id, const absl::Status& status,
                      const std::string& run_id) {
-  if (execution->is_dropped || !is_serving_) return;
+  if (execution->is_dropped || !IsServed(*execution)) return;
   const bool is_passing = status.code() == absl::StatusCode::kUnavailable ||
                           status.code() == absl::StatusCode::kUnknown ||
                           status.code() == absl::StatusCode::kResourceExhausted;
   if (is_passing) {
     // Stays in flight until it is tried again.
     loop_.After(absl::Milliseconds(200 + loop_.random().Below(300)), [this, execution, message_id] {
-      if (execution->is_dropped || !is_serving_) return;
+      if (execution->is_dropped || !IsServed(*execution)) return;
       execution->outbox_in_flight.erase(message_id);
       SendOutbox(execution);
     });
@@ -186,6 +218,7 @@ void Core::Delivered(const ExecutionPtr& execution, uint64_t message_id, const a
 // ---------------------------------------------------------------------------------------------
 
 void Core::ArmTimer(const ExecutionPtr& execution) {
+  if (!IsServed(*execution)) return;
   const auto next = execution->state.NextDeadline();
   if (!next.has_value()) return;
   const absl::Time when = absl::FromUnixNanos(next->time_ns);
@@ -195,7 +228,7 @@ void Core::ArmTimer(const ExecutionPtr& execution) {
   execution->timer_time = when;
   execution->timer = loop_.At(when, [this, weak = std::weak_ptr<Execution>(execution)] {
     const ExecutionPtr run = weak.lock();
-    if (run == nullptr || run->is_dropped || !is_serving_) return;
+    if (run == nullptr || run->is_dropped || !IsServed(*run)) return;
     run->timer = 0;
     run->timer_time = absl::InfiniteFuture();
     RunDeadlines(run);
@@ -233,51 +266,43 @@ void Core::ScheduleDueCheck(absl::Time when) {
   });
 }
 
-void Core::BeginToLearnIds() {
-  ids_being_learned_.Clear();
-  is_learning_ids_ = true;
-  ++ids_learning_number_;
-  LearnIds(base::ExecutionKey());
-}
-
-void Core::KnowId(base::NamespaceNumber namespace_number, const std::string& workflow_id) {
-  if (is_learning_ids_) ids_being_learned_.Add(namespace_number, workflow_id);
-  if (!knows_all_ids_) return;
-  known_ids_.Add(namespace_number, workflow_id);
-  if (!is_learning_ids_ && known_ids_.size() >= ids_until_anew_) BeginToLearnIds();
-}
-
-void Core::LearnIds(base::ExecutionKey after) {
-  constexpr int64_t kPage = 5000;
-  store_.CurrentWorkflows(
-      after, kPage,
-      [this, after,
-       learning = ids_learning_number_](absl::StatusOr<std::vector<store::CurrentWorkflow>> page) {
-        loop_.Post([this, after, learning, page = std::move(page)] {
-          if (!is_serving_ || learning != ids_learning_number_) return;
-          if (!page.ok()) {
-            loop_.After(absl::Seconds(1), [this, after, learning] {
-              if (is_serving_ && learning == ids_learning_number_) LearnIds(after);
-            });
-            return;
+void Core::CatchUp(std::vector<base::ShardId> shards, store::DueCursor after, absl::Time until) {
+  constexpr int64_t kRowsMax = 1000;
+  std::vector<base::ShardId> asked = shards;
+  store_.DueExecutions(
+      std::move(asked), after, until, kRowsMax,
+      [this, shards = std::move(shards), after, until,
+       life = life_](absl::StatusOr<std::vector<store::DueExecution>> rows) mutable {
+        loop_.Post([this, shards = std::move(shards), after, until, life,
+                    rows = std::move(rows)]() mutable {
+          if (!is_serving_ || life != life_) return;
+          absl::Duration pause = absl::Milliseconds(1);
+          if (!rows.ok()) {
+            pause = absl::Seconds(1);
+          } else {
+            for (const store::DueExecution& row : *rows) Due(row);
+            if (static_cast<int64_t>(rows->size()) < kRowsMax) return NextWake(shards, until);
+            after = {rows->back().wake_at, rows->back().key};
+            // More rows than can leave are not read yet.
+            if (static_cast<int64_t>(to_erase_.size()) > kRowsMax) pause = absl::Milliseconds(50);
           }
-          for (const store::CurrentWorkflow& workflow : *page) {
-            ids_being_learned_.Add(workflow.namespace_number, workflow.workflow_id.value());
-          }
-          // More are not worth their memory: every start looks into the store then.
-          constexpr int64_t kIdsMax = 20'000'000;
-          const bool is_too_much = ids_being_learned_.size() > kIdsMax;
-          if (!is_too_much && static_cast<int64_t>(page->size()) == kPage) {
-            return LearnIds(page->back().key);
-          }
-          is_learning_ids_ = false;
-          knows_all_ids_ = !is_too_much;
-          known_ids_ = std::exchange(ids_being_learned_, KnownIds());
-          if (is_too_much) return known_ids_.Clear();
-          constexpr int64_t kIdsMin = 1'000'000;
-          ids_until_anew_ = std::max(kIdsMin, 2 * known_ids_.size());
+          loop_.After(pause, [this, shards = std::move(shards), after, until, life]() mutable {
+            if (is_serving_ && life == life_) CatchUp(std::move(shards), after, until);
+          });
         });
       });
+}
+
+void Core::NextWake(const std::vector<base::ShardId>& shards, absl::Time after) {
+  store_.EarliestWake(shards, after,
+                      [this, life = life_](absl::StatusOr<std::optional<absl::Time>> earliest) {
+                        loop_.Post([this, life, earliest = std::move(earliest)] {
+                          if (!is_serving_ || life != life_) return;
+                          if (!earliest.ok())
+                            return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
+                          if (earliest->has_value()) ScheduleDueCheck(**earliest);
+                        });
+                      });
 }
 
 void Core::CheckDue() {
@@ -297,20 +322,13 @@ void Core::CheckDue() {
             return ScheduleDueCheck(loop_.Now() + absl::Milliseconds(is_ahead ? 50 : 1));
           }
           due_checked_ = store::DueCursor::EndOf(until);
-          store_.EarliestWake(shards_, until,
-                              [this](absl::StatusOr<std::optional<absl::Time>> earliest) {
-                                loop_.Post([this, earliest = std::move(earliest)] {
-                                  if (!is_serving_) return;
-                                  if (!earliest.ok())
-                                    return ScheduleDueCheck(loop_.Now() + absl::Seconds(1));
-                                  if (earliest->has_value()) ScheduleDueCheck(**earliest);
-                                });
-                              });
+          NextWake(shards_, until);
         });
       });
 }
 
 void Core::Due(const store::DueExecution& row) {
+  if (!Serves(row.key.shard)) return;
   const services::NamespacePtr name_space = namespaces_.FindByNumber(row.namespace_number);
   const auto cached = by_run_.find(RunKey(row.namespace_number.value(), row.run_id.value()));
   if (row.is_closed && row.wake_at > absl::UnixEpoch()) {
@@ -331,6 +349,7 @@ void Core::Due(const store::DueExecution& row) {
 }
 
 bool Core::IsEvictable(const Execution& execution) const {
+  if (!IsServed(execution)) return false;
   const State& state = execution.state;
   if (execution.commits_in_flight > 0 || !execution.unflushed.empty()) return false;
   if (!execution.history_waiters.empty() || !execution.update_waiters.empty()) return false;

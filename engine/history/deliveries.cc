@@ -107,4 +107,34 @@ void DeliverMessage(Core& core, machines::Delivery delivery, Answered answered) 
             });
 }
 
+perdure::internal::v1::DeliverRequest ToWire(const machines::Delivery& delivery) {
+  perdure::internal::v1::DeliverRequest request;
+  *request.mutable_message() = delivery.message;
+  *request.mutable_initiated() = delivery.initiated;
+  auto& name_space = *request.mutable_sender_namespace();
+  name_space.set_number(delivery.sender_namespace.number);
+  name_space.set_id(delivery.sender_namespace.id);
+  name_space.set_name(delivery.sender_namespace.name);
+  request.set_sender_workflow_id(delivery.sender_workflow_id);
+  request.set_sender_run_id(delivery.sender_run_id);
+  request.set_sender_root_workflow_id(delivery.sender_root_workflow_id);
+  request.set_sender_root_run_id(delivery.sender_root_run_id);
+  *request.mutable_sender_priority() = delivery.sender_priority;
+  return request;
+}
+
+machines::Delivery FromWire(perdure::internal::v1::DeliverRequest request) {
+  machines::Delivery delivery;
+  delivery.message = std::move(*request.mutable_message());
+  delivery.initiated = std::move(*request.mutable_initiated());
+  delivery.sender_namespace = {request.sender_namespace().number(), request.sender_namespace().id(),
+                               request.sender_namespace().name()};
+  delivery.sender_workflow_id = request.sender_workflow_id();
+  delivery.sender_run_id = request.sender_run_id();
+  delivery.sender_root_workflow_id = request.sender_root_workflow_id();
+  delivery.sender_root_run_id = request.sender_root_run_id();
+  delivery.sender_priority = request.sender_priority();
+  return delivery;
+}
+
 }  // namespace perdure::history

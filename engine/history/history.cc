@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "history/deliveries.h"
 #include "history/ownership.h"
 #include "history/requests.h"
 #include "machines/workflow/decide/activity_options.h"
@@ -23,9 +24,33 @@ class HistoryImpl final : public History {
 
   void set_matching(services::MatchingService* matching) override { core_.set_matching(matching); }
 
-  void Begin(absl::AnyInvocable<void(ServingState)> on_state) override {
-    loop_.Post([this, on_state = std::move(on_state)]() mutable {
-      ownership_.Begin(std::move(on_state));
+  void set_others(services::HistoryService* others) override {
+    others_ = others;
+    core_.set_others(others);
+  }
+
+  void Begin(ClusterHooks hooks) override {
+    loop_.Post([this, hooks = std::move(hooks)]() mutable { ownership_.Begin(std::move(hooks)); });
+  }
+
+  void LookAtCluster() override {
+    loop_.Post([this] { ownership_.Look(); });
+  }
+
+  void PushMoved(services::QueueFilter moved) override {
+    loop_.Post([this, moved = std::move(moved)] { core_.PushMoved(moved); });
+  }
+
+  void Deliver(perdure::internal::v1::DeliverRequest request,
+               Reply<perdure::internal::v1::DeliverResponse> reply) override {
+    loop_.Post([this, request = std::move(request), reply = std::move(reply)]() mutable {
+      DeliverMessage(core_, FromWire(std::move(request)),
+                     [reply = std::move(reply)](absl::Status status, std::string run_id) mutable {
+                       if (!status.ok()) return std::move(reply)(std::move(status));
+                       perdure::internal::v1::DeliverResponse response;
+                       response.set_run_id(std::move(run_id));
+                       std::move(reply)(std::move(response));
+                     });
     });
   }
 
@@ -329,10 +354,7 @@ class HistoryImpl final : public History {
     loop_.Post([this, done = std::move(done)]() mutable {
       core_.set_draining();
       core_.WakeAllWaiters();
-      core_.WhenIdle([this, done = std::move(done)]() mutable {
-        ownership_.End();
-        std::move(done)();
-      });
+      ownership_.Leave(std::move(done));
     });
   }
 
@@ -384,8 +406,13 @@ class HistoryImpl final : public History {
               api::DeleteWorkflowExecutionRequest request;
               request.mutable_workflow_execution()->set_workflow_id(run.workflow_id.value());
               request.mutable_workflow_execution()->set_run_id(run.run_id.value());
-              Delete(core_, CallContext(), name_space, std::move(request),
-                     [](absl::StatusOr<api::DeleteWorkflowExecutionResponse>) {});
+              auto ignore = [](absl::StatusOr<api::DeleteWorkflowExecutionResponse>) {};
+              if (others_ != nullptr) {
+                others_->DeleteWorkflowExecution(CallContext(), name_space, std::move(request),
+                                                 ignore);
+              } else {
+                Delete(core_, CallContext(), name_space, std::move(request), ignore);
+              }
             }
             loop_.After(absl::Milliseconds(200), again);
           });
@@ -393,6 +420,7 @@ class HistoryImpl final : public History {
   }
 
   runtime::Loop& loop_;
+  services::HistoryService* others_ = nullptr;
   Core core_;
   Ownership ownership_;
 };

@@ -4,14 +4,27 @@
 #include <utility>
 
 #include "base/ids.h"
+#include "base/log.h"
 
 namespace perdure::history {
 namespace {
 
-std::vector<base::ShardId> AllShards() {
-  std::vector<base::ShardId> shards;
-  for (int32_t shard = 0; shard < base::kShardCount; ++shard) shards.emplace_back(shard);
-  return shards;
+// Shards that are handed over at a time: their pause lasts as long as their last commits.
+constexpr size_t kHandOverMax = 64;
+// Beats that are asked for come no faster than that.
+constexpr absl::Duration kLookInterval = absl::Milliseconds(20);
+// One that has missed a beat is given nothing: it may be at its end.
+constexpr double kLateBeats = 2.5;
+constexpr absl::Duration kRetry = absl::Seconds(1);
+
+std::vector<services::Member> LiveMembers(const std::vector<store::Incarnation>& incarnations) {
+  std::vector<services::Member> members;
+  for (const store::Incarnation& one : incarnations) {
+    if (one.is_fenced) continue;
+    members.push_back(
+        {one.id, one.node.node_name, one.node.address, one.node.roles, one.is_leaving});
+  }
+  return members;
 }
 
 }  // namespace
@@ -23,150 +36,307 @@ Ownership::Ownership(Core& core, HistoryOptions options)
 
 Ownership::~Ownership() = default;
 
-void Ownership::Begin(absl::AnyInvocable<void(ServingState)> on_state) {
-  on_state_ = std::move(on_state);
+void Ownership::Begin(ClusterHooks hooks) {
+  hooks_ = std::move(hooks);
   Register();
 }
 
-void Ownership::End() {
-  is_over_ = true;
-  core_.loop().Cancel(timer_);
-  core_.loop().Cancel(beat_timer_);
-  core_.StopServing();
-  // By fencing ourselves: nothing is in flight any more, and a standby need not wait for our
-  // silence.
-  if (incarnation_.value() != 0) core_.store().Fence(incarnation_, [](absl::Status) {});
-}
-
-// By another, or while we were silent: what was cached is worthless. Anew, as a standby. Nothing
-// that the life before this asked of the store may go on, or two lives would take turns to fence
-// each other.
+// By another, or while we were silent: what was cached is worthless. Anew. Nothing that the life
+// before this asked of the store may go on, or two lives would take turns to fence each other.
 void Ownership::Fenced() {
   if (is_over_) return;
   core_.StopServing();
   core_.loop().Cancel(timer_);
   core_.loop().Cancel(beat_timer_);
   ++life_;
+  is_beating_ = beats_again_ = is_reading_shards_ = is_moving_ = false;
+  members_.clear();
+  owners_ = {};
+  shards_version_ = registry_version_ = -1;
+  was_complete_ = false;
+  if (left_) return GiveUp();
   Set(ServingState::kStandby);
-  Again(absl::Seconds(1), &Ownership::Register);
+  Publish();
+  timer_ = core_.loop().After(kRetry, [this, life = life_] {
+    if (IsCurrent(life)) Register();
+  });
 }
 
 void Ownership::Set(ServingState state) {
   if (state_.load() == state) return;
   state_.store(state);
-  if (on_state_) on_state_(state);
-}
-
-void Ownership::Again(absl::Duration delay, void (Ownership::*step)()) {
-  timer_ = core_.loop().After(delay, [this, step, life = life_] {
-    if (IsCurrent(life)) (this->*step)();
-  });
+  if (hooks_.on_state) hooks_.on_state(state);
 }
 
 void Ownership::Register() {
-  const absl::Time sent = core_.loop().Now();
   core_.store().RegisterIncarnation(
-      options_.node_name, options_.address,
-      [this, sent, life = life_](absl::StatusOr<base::IncarnationId> registered) {
-        core_.loop().Post([this, sent, life, registered = std::move(registered)] {
+      {options_.node_name, options_.address, options_.roles},
+      [this, life = life_](absl::StatusOr<base::IncarnationId> registered) {
+        core_.loop().Post([this, life, registered = std::move(registered)] {
           if (!IsCurrent(life)) return;
           if (!registered.ok()) {
             Set(ServingState::kStoreUnreachable);
-            return Again(absl::Seconds(1), &Ownership::Register);
+            timer_ = core_.loop().After(kRetry, [this, life] {
+              if (IsCurrent(life)) Register();
+            });
+            return;
           }
           incarnation_ = *registered;
-          OwnedSince(sent);
+          last_heard_ = core_.loop().Now();
+          core_.Serve(incarnation_);
           Beat();
+        });
+      });
+}
+
+// --- Heartbeats
+// ---------------------------------------------------------------------------------------
+
+void Ownership::Look() {
+  if (is_over_ || incarnation_.value() == 0) return;
+  if (is_beating_) {
+    beats_again_ = true;
+    return;
+  }
+  const absl::Duration wait = last_beat_ + kLookInterval - core_.loop().Now();
+  if (wait > absl::ZeroDuration()) return BeatIn(wait);
+  Beat();
+}
+
+void Ownership::BeatIn(absl::Duration delay) {
+  core_.loop().Cancel(beat_timer_);
+  const auto beat = [this, life = life_] {
+    if (IsCurrent(life) && !is_beating_) Beat();
+  };
+  beat_timer_ = delay < options_.heartbeat_interval ? core_.loop().After(delay, beat)
+                                                    : core_.loop().AtLeisure(delay, beat);
+}
+
+void Ownership::Beat() {
+  core_.loop().Cancel(beat_timer_);
+  is_beating_ = true;
+  beats_again_ = false;
+  last_beat_ = core_.loop().Now();
+  core_.store().Heartbeat(
+      incarnation_, /*is_leaving=*/static_cast<bool>(left_),
+      [this, sent = last_beat_, life = life_](absl::StatusOr<store::ClusterState> state) {
+        core_.loop().Post([this, sent, life, state = std::move(state)] {
+          if (IsCurrent(life)) Heard(sent, std::move(state));
+        });
+      });
+}
+
+void Ownership::Heard(absl::Time sent, absl::StatusOr<store::ClusterState> state) {
+  is_beating_ = false;
+  if (state.status().code() == absl::StatusCode::kAborted) return Fenced();
+  BeatIn(beats_again_ ? kLookInterval : options_.heartbeat_interval);
+  if (!state.ok()) {
+    if (core_.loop().Now() - last_heard_ > options_.owner_absence_max) {
+      Set(ServingState::kStoreUnreachable);
+    }
+    return;
+  }
+  last_heard_ = sent;
+  // Where nobody else can come, nobody can have taken over.
+  if (core_.store().is_shared()) core_.set_owned_until(sent + options_.owner_absence_max);
+  if (state->registry_version != registry_version_) {
+    registry_version_ = state->registry_version;
+    if (hooks_.on_registry) hooks_.on_registry();
+  }
+  std::vector<base::IncarnationId> silent;
+  late_.clear();
+  for (const store::Incarnation& other : state->incarnations) {
+    if (other.id == incarnation_ || other.is_fenced) continue;
+    const absl::Duration max =
+        other.has_session ? options_.owner_silence_max : options_.owner_absence_max;
+    if (other.since_heartbeat > max) silent.push_back(other.id);
+    if (other.since_heartbeat > kLateBeats * options_.heartbeat_interval) late_.push_back(other.id);
+  }
+  if (!silent.empty()) FenceNext(std::move(silent));
+  std::vector<services::Member> members = LiveMembers(state->incarnations);
+  if (members != members_) {
+    members_ = std::move(members);
+    Publish();
+  }
+  if (state->shards_version != shards_version_ && !is_reading_shards_) {
+    return ReadShards(state->shards_version);
+  }
+  Balance();
+}
+
+void Ownership::FenceNext(std::vector<base::IncarnationId> silent) {
+  if (silent.empty()) return Look();
+  const base::IncarnationId id = silent.back();
+  silent.pop_back();
+  base::LogWarning("a node is silent: it is fenced", {{"incarnation", id.value()}});
+  core_.store().Fence(id, [this, life = life_,
+                           silent = std::move(silent)](const absl::Status& status) mutable {
+    core_.loop().Post([this, life, is_done = status.ok(), silent = std::move(silent)]() mutable {
+      // The next beat finds it again, if it could not be done.
+      if (IsCurrent(life) && is_done) FenceNext(std::move(silent));
+    });
+  });
+}
+
+// --- Shards
+// -------------------------------------------------------------------------------------------
+
+bool Ownership::IsLive(base::IncarnationId id) const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [id](const services::Member& member) { return member.id == id; });
+}
+
+void Ownership::ReadShards(int64_t version) {
+  is_reading_shards_ = true;
+  core_.store().ListShards(
+      [this, version, life = life_](absl::StatusOr<std::vector<store::ShardOwner>> all) {
+        core_.loop().Post([this, version, life, all = std::move(all)] {
+          if (!IsCurrent(life)) return;
+          is_reading_shards_ = false;
+          if (!all.ok()) return;
+          shards_version_ = version;
+          TakeShards(*all);
+        });
+      });
+}
+
+void Ownership::TakeShards(const std::vector<store::ShardOwner>& all) {
+  owners_ = {};
+  for (const store::ShardOwner& one : all) {
+    owners_[static_cast<size_t>(one.shard.value())] = one.owner;
+  }
+  Publish();
+  Balance();
+}
+
+void Ownership::Publish() {
+  auto view = std::make_shared<services::ClusterView>();
+  view->self = incarnation_;
+  view->members = members_;
+  view->owners = owners_;
+  if (hooks_.on_view) hooks_.on_view(std::move(view));
+  if (members_.empty() || left_) return;
+  const bool is_complete =
+      was_complete_ || std::all_of(owners_.begin(), owners_.end(), [this](base::IncarnationId id) {
+        return IsLive(id) && (id != incarnation_ || !core_.shards().empty());
+      });
+  was_complete_ = is_complete;
+  Set(is_complete ? ServingState::kServing : ServingState::kStandby);
+}
+
+void Ownership::Balance() {
+  if (is_moving_ || shards_version_ < 0 || is_reading_shards_) return;
+  std::vector<base::IncarnationId> takers;
+  for (const services::Member& member : members_) {
+    const bool is_late = std::find(late_.begin(), late_.end(), member.id) != late_.end();
+    const bool takes = (member.roles & base::kRoleHistory) != 0 && !member.is_leaving && !is_late;
+    if (takes && !(left_ && member.id == incarnation_)) takers.push_back(member.id);
+  }
+  const ShardOwners wanted = AssignShards(takers, owners_);
+  std::vector<base::ShardId> to_claim;
+  std::vector<base::ShardId> to_give;
+  base::IncarnationId taker;
+  for (int32_t i = 0; i < base::kShardCount; ++i) {
+    const base::ShardId shard(i);
+    const base::IncarnationId owner = owners_[static_cast<size_t>(i)];
+    const base::IncarnationId wants = wanted[static_cast<size_t>(i)];
+    // Also what is ours already and not served yet: handed over to us.
+    const bool is_free = owner == incarnation_ ? !core_.Serves(shard) : !IsLive(owner);
+    if (is_free && (wants == incarnation_ || (owner == incarnation_ && !left_))) {
+      to_claim.push_back(shard);
+    }
+    if (owner != incarnation_ || !core_.Serves(shard) || wants == incarnation_) continue;
+    if (wants.value() == 0) continue;
+    if (taker.value() == 0) taker = wants;
+    if (wants == taker && to_give.size() < kHandOverMax) to_give.push_back(shard);
+  }
+  if (!to_claim.empty()) return Claim(std::move(to_claim));
+  if (!to_give.empty()) return HandOver(taker, std::move(to_give));
+  if (left_) GiveUp();
+}
+
+void Ownership::Claim(std::vector<base::ShardId> shards) {
+  is_moving_ = true;
+  core_.store().ClaimShards(
+      incarnation_, std::move(shards),
+      [this, life = life_](absl::StatusOr<std::vector<store::ShardOwner>> owned) {
+        core_.loop().Post([this, life, owned = std::move(owned)] {
+          if (!IsCurrent(life)) return;
+          is_moving_ = false;
+          // Asked for again at the next beat.
+          if (!owned.ok()) return;
+          for (const store::ShardOwner& one : *owned) {
+            owners_[static_cast<size_t>(one.shard.value())] = one.owner;
+          }
+          core_.AddShards(*owned);
+          Publish();
+          // Another may have been quicker with some.
           Look();
         });
       });
 }
 
-void Ownership::OwnedSince(absl::Time heard) {
-  // Where nobody else can come, nobody can have taken over.
-  if (core_.store().is_shared()) core_.set_owned_until(heard + options_.owner_absence_max);
-}
-
-void Ownership::Look() {
-  core_.store().ListIncarnations(
-      [this, life = life_](absl::StatusOr<std::vector<store::Incarnation>> listed) {
-        core_.loop().Post([this, life, listed = std::move(listed)]() mutable {
-          if (!IsCurrent(life)) return;
-          if (!listed.ok()) {
-            Set(ServingState::kStoreUnreachable);
-            return Again(absl::Seconds(1), &Ownership::Look);
-          }
-          Judge(*std::move(listed));
-        });
-      });
-}
-
-void Ownership::Judge(std::vector<store::Incarnation> incarnations) {
-  std::vector<base::IncarnationId> silent;
-  bool has_elder = false;
-  absl::Duration until_next = absl::Seconds(1);
-  for (const store::Incarnation& other : incarnations) {
-    if (other.id == incarnation_ || other.is_fenced) continue;
-    const absl::Duration remaining =
-        (other.has_session ? options_.owner_silence_max : options_.owner_absence_max) -
-        other.since_heartbeat;
-    if (remaining < absl::ZeroDuration()) {
-      silent.push_back(other.id);
-    } else if (other.id < incarnation_) {
-      // Of two that wait, the one that came first takes over.
-      has_elder = true;
-      until_next = std::min(until_next, remaining + absl::Milliseconds(20));
-    }
-  }
-  if (has_elder) {
-    Set(ServingState::kStandby);
-    return Again(until_next, &Ownership::Look);
-  }
-  FenceNext(std::move(silent));
-}
-
-void Ownership::FenceNext(std::vector<base::IncarnationId> silent) {
-  if (silent.empty()) return Claim();
-  const base::IncarnationId id = silent.back();
-  silent.pop_back();
-  core_.store().Fence(
-      id, [this, life = life_, silent = std::move(silent)](absl::Status status) mutable {
-        core_.loop().Post(
-            [this, life, status = std::move(status), silent = std::move(silent)]() mutable {
-              if (!IsCurrent(life)) return;
-              if (!status.ok()) return Again(absl::Seconds(1), &Ownership::Look);
-              FenceNext(std::move(silent));
-            });
-      });
-}
-
-void Ownership::Claim() {
-  core_.store().ClaimShards(
-      incarnation_, AllShards(),
-      [this, life = life_](absl::StatusOr<std::vector<store::ShardOwner>> owned) {
-        core_.loop().Post([this, life, owned = std::move(owned)] {
-          if (!IsCurrent(life)) return;
-          if (!owned.ok() || static_cast<int32_t>(owned->size()) < base::kShardCount) {
-            return Again(absl::Seconds(1), &Ownership::Look);
-          }
-          core_.Serve(incarnation_, *owned);
-          Set(ServingState::kServing);
-        });
-      });
-}
-
-void Ownership::Beat() {
-  const absl::Time sent = core_.loop().Now();
-  core_.store().Heartbeat(incarnation_, [this, sent, life = life_](absl::Status status) {
-    core_.loop().Post([this, sent, life, status = std::move(status)] {
-      if (!IsCurrent(life)) return;
-      if (status.code() == absl::StatusCode::kAborted) return Fenced();
-      if (status.ok()) OwnedSince(sent);
-      beat_timer_ = core_.loop().AtLeisure(options_.heartbeat_interval, [this, life] {
-        if (IsCurrent(life)) Beat();
+void Ownership::HandOver(base::IncarnationId to, std::vector<base::ShardId> shards) {
+  is_moving_ = true;
+  core_.ReleaseShards(shards, [this, to, shards, life = life_] {
+    if (!IsCurrent(life)) return;
+    core_.store().HandOver(incarnation_, to, shards, [this, to, shards, life](absl::Status status) {
+      core_.loop().Post([this, to, shards, life, status] {
+        if (IsCurrent(life)) HandedOver(to, shards, status);
       });
     });
   });
+}
+
+void Ownership::HandedOver(base::IncarnationId to, const std::vector<base::ShardId>& shards,
+                           const absl::Status& status) {
+  is_moving_ = false;
+  if (status.code() == absl::StatusCode::kAborted) return Fenced();
+  if (!status.ok()) {
+    // Perhaps it was done all the same: the rows tell. What stayed ours is claimed again.
+    base::LogWarning("shards could not be handed over", {{"error", status}});
+    shards_version_ = -1;
+    timer_ = core_.loop().After(absl::Milliseconds(50), [this, life = life_] {
+      if (IsCurrent(life) && !is_reading_shards_) Look();
+    });
+    return;
+  }
+  for (const base::ShardId shard : shards) owners_[static_cast<size_t>(shard.value())] = to;
+  Publish();
+  for (const services::Member& member : members_) {
+    // The taker first of all; the others, so that they ask it and not us.
+    if (member.id != incarnation_ && hooks_.announce) hooks_.announce(member);
+  }
+  Balance();
+}
+
+// --- The end
+// ------------------------------------------------------------------------------------------
+
+void Ownership::Leave(absl::AnyInvocable<void() &&> done) {
+  left_ = std::move(done);
+  // Alone, or not in the cluster at all.
+  const bool has_taker =
+      std::any_of(members_.begin(), members_.end(), [this](const services::Member& member) {
+        return member.id != incarnation_ && !member.is_leaving &&
+               (member.roles & base::kRoleHistory) != 0;
+      });
+  if (!has_taker || core_.shards().empty()) {
+    return core_.WhenIdle([this] { GiveUp(); });
+  }
+  // With this beat the others know that they must not give us anything.
+  Look();
+}
+
+void Ownership::GiveUp() {
+  if (is_over_) return;
+  is_over_ = true;
+  core_.loop().Cancel(timer_);
+  core_.loop().Cancel(beat_timer_);
+  core_.StopServing();
+  // By fencing ourselves: nothing is in flight any more, and nobody need wait for our silence.
+  if (incarnation_.value() != 0) core_.store().Fence(incarnation_, [](absl::Status) {});
+  std::move(left_)();
 }
 
 }  // namespace perdure::history

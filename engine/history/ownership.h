@@ -1,6 +1,9 @@
-// Who serves: this process registers its incarnation, keeps it alive, and owns the shards as long
-// as it is not fenced. Until the cluster is built one process owns all shards and the others wait
-// as hot standby.
+// This node's place in the cluster: it registers its incarnation and keeps it alive by heartbeat,
+// fences others that are silent, and sees to it that the shards are shared out evenly: it claims
+// what nobody owns, and hands over what others should have.
+//
+// All nodes read the same rows and compute the same shares; where they differ for a moment, the
+// store decides: only a shard without an owner can be claimed, and only its owner hands one over.
 //
 // Loop-bound but for state().
 #pragma once
@@ -9,6 +12,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "history/assignment.h"
 #include "history/core.h"
 #include "history/history.h"
 #include "store/store.h"
@@ -20,9 +24,12 @@ class Ownership {
   Ownership(Core& core, HistoryOptions options);
   ~Ownership();
 
-  void Begin(absl::AnyInvocable<void(ServingState)> on_state);
-  // Gives up what is owned, so that a standby takes over at once.
-  void End();
+  void Begin(ClusterHooks hooks);
+  // Hands over all shards, if there is anybody to take them, and gives up the rest; so that others
+  // go on at once. `done` runs when nothing is owned any more.
+  void Leave(absl::AnyInvocable<void() &&> done);
+  // Looks now what is new, unless it has just done so.
+  void Look();
   ServingState state() const { return state_.load(); }
 
  private:
@@ -31,23 +38,43 @@ class Ownership {
   bool IsCurrent(int64_t life) const { return !is_over_ && life == life_; }
   void Set(ServingState state);
   void Register();
-  void Look();
-  void Judge(std::vector<store::Incarnation> incarnations);
-  void FenceNext(std::vector<base::IncarnationId> silent);
-  void Claim();
   void Beat();
-  // The database knew this process as alive at that time or later.
-  void OwnedSince(absl::Time heard);
-  void Again(absl::Duration delay, void (Ownership::*step)());
+  void BeatIn(absl::Duration delay);
+  void Heard(absl::Time sent, absl::StatusOr<store::ClusterState> state);
+  void FenceNext(std::vector<base::IncarnationId> silent);
+  void ReadShards(int64_t version);
+  void TakeShards(const std::vector<store::ShardOwner>& all);
+  void Publish();
+  // Claims or hands over what is next, if anything is.
+  void Balance();
+  void Claim(std::vector<base::ShardId> shards);
+  void HandOver(base::IncarnationId to, std::vector<base::ShardId> shards);
+  void HandedOver(base::IncarnationId to, const std::vector<base::ShardId>& shards,
+                  const absl::Status& status);
+  void GiveUp();
+  bool IsLive(base::IncarnationId id) const;
 
   Core& core_;
   const HistoryOptions options_;
-  absl::AnyInvocable<void(ServingState)> on_state_;
+  ClusterHooks hooks_;
   std::atomic<ServingState> state_{ServingState::kStarting};
   base::IncarnationId incarnation_;
   int64_t life_ = 0;  // rises whenever all begins anew
   runtime::TimerId timer_ = 0;
   runtime::TimerId beat_timer_ = 0;
+  bool is_beating_ = false;   // one is under way
+  bool beats_again_ = false;  // somebody asked meanwhile
+  absl::Time last_beat_;
+  absl::Time last_heard_;
+  std::vector<services::Member> members_;  // that live, by id
+  std::vector<base::IncarnationId> late_;  // of these, whose heartbeat is overdue
+  ShardOwners owners_{};
+  int64_t shards_version_ = -1;
+  int64_t registry_version_ = -1;
+  bool is_reading_shards_ = false;
+  bool is_moving_ = false;  // a claim or a hand-over is under way
+  bool was_complete_ = false;
+  absl::AnyInvocable<void() &&> left_ = nullptr;  // set while it leaves
   bool is_over_ = false;
 };
 

@@ -88,7 +88,9 @@ void StickyUnavailable(Core& core, services::TaskKey task) {
         return machines::DecideStickyWorkerUnavailable(state, task.scheduled_event_id, task.stamp,
                                                        context);
       },
-      [](absl::Status, const ExecutionPtr&) {});
+      [&core](const absl::Status& status, const ExecutionPtr& run) {
+        if (status.ok() && !run->is_dropped) core.PushTasks(run);
+      });
 }
 
 namespace {

@@ -91,7 +91,7 @@ void Engine::AddWorkflowTask(services::WorkflowTask task) {
   if (task.is_sticky) {
     TaskQueue* sticky = FindQueue(identity);
     if (sticky == nullptr || !sticky->HasRecentPoll(TaskQueue::kStickyWindow)) {
-      return MoveStickyTask(std::move(task));
+      return MoveStickyTask(task);
     }
   }
   const int priority = PriorityOf(task.priority);
@@ -104,20 +104,16 @@ void Engine::AddActivityTask(services::ActivityTask task) {
   queue.AddTask({++last_sequence_, priority, absl::Time(), std::move(task)});
 }
 
-// History hears of it before the task can start from the normal queue, so that whoever takes it
-// there gets the whole history.
-void Engine::MoveStickyTask(services::WorkflowTask task) {
+// History pushes it again, to the normal queue, wherever that is; and whoever takes it there gets
+// the whole history.
+void Engine::MoveStickyTask(const services::WorkflowTask& task) {
   history_->StickyWorkerUnavailable(task.key);
-  if (task.normal_task_queue.empty()) return;
-  task.is_sticky = false;
-  task.task_queue = std::exchange(task.normal_task_queue, {});
-  AddWorkflowTask(std::move(task));
 }
 
 void Engine::OnStickyAbandoned(TaskQueue& queue, std::vector<Task> tasks) {
   for (Task& task : tasks) {
     if (auto* workflow = std::get_if<services::WorkflowTask>(&task.work)) {
-      MoveStickyTask(std::move(*workflow));
+      MoveStickyTask(*workflow);
     } else if (const auto* query = std::get_if<QueryReference>(&task.work)) {
       EndQuery(query->id, base::Unavailable("sticky worker unavailable"));
     }
@@ -261,6 +257,24 @@ void Engine::SetServing(bool is_serving) {
   if (is_serving_) return;
   for (auto& [key, queue] : queues_) {
     queue->EndPollsIf([](const Poll&) { return true; });
+  }
+}
+
+void Engine::Release(const services::QueueFilter& moved) {
+  for (auto it = queues_.begin(); it != queues_.end();) {
+    const TaskQueue::Identity& identity = it->second->identity();
+    if (!moved(identity.name_space->number, identity.name, identity.kind)) {
+      ++it;
+      continue;
+    }
+    for (const Task& task : it->second->TakeAll()) {
+      const auto* query = std::get_if<QueryReference>(&task.work);
+      if (query != nullptr) {
+        EndQuery(query->id, base::Unavailable("the task queue moved to another server, try again"));
+      }
+    }
+    it->second->Close();
+    it = queues_.erase(it);
   }
 }
 

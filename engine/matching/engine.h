@@ -46,6 +46,8 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   void ShutdownWorker(const services::NamespacePtr& name_space,
                       const api::ShutdownWorkerRequest& request);
   void SetServing(bool is_serving);
+  // Forgets the queues that `moved` names, their polls ending empty.
+  void Release(const services::QueueFilter& moved);
   // Ends all polls and queries, and takes no more.
   void Drain();
   // Drains and forgets everything: before the end.
@@ -95,7 +97,7 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
                      int32_t scaling_hint);
   void EndQuery(const std::string& id, absl::StatusOr<api::QueryWorkflowResponse> result);
   void CheckQueryPollers(const std::string& id);
-  void MoveStickyTask(services::WorkflowTask task);
+  void MoveStickyTask(const services::WorkflowTask& task);
   static TaskQueue::Identity QueueOf(const services::QueryTask& task);
 
   void DescribeVersions(const services::NamespacePtr& name_space,

@@ -148,6 +148,10 @@ class LoopMatching final : public Matching {
     Post([is_serving](Engine& engine) { engine.SetServing(is_serving); });
   }
 
+  void Release(services::QueueFilter moved) override {
+    Post([moved = std::move(moved)](Engine& engine) { engine.Release(moved); });
+  }
+
   void Drain() override {
     Post([](Engine& engine) { engine.Drain(); });
   }

@@ -323,11 +323,27 @@ TEST_F(MatchingTest, ATaskWhosePollEndsDuringRetriesIsPutBack) {
   EXPECT_EQ(history_.started_, std::vector<std::string>{"w@q"});
 }
 
-TEST_F(MatchingTest, AStickyTaskWithoutItsWorkerGoesToTheNormalQueueAtOnce) {
+// History then pushes it to its normal queue.
+TEST_F(MatchingTest, AStickyTaskWithoutItsWorkerGoesBackToHistoryAtOnce) {
   const auto poll = PollWorkflow("normal");
   AddSticky("w", "sticky", "normal");
   EXPECT_EQ(history_.sticky_unavailable_, std::vector<std::string>{"w"});
-  EXPECT_EQ(history_.started_, std::vector<std::string>{"w@normal"});
+  EXPECT_TRUE(history_.started_.empty());
+}
+
+TEST_F(MatchingTest, AReleasedQueueEndsItsPollsAndForgetsItsTasks) {
+  const auto moved = PollWorkflow("moved");
+  const auto kept = PollWorkflow("kept");
+  AddWorkflow("held", "moved too");
+  matching_->Release([](base::NamespaceNumber, const std::string& queue, services::QueueKind kind) {
+    return kind == services::QueueKind::kWorkflow && queue != "kept";
+  });
+  loop_.RunReady();
+  EXPECT_TRUE(IsEmpty(moved));
+  PollWorkflow("moved too");
+  EXPECT_TRUE(history_.started_.empty());
+  AddWorkflow("w", "kept");
+  EXPECT_EQ(history_.started_, std::vector<std::string>{"w@kept"});
 }
 
 TEST_F(MatchingTest, AStickyQueueIsGoodForTenSecondsAfterAPoll) {
@@ -340,10 +356,8 @@ TEST_F(MatchingTest, AStickyQueueIsGoodForTenSecondsAfterAPoll) {
   AddSticky("second", "sticky", "normal");
   EXPECT_TRUE(history_.sticky_unavailable_.empty());
   // Held there until the worker has been away for ten seconds.
-  const auto poll = PollWorkflow("normal");
   loop_.Advance(absl::Milliseconds(1));
   EXPECT_EQ(history_.sticky_unavailable_, std::vector<std::string>{"second"});
-  EXPECT_EQ(history_.started_.back(), "second@normal");
 }
 
 TEST_F(MatchingTest, ShutdownWorkerEndsItsPollsAndRetiresItsStickyQueue) {
@@ -364,7 +378,7 @@ TEST_F(MatchingTest, ShutdownWorkerEndsItsPollsAndRetiresItsStickyQueue) {
   EXPECT_FALSE(other_poll->has_value());
   EXPECT_TRUE(IsEmpty(PollWorkflow("q", mine)));  // A late one.
   AddSticky("w", "sticky", "q");
-  EXPECT_EQ((*other_poll)->task_token(), "w");
+  EXPECT_EQ(history_.sticky_unavailable_, std::vector<std::string>{"w"});
 }
 
 TEST_F(MatchingTest, WorkersLimitTheRateOfTheirQueue) {

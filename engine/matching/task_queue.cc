@@ -132,10 +132,15 @@ void TaskQueue::RemoveQuery(const std::string& id) {
 void TaskQueue::AbandonSticky() {
   if (sticky_timer_ != 0) loop_.Cancel(std::exchange(sticky_timer_, 0));
   last_poll_ = absl::InfinitePast();
+  std::vector<Task> tasks = TakeAll();
+  if (!tasks.empty()) host_.OnStickyAbandoned(*this, std::move(tasks));
+}
+
+std::vector<Task> TaskQueue::TakeAll() {
   std::vector<Task> tasks;
   for (Task& query : std::exchange(queries_, {})) tasks.push_back(std::move(query));
   while (auto task = TakeTask()) tasks.push_back(*std::move(task));
-  if (!tasks.empty()) host_.OnStickyAbandoned(*this, std::move(tasks));
+  return tasks;
 }
 
 void TaskQueue::SetApiRate(std::optional<double> rate) {

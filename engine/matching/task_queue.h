@@ -20,7 +20,7 @@
 
 namespace perdure::matching {
 
-enum class QueueKind { kWorkflow = 1, kActivity = 2 };  // values of TaskQueueType
+using services::QueueKind;
 
 class TaskQueue;
 
@@ -82,6 +82,8 @@ class TaskQueue {
   // Retires a sticky queue: hands out all it holds, and says there is no worker until the next
   // poll.
   void AbandonSticky();
+  // All that it holds, queries first.
+  std::vector<Task> TakeAll();
 
   void SetApiRate(std::optional<double> rate);
 

@@ -125,7 +125,8 @@ class RealCore final : public Core {
         &metrics);
     metrics.BeforeScrape([this, &metrics] { Measure(metrics); });
     matching_->SetServing(false);
-    history_->Begin([this, &health](history::ServingState state) {
+    history::ClusterHooks hooks;
+    hooks.on_state = [this, &health](history::ServingState state) {
       matching_->SetServing(state == history::ServingState::kServing);
       health.Set(HealthOf(state));
       base::LogInfo("server state", {{"state", rpc::NameOf(HealthOf(state))}});

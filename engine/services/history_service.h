@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "perdure/internal/v1/cluster.pb.h"
 #include "services/call.h"
 #include "services/namespaces.h"
 #include "services/tasks.h"
@@ -41,6 +42,11 @@ class HistoryService {
   // tasks again.
   virtual void PushOutstandingTasks(NamespacePtr name_space, std::string task_queue,
                                     bool activities) = 0;
+
+  // --- From another run's outbox
+  // The reply comes after the receiver's commit. Repeats do no harm.
+  virtual void Deliver(perdure::internal::v1::DeliverRequest request,
+                       Reply<perdure::internal::v1::DeliverResponse> reply) = 0;
 
   // --- From frontend, one per RPC
   // -------------------------------------------------------------------------

@@ -33,9 +33,9 @@ class MatchingService {
  public:
   virtual ~MatchingService() = default;
 
-  // Called by history, after commit. A sticky task whose queue has had no poller for ten seconds
-  // goes to its normal queue at once, and history is told
-  // (HistoryService::StickyWorkerUnavailable).
+  // Called by history, after commit. Of a sticky task whose queue has had no poller for ten seconds
+  // history is told at once (HistoryService::StickyWorkerUnavailable), and pushes it to its normal
+  // queue.
   virtual void AddWorkflowTask(WorkflowTask task) = 0;
   virtual void AddActivityTask(ActivityTask task) = 0;
   // The run's tasks that still wait for a worker need none any more: it has closed, or, with an id,

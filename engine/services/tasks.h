@@ -2,6 +2,7 @@
 // when it starts, so a duplicate or a stale one does no harm.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -21,6 +22,11 @@ struct TaskKey {
   base::Attempt attempt = 1;
   int64_t stamp = 0;
 };
+
+// Values of temporal.api.enums.v1.TaskQueueType.
+enum class QueueKind : uint8_t { kWorkflow = 1, kActivity = 2 };
+// Whether a task queue, sticky or normal, is one of those meant.
+using QueueFilter = std::function<bool(base::NamespaceNumber, const std::string&, QueueKind)>;
 
 struct WorkflowTask {
   TaskKey key;

@@ -20,6 +20,10 @@ class UnimplementedHistory : public HistoryService {
   void StickyWorkerUnavailable(TaskKey task) override {}
   void PushOutstandingTasks(NamespacePtr name_space, std::string task_queue,
                             bool activities) override {}
+  void Deliver(perdure::internal::v1::DeliverRequest request,
+               Reply<perdure::internal::v1::DeliverResponse> reply) override {
+    std::move(reply)(base::Unimplemented("Deliver"));
+  }
   void StartWorkflowExecution(CallContext context, NamespacePtr name_space,
                               api::StartWorkflowExecutionRequest request,
                               Reply<api::StartWorkflowExecutionResponse> reply) override {

@@ -35,6 +35,11 @@ War DrawWar(uint64_t seed) {
   if (random.Chance(0.5)) war.workers.task_failed_chance = random.Unit() * 0.2;
   if (random.Chance(0.5)) war.workers.activity_dropped_chance = random.Unit() * 0.3;
   if (random.Chance(0.5)) war.workers.activity_late_chance = random.Unit() * 0.2;
+  war.cuts = random.Chance(0.4);
+  if (random.Chance(0.4)) war.peers.request_lost_chance = random.Unit() * 0.05;
+  if (random.Chance(0.4)) war.peers.answer_lost_chance = random.Unit() * 0.05;
+  if (random.Chance(0.4)) war.peers.request_doubled_chance = random.Unit() * 0.1;
+  if (random.Chance(0.3)) war.peers.latency_max = absl::Milliseconds(100);
   return war;
 }
 
@@ -45,16 +50,20 @@ std::string Describe(const War& war) {
                       " unknown=", war.store.unknown_chance,
                       " call_unavailable=", war.store.call_unavailable_chance,
                       " lost=", war.network.request_lost_chance, "/", war.network.reply_lost_chance,
-                      " doubled=", war.network.request_doubled_chance,
+                      " doubled=", war.network.request_doubled_chance, " cuts=", war.cuts,
+                      " peers=", war.peers.request_lost_chance, "/", war.peers.answer_lost_chance,
+                      "/", war.peers.request_doubled_chance,
                       " commit_latency=", absl::FormatDuration(war.store.commit_latency_max));
 }
 
 Attackers::Attackers(Scheduler& scheduler, SimLoop& world, Cluster& cluster, Network& network,
-                     Ledger& ledger, std::vector<std::shared_ptr<Worker>>& workers, War war)
+                     PeerNetwork& peers, Ledger& ledger,
+                     std::vector<std::shared_ptr<Worker>>& workers, War war)
     : scheduler_(scheduler),
       world_(world),
       cluster_(cluster),
       network_(network),
+      peers_(peers),
       ledger_(ledger),
       workers_(workers),
       war_(war),
@@ -62,10 +71,12 @@ Attackers::Attackers(Scheduler& scheduler, SimLoop& world, Cluster& cluster, Net
 
 void Attackers::Begin() {
   network_.SetFaults(war_.network);
+  peers_.SetFaults(war_.peers);
   cluster_.SetStoreFaults(war_.store);
   if (war_.crashes || war_.drains || war_.pauses) Again(&Attackers::AttackServer);
   if (war_.clock_jumps) Again(&Attackers::AttackClock);
   if (war_.worker_restarts) Again(&Attackers::AttackWorker);
+  if (war_.cuts && cluster_.size() > 1) Again(&Attackers::AttackLink);
 }
 
 void Attackers::StartWorker(size_t index) {
@@ -121,9 +132,27 @@ void Attackers::AttackWorker() {
   StartWorker(random_.Below(workers_.size()));
 }
 
+// One way or both, of one server's links or of all of them; healed when it is drawn again.
+void Attackers::AttackLink() {
+  if (random_.Chance(0.4)) return peers_.HealAll();
+  ledger_.Count("cut link");
+  const auto size = static_cast<uint64_t>(cluster_.size());
+  const int from = static_cast<int>(random_.Below(size));
+  const bool is_alone = random_.Chance(0.3);
+  const bool is_one_way = random_.Chance(0.5);
+  const int only = static_cast<int>(random_.Below(size));
+  for (int to = 0; to < cluster_.size(); ++to) {
+    if (to == from || (!is_alone && to != only)) continue;
+    peers_.Cut(from, to);
+    if (!is_one_way) peers_.Cut(to, from);
+  }
+}
+
 void Attackers::MakePeace() {
   is_peace_ = true;
   network_.SetFaults({});
+  peers_.SetFaults({});
+  peers_.HealAll();
   cluster_.SetStoreFaults({});
   for (const auto& worker : workers_) worker->SetFaults({});
   for (int server = 0; server < cluster_.size(); ++server) {

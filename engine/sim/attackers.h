@@ -17,9 +17,11 @@ struct War {
   bool drains = false;
   bool pauses = false;
   bool clock_jumps = false;
+  bool cuts = false;  // links between servers
   bool worker_restarts = false;
   store::simulated::SimulatedFaults store;
   NetworkFaults network;
+  PeerFaults peers;
   WorkerFaults workers;
   absl::Duration mean_gap = absl::Seconds(8);
 };
@@ -29,7 +31,8 @@ std::string Describe(const War& war);
 class Attackers {
  public:
   Attackers(Scheduler& scheduler, SimLoop& world, Cluster& cluster, Network& network,
-            Ledger& ledger, std::vector<std::shared_ptr<Worker>>& workers, War war);
+            PeerNetwork& peers, Ledger& ledger, std::vector<std::shared_ptr<Worker>>& workers,
+            War war);
 
   void Begin();
   // No more faults: everything is up and stays up.
@@ -41,11 +44,13 @@ class Attackers {
   void AttackServer();
   void AttackClock();
   void AttackWorker();
+  void AttackLink();
 
   Scheduler& scheduler_;
   SimLoop& world_;
   Cluster& cluster_;
   Network& network_;
+  PeerNetwork& peers_;
   Ledger& ledger_;
   std::vector<std::shared_ptr<Worker>>& workers_;
   const War war_;

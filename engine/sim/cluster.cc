@@ -8,9 +8,9 @@
 namespace perdure::sim {
 
 Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& database,
-               const base::Settings& settings, const history::CoreOptions& core_options,
-               std::string name, absl::Duration clock_offset,
-               store::simulated::SimulatedFaults faults)
+               PeerNetwork& peers, int number, const base::Settings& settings,
+               const history::CoreOptions& core_options, std::string name,
+               absl::Duration clock_offset, store::simulated::SimulatedFaults faults)
     : settings_(settings),
       uuids_(scheduler.random().Next()),
       cluster_{.cluster_id = "simulated"},
@@ -27,12 +27,25 @@ Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& databa
   history::HistoryOptions history_options;
   history_options.core = core_options;
   history_options.node_name = std::move(name);
+  history_options.address = PeerNetwork::AddressOf(number);
   history_ = history::MakeHistory(*engine_loop_, *store_, *namespaces_, history_options);
-  history_->set_matching(matching_.get());
-  matching_->SetHistory(history_.get());
+  peers_ = peers.PeersOf(number);
+  node_ = std::make_unique<cluster::Node>(cluster::Node::Parts{
+      *engine_loop_, *peers_, *namespaces_, *history_, *matching_,
+      [this](services::QueueFilter moved) {
+        matching_->Release(moved);
+        history_->PushMoved(std::move(moved));
+      },
+      [this](std::function<void()> done) {
+        namespaces_->Reload([done = std::move(done)](const absl::Status&) { done(); });
+      },
+      [this] { history_->LookAtCluster(); }});
+  history_->set_matching(&node_->matching());
+  history_->set_others(&node_->history());
+  matching_->SetHistory(&node_->history());
   frontend_ = std::make_unique<frontend::Frontend>(
-      frontend::Dependencies{*namespaces_, *history_, *matching_, *store_, *frontend_loop_, uuids_,
-                             cluster_, settings_},
+      frontend::Dependencies{*namespaces_, node_->history(), node_->matching(), *store_,
+                             *frontend_loop_, uuids_, cluster_, settings_},
       nullptr);
 }
 
@@ -45,6 +58,8 @@ Server::~Server() {
   matching_.reset();
   frontend_.reset();
   history_.reset();
+  node_.reset();
+  peers_.reset();
   namespaces_.reset();
 }
 
@@ -61,9 +76,14 @@ void Server::TryStart() {
         return;
       }
       matching_->SetServing(false);
-      history_->Begin([this](history::ServingState state) {
+      history::ClusterHooks hooks;
+      hooks.on_state = [this](history::ServingState state) {
         matching_->SetServing(state == history::ServingState::kServing);
-      });
+      };
+      hooks.on_view = [this](services::ClusterViewPtr view) { node_->SetView(std::move(view)); };
+      hooks.on_registry = [this] { namespaces_->Reload([](const absl::Status&) {}); };
+      hooks.announce = [this](const services::Member& member) { node_->Announce(member); };
+      history_->Begin(std::move(hooks));
       ready_();
     });
   });
@@ -84,8 +104,9 @@ void Server::Drain(absl::AnyInvocable<void() &&> done) {
   history_->Drain(std::move(done));
 }
 
-Cluster::Cluster(Scheduler& scheduler, SimLoop& world, Network& network, int servers, uint64_t seed)
-    : scheduler_(scheduler), world_(world), network_(network) {
+Cluster::Cluster(Scheduler& scheduler, SimLoop& world, Network& network, PeerNetwork& peers,
+                 int servers, uint64_t seed)
+    : scheduler_(scheduler), world_(world), network_(network), peers_(peers) {
   base::Random random(seed);
   reader_ = store::simulated::MakeSimulatedStore(database_, world_, {});
   servers_.resize(static_cast<size_t>(servers));
@@ -115,8 +136,9 @@ void Cluster::Start(int server) {
   PERDURE_CHECK(servers_[index] == nullptr);
   const int64_t life = ++lives_[index];
   servers_[index] =
-      std::make_unique<Server>(scheduler_, database_, settings_, core_options_,
+      std::make_unique<Server>(scheduler_, database_, peers_, server, settings_, core_options_,
                                absl::StrCat("server", server, ".", life), offsets_[index], faults_);
+  peers_.SetServer(server, &servers_[index]->node_handler());
   servers_[index]->Start([this, server, life] {
     world_.Post([this, server, life] {
       const auto index = static_cast<size_t>(server);
@@ -129,6 +151,7 @@ void Cluster::Start(int server) {
 void Cluster::Crash(int server) {
   const auto index = static_cast<size_t>(server);
   network_.SetServer(server, nullptr, nullptr);
+  peers_.SetServer(server, nullptr);
   ++lives_[index];
   servers_[index].reset();
 }

@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "base/settings.h"
+#include "cluster/node.h"
 #include "frontend/frontend.h"
 #include "frontend/namespace_registry.h"
 #include "history/history.h"
 #include "matching/matching.h"
 #include "sim/network.h"
+#include "sim/peers.h"
 #include "sim/scheduler.h"
 #include "store/simulated/simulated_store.h"
 
@@ -20,15 +22,17 @@ namespace perdure::sim {
 // One life of one server process.
 class Server {
  public:
-  Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& database,
-         const base::Settings& settings, const history::CoreOptions& core_options, std::string name,
-         absl::Duration clock_offset, store::simulated::SimulatedFaults faults);
+  // `number` tells its place in the network of servers.
+  Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& database, PeerNetwork& peers,
+         int number, const base::Settings& settings, const history::CoreOptions& core_options,
+         std::string name, absl::Duration clock_offset, store::simulated::SimulatedFaults faults);
   // A crash.
   ~Server();
 
   // Loads the namespaces and begins; calls `ready` on the frontend's loop once RPCs are taken.
   void Start(absl::AnyInvocable<void()> ready);
   frontend::Frontend& handler() { return *frontend_; }
+  cluster::NodeHandler& node_handler() { return node_->handler(); }
   const SimLoop& clock() const { return *frontend_loop_; }
   history::ServingState state() const { return history_->state(); }
   void SetFaults(store::simulated::SimulatedFaults faults) { store_->SetFaults(faults); }
@@ -51,12 +55,15 @@ class Server {
   std::unique_ptr<frontend::NamespaceRegistry> namespaces_;
   std::unique_ptr<history::History> history_;
   std::unique_ptr<matching::Matching> matching_;
+  std::unique_ptr<cluster::Peers> peers_;
+  std::unique_ptr<cluster::Node> node_;
   std::unique_ptr<frontend::Frontend> frontend_;
 };
 
 class Cluster {
  public:
-  Cluster(Scheduler& scheduler, SimLoop& world, Network& network, int servers, uint64_t seed);
+  Cluster(Scheduler& scheduler, SimLoop& world, Network& network, PeerNetwork& peers, int servers,
+          uint64_t seed);
   ~Cluster();
 
   store::simulated::SimulatedDatabase& database() { return database_; }
@@ -74,6 +81,7 @@ class Cluster {
   Scheduler& scheduler_;
   SimLoop& world_;
   Network& network_;
+  PeerNetwork& peers_;
   base::Settings settings_;
   history::CoreOptions core_options_;
   store::simulated::SimulatedFaults faults_;

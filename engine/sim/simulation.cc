@@ -14,6 +14,11 @@ namespace {
 constexpr absl::Duration kPeaceMax = absl::Hours(3);
 constexpr int64_t kStepsMax = 20'000'000;
 
+// One alone as often as several.
+int DrawSize(base::Random& random) {
+  return random.Chance(0.4) ? 1 : 2 + static_cast<int>(random.Below(6));
+}
+
 }  // namespace
 
 Verdict Simulate(uint64_t seed, bool verbose) {
@@ -24,12 +29,12 @@ Verdict Simulate(uint64_t seed, bool verbose) {
   base::Random random(seed ^ 0x5eed);
   Verdict verdict;
   {
-    Cluster cluster(scheduler, *world, network, 1 + static_cast<int>(random.Below(3)),
-                    random.Next());
+    PeerNetwork peers(scheduler, *world);
+    Cluster cluster(scheduler, *world, network, peers, DrawSize(random), random.Next());
     std::vector<std::shared_ptr<Worker>> workers;
     const War war = DrawWar(seed);
     if (verbose) std::printf("war: %s\n", Describe(war).c_str());
-    Attackers attackers(scheduler, *world, cluster, network, ledger, workers, war);
+    Attackers attackers(scheduler, *world, cluster, network, peers, ledger, workers, war);
     for (int server = 0; server < cluster.size(); ++server) cluster.Start(server);
     const size_t worker_count = 1 + random.Below(3);
     for (size_t i = 0; i < worker_count; ++i) attackers.StartWorker(i);

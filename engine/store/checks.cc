@@ -120,6 +120,11 @@ absl::Status FencedError(IncarnationId incarnation) {
       absl::StrCat("incarnation ", incarnation.value(), " is fenced: another server took over"));
 }
 
+absl::Status CannotTakeError(IncarnationId incarnation) {
+  return base::FailedPrecondition(absl::StrCat(
+      "incarnation ", incarnation.value(), " is unknown, fenced or leaving: it takes no shards"));
+}
+
 absl::Status RunMissingError(const ExecutionKey& key) {
   return base::FailedPrecondition(absl::StrCat(Describe(key), " does not exist"));
 }

@@ -28,6 +28,7 @@ constexpr bool IsOpenStatus(int64_t status) { return status == 1 || status == 8;
 
 // The answers that all stores give in the same words.
 absl::Status FencedError(IncarnationId incarnation);
+absl::Status CannotTakeError(IncarnationId incarnation);
 absl::Status RunMissingError(const ExecutionKey& key);
 absl::Status JournalGapError(const ExecutionKey& key, int64_t sequence);
 absl::Status CurrentTakenError(const ExecutionKey& key);

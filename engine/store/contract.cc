@@ -134,7 +134,8 @@ std::optional<absl::Time> StoreContract::Earliest() {
 
 IncarnationId StoreContract::Register(const std::string& name) {
   auto id = Await<IncarnationId>([&](Result<IncarnationId> result) {
-    store_->RegisterIncarnation(name, "127.0.0.1:7233", std::move(result));
+    store_->RegisterIncarnation({.node_name = name, .address = "127.0.0.1:7233"},
+                                std::move(result));
   });
   EXPECT_TRUE(id.ok()) << id.status();
   return id.ok() ? *id : IncarnationId();

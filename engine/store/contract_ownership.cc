@@ -23,8 +23,15 @@ absl::Status Fence(Store& store, IncarnationId incarnation) {
   return AwaitDone([&](Done done) { store.Fence(incarnation, std::move(done)); });
 }
 
+absl::StatusOr<ClusterState> State(Store& store, IncarnationId incarnation,
+                                   bool is_leaving = false) {
+  return Await<ClusterState>([&](Result<ClusterState> result) {
+    store.Heartbeat(incarnation, is_leaving, std::move(result));
+  });
+}
+
 absl::Status Heartbeat(Store& store, IncarnationId incarnation) {
-  return AwaitDone([&](Done done) { store.Heartbeat(incarnation, std::move(done)); });
+  return State(store, incarnation).status();
 }
 
 absl::StatusOr<NamespaceRow> CreateNamespace(Store& store, const std::string& name) {
@@ -129,8 +136,9 @@ TEST_P(StoreContract, RegistersIncarnations) {
   ASSERT_EQ(list->size(), 2u);
   const Incarnation& listed = (*list)[1];
   EXPECT_EQ(listed.id, second);
-  EXPECT_EQ(listed.node_name, "second");
-  EXPECT_EQ(listed.address, "127.0.0.1:7233");
+  EXPECT_EQ(listed.node.node_name, "second");
+  EXPECT_EQ(listed.node.address, "127.0.0.1:7233");
+  EXPECT_EQ(listed.node.roles, base::kAllRoles);
   EXPECT_FALSE(listed.is_fenced);
   EXPECT_GE(listed.since_heartbeat, absl::ZeroDuration());
   EXPECT_LT(listed.since_heartbeat, absl::Minutes(1));
@@ -142,7 +150,8 @@ TEST_P(StoreContract, TellsWhetherAnIncarnationHasASession) {
   if (!backend().is_shareable) GTEST_SKIP() << "one server at a time";
   std::unique_ptr<Store> other = database_->Open();
   const auto registered = Await<IncarnationId>([&](Result<IncarnationId> result) {
-    other->RegisterIncarnation("other", "127.0.0.1:7233", std::move(result));
+    other->RegisterIncarnation({.node_name = "other", .address = "127.0.0.1:7233"},
+                               std::move(result));
   });
   ASSERT_TRUE(registered.ok()) << registered.status();
   const auto has_session = [&](IncarnationId id) {
@@ -205,13 +214,14 @@ TEST_P(StoreContract, HeartbeatsBesideCommits) {
   const TestRun run = MustCreate("beating");
   absl::BlockingCounter open(2 * kRounds);
   std::atomic<int> failures{0};
-  const auto done = [&](absl::Status status) {
+  const auto done = [&](const absl::Status& status) {
     if (!status.ok()) failures += 1;
     open.DecrementCount();
   };
   for (int i = 0; i < kRounds; ++i) {
     store_->Commit(CommitBatch{incarnation_, {JournalCommit(run, 2 + i, "x")}}, done);
-    store_->Heartbeat(incarnation_, done);
+    store_->Heartbeat(incarnation_, /*is_leaving=*/false,
+                      [&](absl::StatusOr<ClusterState> state) { done(state.status()); });
   }
   open.Wait();
   EXPECT_EQ(failures, 0);
@@ -234,6 +244,64 @@ TEST_P(StoreContract, GivesAShardToOneOwner) {
   ASSERT_TRUE(Fence(*store_, incarnation_).ok());
   EXPECT_EQ(Claim(*store_, second, {ShardId(2)})->size(), 2u);
   EXPECT_EQ(Claim(*store_, second, AllShards())->size(), 1024u);
+}
+
+TEST_P(StoreContract, HandsShardsOver) {
+  const IncarnationId second = Register("second");
+  const std::vector<ShardId> some = {ShardId(1), ShardId(2), ShardId(3)};
+  ASSERT_EQ(Claim(*store_, incarnation_, some)->size(), 3u);
+  ASSERT_EQ(Claim(*store_, second, {ShardId(9)})->size(), 1u);
+  const auto hand_over = [&](IncarnationId from, IncarnationId to, std::vector<ShardId> shards) {
+    return AwaitDone(
+        [&](Done done) { store_->HandOver(from, to, std::move(shards), std::move(done)); });
+  };
+  // What the giver does not own stays where it is.
+  EXPECT_TRUE(hand_over(incarnation_, second, {ShardId(2), ShardId(3), ShardId(9)}).ok());
+  EXPECT_EQ(Claim(*store_, incarnation_, {})->size(), 1u);
+  EXPECT_EQ(Claim(*store_, second, {})->size(), 3u);
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(hand_over(incarnation_, IncarnationId(12345), {ShardId(1)})));
+  ASSERT_TRUE(State(*store_, second, /*is_leaving=*/true).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(hand_over(incarnation_, second, {ShardId(1)})));
+  ASSERT_TRUE(Fence(*store_, second).ok());
+  EXPECT_TRUE(absl::IsAborted(hand_over(second, incarnation_, {ShardId(2)})));
+  EXPECT_EQ(Claim(*store_, incarnation_, {})->size(), 1u);
+}
+
+TEST_P(StoreContract, TellsAHeartbeatWhatIsNew) {
+  const auto before = State(*store_, incarnation_);
+  ASSERT_TRUE(before.ok()) << before.status();
+  ASSERT_EQ(before->incarnations.size(), 1u);
+  EXPECT_EQ(before->incarnations[0].id, incarnation_);
+  EXPECT_FALSE(before->incarnations[0].is_leaving);
+  const auto matching = Await<IncarnationId>([&](Result<IncarnationId> result) {
+    store_->RegisterIncarnation({.node_name = "m", .address = "a:1", .roles = base::kRoleMatching},
+                                std::move(result));
+  });
+  ASSERT_TRUE(matching.ok()) << matching.status();
+  ASSERT_TRUE(State(*store_, *matching, /*is_leaving=*/true).ok());
+  // It stays so.
+  ASSERT_TRUE(State(*store_, *matching).ok());
+  const auto after = State(*store_, incarnation_);
+  ASSERT_EQ(after->incarnations.size(), 2u);
+  EXPECT_EQ(after->incarnations[1].node.roles, base::kRoleMatching);
+  EXPECT_TRUE(after->incarnations[1].is_leaving);
+  EXPECT_EQ(after->shards_version, before->shards_version);
+  EXPECT_EQ(after->registry_version, before->registry_version);
+  if (!backend().is_shareable) return;
+  ASSERT_TRUE(Claim(*store_, incarnation_, {ShardId(5)}).ok());
+  const int64_t shards = State(*store_, incarnation_)->shards_version;
+  EXPECT_GT(shards, before->shards_version);
+  const auto created = CreateNamespace(*store_, "new");
+  ASSERT_TRUE(created.ok());
+  const int64_t registry = State(*store_, incarnation_)->registry_version;
+  EXPECT_GT(registry, before->registry_version);
+  ASSERT_TRUE(AwaitDone([&](Done done) {
+                store_->AddSearchAttribute({created->number, "Color", query::Type::kKeyword},
+                                           std::move(done));
+              }).ok());
+  EXPECT_GT(State(*store_, incarnation_)->registry_version, registry);
+  EXPECT_EQ(State(*store_, incarnation_)->shards_version, shards);
 }
 
 TEST_P(StoreContract, TellsAnOwnerTheLargestNumberEverGiven) {

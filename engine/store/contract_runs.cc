@@ -309,7 +309,7 @@ TEST_P(StoreContract, TellsWhichWorkflowsHaveACurrentRun) {
   while (true) {
     const auto page =
         Await<std::vector<CurrentWorkflow>>([&](Result<std::vector<CurrentWorkflow>> result) {
-          store_->CurrentWorkflows(after, 3, std::move(result));
+          store_->CurrentWorkflows(after, ShardId(base::kShardCount), 3, std::move(result));
         });
     ASSERT_TRUE(page.ok()) << page.status();
     ASSERT_LE(page->size(), 3u);

@@ -34,6 +34,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/ids.h"
+#include "base/roles.h"
 #include "query/filter.h"
 #include "store/statistics.h"
 
@@ -231,15 +232,30 @@ struct ShardOwner {
   ExecutionNumber last_number;
 };
 
+struct NodeFacts {
+  std::string node_name;
+  std::string address;  // where the other nodes reach it; empty: they do not
+  int32_t roles = base::kAllRoles;
+};
+
 struct Incarnation {
   IncarnationId id;
-  std::string node_name;
-  std::string address;
+  NodeFacts node;
   absl::Duration since_heartbeat;  // by the database's clock
   bool is_fenced = false;
+  bool is_leaving = false;  // it is about to stop, and takes no shards
   // Whether the database still knows a connection of its process. A process that was killed has
   // none from then on; one that has none may yet live, and only fencing makes an end of it.
   bool has_session = true;
+};
+
+// What a heartbeat is told.
+struct ClusterState {
+  std::vector<Incarnation> incarnations;  // by id; the fenced ones too, until they are forgotten
+  // Rise when a shard gets an owner, or when namespaces or search attributes change. Where a store
+  // is not shared they stand still.
+  int64_t shards_version = 0;
+  int64_t registry_version = 0;
 };
 
 class Store {
@@ -264,9 +280,9 @@ class Store {
   // The earliest wake_at after `after` in the given shards, if any.
   virtual void EarliestWake(std::vector<ShardId> shards, absl::Time after,
                             Result<std::optional<absl::Time>> result) = 0;
-  // The workflows that have a current run: those of runs beyond `after` by (shard, number), in that
-  // order, at most `limit`. For reading all of them, page by page.
-  virtual void CurrentWorkflows(ExecutionKey after, int64_t limit,
+  // The workflows that have a current run: those of runs beyond `after` by (shard, number) and in
+  // shards before `end`, in that order, at most `limit`. For reading all of them, page by page.
+  virtual void CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit,
                                 Result<std::vector<CurrentWorkflow>> result) = 0;
   // Runs of one namespace, for deleting it; any order, at most `limit`.
   virtual void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,
@@ -298,10 +314,10 @@ class Store {
                                   Result<std::string> result) = 0;
 
   // --- Ownership
-  virtual void RegisterIncarnation(std::string node_name, std::string address,
-                                   Result<IncarnationId> result) = 0;
-  // ABORTED if fenced.
-  virtual void Heartbeat(IncarnationId incarnation, Done done) = 0;
+  virtual void RegisterIncarnation(NodeFacts node, Result<IncarnationId> result) = 0;
+  // ABORTED if fenced. `is_leaving` stays once it was set.
+  virtual void Heartbeat(IncarnationId incarnation, bool is_leaving,
+                         Result<ClusterState> result) = 0;
   virtual void ListIncarnations(Result<std::vector<Incarnation>> result) = 0;
   // Waits for the incarnation's commits in flight; after OK it never commits again. A commit whose
   // process has stopped before all of it was sent does not hold this up: it is broken off.
@@ -310,6 +326,11 @@ class Store {
   // all the shards that `claimant` owns afterwards.
   virtual void ClaimShards(IncarnationId claimant, std::vector<ShardId> shards,
                            Result<std::vector<ShardOwner>> result) = 0;
+  // Gives those of the shards that `from` owns to `to`. Nothing of `from` may be in flight for
+  // them: what it commits for them afterwards is not refused. ABORTED if `from` is fenced,
+  // FAILED_PRECONDITION if `to` is unknown, fenced or leaving; no shard has moved then.
+  virtual void HandOver(IncarnationId from, IncarnationId to, std::vector<ShardId> shards,
+                        Done done) = 0;
   // Whether other servers may have the same database open.
   virtual bool is_shared() const { return true; }
   // Every shard that has an owner. `last_number` is left 0: only a claim needs it.

@@ -167,7 +167,7 @@ int Main(int argc, char** argv) {
   }
   IncarnationId incarnation;
   absl::Notification registered;
-  (*store)->RegisterIncarnation("bench", "", [&](absl::StatusOr<IncarnationId> id) {
+  (*store)->RegisterIncarnation({.node_name = "bench"}, [&](absl::StatusOr<IncarnationId> id) {
     incarnation = id.value_or(IncarnationId());
     registered.Notify();
   });

@@ -51,10 +51,10 @@ class PostgresStore final : public Store {
       return postgres::EarliestWake(connection, shards, after);
     });
   }
-  void CurrentWorkflows(ExecutionKey after, int64_t limit,
+  void CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit,
                         Result<std::vector<CurrentWorkflow>> result) override {
-    Ask(runs_, std::move(result), [after, limit](Connection& connection) {
-      return postgres::CurrentWorkflows(connection, after, limit);
+    Ask(runs_, std::move(result), [after, end, limit](Connection& connection) {
+      return postgres::CurrentWorkflows(connection, after, end, limit);
     });
   }
   void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,
@@ -117,15 +117,13 @@ class PostgresStore final : public Store {
         });
   }
 
-  void RegisterIncarnation(std::string node_name, std::string address,
-                           Result<IncarnationId> result) override {
-    Ask(presence_, std::move(result),
-        [node_name = std::move(node_name), address = std::move(address)](Connection& connection) {
-          return postgres::RegisterIncarnation(connection, node_name, address);
-        });
+  void RegisterIncarnation(NodeFacts node, Result<IncarnationId> result) override {
+    Ask(presence_, std::move(result), [node = std::move(node)](Connection& connection) {
+      return postgres::RegisterIncarnation(connection, node);
+    });
   }
-  void Heartbeat(IncarnationId incarnation, Done done) override {
-    Beat(incarnation, std::move(done), /*may_repeat=*/true);
+  void Heartbeat(IncarnationId incarnation, bool is_leaving, Result<ClusterState> result) override {
+    Beat(incarnation, is_leaving, std::move(result), /*may_repeat=*/true);
   }
   void ListIncarnations(Result<std::vector<Incarnation>> result) override {
     Ask(registry_, std::move(result), postgres::ListIncarnations);
@@ -140,6 +138,12 @@ class PostgresStore final : public Store {
         [claimant, shards = std::move(shards)](Connection& connection) {
           return postgres::ClaimShards(connection, claimant, shards);
         });
+  }
+  void HandOver(IncarnationId from, IncarnationId to, std::vector<ShardId> shards,
+                Done done) override {
+    Ask(registry_, std::move(done), [from, to, shards = std::move(shards)](Connection& connection) {
+      return postgres::HandOver(connection, from, to, shards);
+    });
   }
   void ListShards(Result<std::vector<ShardOwner>> result) override {
     Ask(registry_, std::move(result), postgres::ListShards);
@@ -175,16 +179,17 @@ class PostgresStore final : public Store {
 
   // That the connection was cut shows in its first use. A beat then goes over a new one at once,
   // before anybody takes the silence for an end.
-  void Beat(IncarnationId incarnation, Done done, bool may_repeat) {
-    presence_.Post([this, incarnation, done = std::move(done),
+  void Beat(IncarnationId incarnation, bool is_leaving, Result<ClusterState> result,
+            bool may_repeat) {
+    presence_.Post([this, incarnation, is_leaving, result = std::move(result),
                     may_repeat](absl::StatusOr<Connection*> connection) mutable {
-      if (!connection.ok()) return std::move(done)(connection.status());
-      absl::Status status = postgres::Heartbeat(**connection, incarnation);
+      if (!connection.ok()) return std::move(result)(connection.status());
+      auto state = postgres::Heartbeat(**connection, incarnation, is_leaving);
       counters_.reads += 1;
-      if (!status.ok() && may_repeat && (*connection)->is_lost()) {
-        return Beat(incarnation, std::move(done), /*may_repeat=*/false);
+      if (!state.ok() && may_repeat && (*connection)->is_lost()) {
+        return Beat(incarnation, is_leaving, std::move(result), /*may_repeat=*/false);
       }
-      std::move(done)(std::move(status));
+      std::move(result)(std::move(state));
     });
   }
 

@@ -60,7 +60,7 @@ ExecutionCommit Steady(int64_t sequence) {
 
 IncarnationId Register(Store& store) {
   auto id = Await<IncarnationId>([&](Result<IncarnationId> result) {
-    store.RegisterIncarnation("node", "", std::move(result));
+    store.RegisterIncarnation({.node_name = "node"}, std::move(result));
   });
   return id.value_or(IncarnationId());
 }
@@ -253,9 +253,10 @@ TEST_F(PostgresStore, BeatsOverANewConnection) {
   const auto store = MustOpen();
   const IncarnationId incarnation = Register(*store);
   CutConnections();
-  const absl::Status beat =
-      AwaitDone([&](Done done) { store->Heartbeat(incarnation, std::move(done)); });
-  EXPECT_TRUE(beat.ok()) << beat;
+  const auto beat = Await<ClusterState>([&](Result<ClusterState> result) {
+    store->Heartbeat(incarnation, /*is_leaving=*/false, std::move(result));
+  });
+  EXPECT_TRUE(beat.ok()) << beat.status();
   const auto other = MustOpen();
   const auto listed = Await<std::vector<Incarnation>>(
       [&](Result<std::vector<Incarnation>> result) { other->ListIncarnations(std::move(result)); });

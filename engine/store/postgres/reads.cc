@@ -131,10 +131,13 @@ absl::StatusOr<std::optional<absl::Time>> EarliestWake(Connection& connection,
 }
 
 absl::StatusOr<std::vector<CurrentWorkflow>> CurrentWorkflows(Connection& connection,
-                                                              ExecutionKey after, int64_t limit) {
-  const auto rows = connection.Run(
-      kCurrentWorkflows,
-      Parameters().Int32(after.shard.value()).Int64(after.number.value()).Int64(limit));
+                                                              ExecutionKey after, ShardId end,
+                                                              int64_t limit) {
+  const auto rows = connection.Run(kCurrentWorkflows, Parameters()
+                                                          .Int32(after.shard.value())
+                                                          .Int64(after.number.value())
+                                                          .Int32(end.value())
+                                                          .Int64(limit));
   if (!rows.ok()) return rows.status();
   std::vector<CurrentWorkflow> found;
   found.reserve(static_cast<size_t>(rows->size()));

@@ -69,6 +69,21 @@ std::vector<ShardOwner> TakeOwners(const Rows& rows, bool has_number) {
   return owners;
 }
 
+std::vector<Incarnation> TakeIncarnations(const Rows& rows) {
+  std::vector<Incarnation> found;
+  for (int i = 0; i < rows.size(); ++i) {
+    if (rows.IsNull(i, 0)) continue;
+    Incarnation& one = found.emplace_back();
+    one.id = IncarnationId(rows.Int(i, 0));
+    one.node = {rows.Bytes(i, 1), rows.Bytes(i, 2), static_cast<int32_t>(rows.Int(i, 3))};
+    one.since_heartbeat = absl::Microseconds(rows.Int(i, 4));
+    one.is_fenced = rows.Bool(i, 5);
+    one.is_leaving = rows.Bool(i, 6);
+    one.has_session = rows.Bool(i, 7);
+  }
+  return found;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<NamespaceRow>> ListNamespaces(Connection& connection) {
@@ -186,11 +201,9 @@ absl::StatusOr<std::string> PutSettingIfAbsent(Connection& connection, const std
   return rows->Bytes(0, 0);
 }
 
-absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection,
-                                                  const std::string& node_name,
-                                                  const std::string& address) {
-  const auto rows =
-      connection.Run(kInsertIncarnation, Parameters().Bytes(node_name).Bytes(address));
+absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection, const NodeFacts& node) {
+  const auto rows = connection.Run(
+      kInsertIncarnation, Parameters().Bytes(node.node_name).Bytes(node.address).Int32(node.roles));
   if (!rows.ok()) return rows.status();
   const IncarnationId incarnation(rows->Int(0, 0));
   const absl::Status announced = connection.Announce(incarnation);
@@ -198,23 +211,25 @@ absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection,
   return incarnation;
 }
 
-absl::Status Heartbeat(Connection& connection, IncarnationId incarnation) {
+absl::StatusOr<ClusterState> Heartbeat(Connection& connection, IncarnationId incarnation,
+                                       bool is_leaving) {
   const absl::Status announced = connection.Announce(incarnation);
   if (!announced.ok()) return announced;
-  const auto rows = connection.Run(kHeartbeat, Parameters().Int64(incarnation.value()));
+  const auto rows =
+      connection.Run(kHeartbeat, Parameters().Int64(incarnation.value()).Bool(is_leaving));
   if (!rows.ok()) return rows.status();
-  return rows->affected() == 0 ? FencedError(incarnation) : absl::OkStatus();
+  if (rows->size() == 0 || rows->Int(0, 10) == 0) return FencedError(incarnation);
+  ClusterState state;
+  state.incarnations = TakeIncarnations(*rows);
+  state.shards_version = rows->Int(0, 8);
+  state.registry_version = rows->Int(0, 9);
+  return state;
 }
 
 absl::StatusOr<std::vector<Incarnation>> ListIncarnations(Connection& connection) {
   const auto rows = connection.Run(kSelectIncarnations, {});
   if (!rows.ok()) return rows.status();
-  std::vector<Incarnation> found;
-  for (int i = 0; i < rows->size(); ++i) {
-    found.push_back({IncarnationId(rows->Int(i, 0)), rows->Bytes(i, 1), rows->Bytes(i, 2),
-                     absl::Microseconds(rows->Int(i, 3)), rows->Bool(i, 4), rows->Bool(i, 5)});
-  }
-  return found;
+  return TakeIncarnations(*rows);
 }
 
 absl::Status Fence(Connection& connection, IncarnationId incarnation) {
@@ -246,6 +261,15 @@ absl::StatusOr<std::vector<ShardOwner>> ClaimShards(Connection& connection, Inca
   const bool may_own = owned->size() > 0 && !owned->Bool(0, 3);
   if (!may_own) return FencedError(claimant);
   return TakeOwners(*owned, /*has_number=*/true);
+}
+
+absl::Status HandOver(Connection& connection, IncarnationId from, IncarnationId to,
+                      const std::vector<ShardId>& shards) {
+  const auto rows = connection.Run(
+      kHandOver, Parameters().Int64(from.value()).Int64(to.value()).Add(ShardArray(shards)));
+  if (!rows.ok()) return rows.status();
+  if (rows->Int(0, 0) == 0) return FencedError(from);
+  return rows->Int(0, 1) == 0 ? CannotTakeError(to) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<ShardOwner>> ListShards(Connection& connection) {

@@ -136,7 +136,7 @@ const Statement kCurrentWorkflows = {
     "current_workflows",
     "SELECT shard_id, number, namespace_number, workflow_id FROM executions"
     " WHERE (shard_id, number) > ($1::integer, $2::bigint) AND is_current"
-    " ORDER BY shard_id, number LIMIT $3::bigint"};
+    " AND shard_id < $3::integer ORDER BY shard_id, number LIMIT $4::bigint"};
 const Statement kRunsOfNamespace = {
     "runs_of_namespace",
     "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
@@ -192,10 +192,8 @@ const Statement kPutSetting = {
 
 const Statement kInsertIncarnation = {
     "insert_incarnation",
-    "INSERT INTO incarnations (node_name, address) VALUES ($1::text, $2::text) RETURNING id"};
-const Statement kHeartbeat = {"heartbeat",
-                              "UPDATE incarnations SET heartbeat_at = clock_timestamp()"
-                              " WHERE id = $1::bigint AND NOT is_fenced"};
+    "INSERT INTO incarnations (node_name, address, roles) VALUES ($1::text, $2::text, $3::integer)"
+    " RETURNING id"};
 // The sessions of an incarnation hold this lock as long as they live (1885696612 is "perd").
 #define PERDURE_SESSIONS                                                                 \
   " FROM pg_locks WHERE locktype = 'advisory' AND classid = 1885696612 AND objsubid = 2" \
@@ -206,12 +204,22 @@ const Statement kAnnounce = {
     "SELECT pg_advisory_unlock_all(), pg_advisory_lock_shared(1885696612, $1::integer)"};
 const Statement kEndSessions = {"end_sessions", "SELECT pg_terminate_backend(pid)" PERDURE_SESSIONS
                                                 " AND objid::bigint = $1::integer"};
+#define PERDURE_INCARNATION                                                                      \
+  "i.id, i.node_name, i.address, i.roles,"                                                       \
+  " (extract(epoch FROM clock_timestamp() - i.heartbeat_at) * 1000000)::bigint,"                 \
+  " i.is_fenced, i.is_leaving," /* Nobody asks after the sessions of one that was just heard. */ \
+  " CASE WHEN clock_timestamp() - i.heartbeat_at < interval '1500 ms' THEN true"                 \
+  "  ELSE (i.id & 2147483647) IN (SELECT objid::bigint" PERDURE_SESSIONS ") END"
+const Statement kHeartbeat = {
+    "heartbeat",
+    "WITH beat AS (UPDATE incarnations SET heartbeat_at = clock_timestamp(),"
+    "  is_leaving = is_leaving OR $2::boolean WHERE id = $1::bigint AND NOT is_fenced RETURNING id)"
+    " SELECT " PERDURE_INCARNATION
+    ", c.shards_version, c.registry_version,"
+    " (SELECT count(*) FROM beat)::integer FROM cluster_state c LEFT JOIN incarnations i ON true"
+    " ORDER BY i.id"};
 const Statement kSelectIncarnations = {
-    "select_incarnations",
-    "SELECT id, node_name, address,"
-    " (extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000000)::bigint, is_fenced,"
-    " (id & 2147483647) IN (SELECT objid::bigint" PERDURE_SESSIONS
-    ") FROM incarnations ORDER BY id"};
+    "select_incarnations", "SELECT " PERDURE_INCARNATION " FROM incarnations i ORDER BY i.id"};
 const Statement kLockTimeout = {"lock_timeout",
                                 "SELECT set_config('lock_timeout', $1::text, false)"};
 const Statement kForgetFenced = {"forget_fenced",
@@ -227,6 +235,18 @@ const Statement kClaimShards = {
     "UPDATE shards SET owner = $1::bigint WHERE shard_id = ANY($2::smallint[])"
     " AND (owner IS NULL OR owner IN (SELECT id FROM incarnations WHERE is_fenced))"
     " AND EXISTS (SELECT 1 FROM incarnations WHERE id = $1::bigint AND NOT is_fenced)"};
+// The receiver's row is held, so that it cannot be fenced meanwhile.
+const Statement kHandOver = {
+    "hand_over",
+    "WITH giver AS MATERIALIZED ("
+    "  SELECT id FROM incarnations WHERE id = $1::bigint AND NOT is_fenced FOR KEY SHARE),"
+    " taker AS MATERIALIZED (SELECT id FROM incarnations WHERE id = $2::bigint AND NOT is_fenced"
+    "  AND NOT is_leaving FOR KEY SHARE),"
+    " moved AS (UPDATE shards SET owner = $2::bigint WHERE shard_id = ANY($3::smallint[])"
+    "  AND owner = $1::bigint AND EXISTS (SELECT 1 FROM giver) AND EXISTS (SELECT 1 FROM taker)"
+    "  RETURNING shard_id)"
+    " SELECT (SELECT count(*) FROM giver)::integer, (SELECT count(*) FROM taker)::integer,"
+    " (SELECT count(*) FROM moved)::integer"};
 const Statement kOwnedShards = {
     "owned_shards",
     "SELECT s.shard_id, s.owner, greatest(s.last_number, coalesce((SELECT max(e.number)"
@@ -277,6 +297,7 @@ const Statement* const kAllStatements[] = {&kBeginCommit,
                                            &kForgetFenced,
                                            &kFence,
                                            &kClaimShards,
+                                           &kHandOver,
                                            &kOwnedShards,
                                            &kSelectShards,
                                            &kPing};

@@ -32,7 +32,7 @@ extern const Statement kSelectSetting, kPutSetting;
 // Ownership.
 extern const Statement kInsertIncarnation, kHeartbeat, kSelectIncarnations, kFence;
 extern const Statement kAnnounce, kEndSessions, kLockTimeout, kForgetFenced;
-extern const Statement kClaimShards, kOwnedShards, kSelectShards, kPing;
+extern const Statement kClaimShards, kHandOver, kOwnedShards, kSelectShards, kPing;
 
 // The key of the lock that an incarnation's sessions hold.
 inline int32_t SessionKey(IncarnationId incarnation) {

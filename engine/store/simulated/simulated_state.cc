@@ -269,11 +269,12 @@ std::optional<absl::Time> SimulatedState::EarliestWake(const std::vector<ShardId
   return earliest;
 }
 
-std::vector<CurrentWorkflow> SimulatedState::CurrentWorkflows(ExecutionKey after, int64_t limit) {
+std::vector<CurrentWorkflow> SimulatedState::CurrentWorkflows(ExecutionKey after, ShardId end,
+                                                              int64_t limit) {
   absl::MutexLock lock(&mutex_);
   std::vector<CurrentWorkflow> found;
   for (auto run = runs_.upper_bound(after); run != runs_.end(); ++run) {
-    if (static_cast<int64_t>(found.size()) == limit) break;
+    if (run->first.shard >= end || static_cast<int64_t>(found.size()) == limit) break;
     if (!run->second.is_current) continue;
     found.push_back({run->first, run->second.namespace_number, run->second.workflow_id});
   }
@@ -305,6 +306,7 @@ absl::StatusOr<NamespaceRow> SimulatedState::CreateNamespace(NamespaceRow row) {
   row.number = NamespaceNumber(++last_namespace_);
   row.version = 1;
   namespaces_[row.number] = row;
+  ++registry_version_;
   return row;
 }
 
@@ -321,6 +323,7 @@ absl::StatusOr<NamespaceRow> SimulatedState::UpdateNamespace(NamespaceRow row) {
   }
   row.id = stored->second.id;
   row.version += 1;
+  ++registry_version_;
   stored->second = row;
   return row;
 }
@@ -328,6 +331,7 @@ absl::StatusOr<NamespaceRow> SimulatedState::UpdateNamespace(NamespaceRow row) {
 absl::Status SimulatedState::DeleteNamespace(NamespaceNumber number) {
   absl::MutexLock lock(&mutex_);
   namespaces_.erase(number);
+  ++registry_version_;
   for (auto entry = attributes_.begin(); entry != attributes_.end();) {
     entry = entry->first.first == number ? attributes_.erase(entry) : std::next(entry);
   }
@@ -346,6 +350,7 @@ absl::Status SimulatedState::AddSearchAttribute(const SearchAttributeRow& row) {
   if (!status.ok()) return status;
   absl::MutexLock lock(&mutex_);
   const auto [place, is_new] = attributes_.try_emplace({row.namespace_number, row.name}, row.type);
+  ++registry_version_;
   if (is_new || place->second == row.type) return absl::OkStatus();
   return absl::AlreadyExistsError(
       absl::StrCat("Search attribute ", row.name, " is registered with another type."));
@@ -353,6 +358,7 @@ absl::Status SimulatedState::AddSearchAttribute(const SearchAttributeRow& row) {
 
 absl::Status SimulatedState::RemoveSearchAttribute(const SearchAttributeRow& row) {
   absl::MutexLock lock(&mutex_);
+  ++registry_version_;
   if (attributes_.erase({row.namespace_number, row.name}) > 0) return absl::OkStatus();
   return base::NotFound(absl::StrCat("Search attribute ", row.name, " doesn't exist."));
 }
@@ -369,21 +375,28 @@ std::string SimulatedState::PutSettingIfAbsent(const std::string& key, const std
   return settings_.try_emplace(key, value).first->second;
 }
 
-IncarnationId SimulatedState::RegisterIncarnation(const std::string& node_name,
-                                                  const std::string& address, absl::Time now) {
+IncarnationId SimulatedState::RegisterIncarnation(const NodeFacts& node, absl::Time now) {
   absl::MutexLock lock(&mutex_);
   const IncarnationId id(static_cast<int64_t>(incarnations_.size()) + 1);
-  incarnations_[id] = {node_name, address, now};
+  incarnations_[id] = {node, now};
   return id;
 }
 
-absl::Status SimulatedState::Heartbeat(IncarnationId id, absl::Time now) {
-  absl::MutexLock lock(&mutex_);
-  const auto found = incarnations_.find(id);
-  if (found == incarnations_.end() || found->second.is_fenced) return FencedError(id);
-  found->second.heartbeat_at = now;
-  found->second.has_session = true;
-  return absl::OkStatus();
+absl::StatusOr<ClusterState> SimulatedState::Heartbeat(IncarnationId id, bool is_leaving,
+                                                       absl::Time now) {
+  ClusterState state;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = incarnations_.find(id);
+    if (found == incarnations_.end() || found->second.is_fenced) return FencedError(id);
+    found->second.heartbeat_at = now;
+    found->second.has_session = true;
+    found->second.is_leaving |= is_leaving;
+    state.shards_version = shards_version_;
+    state.registry_version = registry_version_;
+  }
+  state.incarnations = ListIncarnations(now);
+  return state;
 }
 
 void SimulatedState::EndSession(IncarnationId id) {
@@ -397,7 +410,7 @@ std::vector<Incarnation> SimulatedState::ListIncarnations(absl::Time now) {
   std::vector<Incarnation> found;
   for (const auto& [id, row] : incarnations_) {
     found.push_back(
-        {id, row.node_name, row.address, now - row.heartbeat_at, row.is_fenced, row.has_session});
+        {id, row.node, now - row.heartbeat_at, row.is_fenced, row.is_leaving, row.has_session});
   }
   return found;
 }
@@ -418,11 +431,29 @@ absl::StatusOr<std::vector<ShardOwner>> SimulatedState::ClaimShards(
     const auto [place, is_free] = owners_.try_emplace(shard, claimant);
     if (!is_free && incarnations_[place->second].is_fenced) place->second = claimant;
   }
+  ++shards_version_;
   std::vector<ShardOwner> owned;
   for (const auto& [shard, owner] : owners_) {
     if (owner == claimant) owned.push_back({shard, owner, last_numbers_[shard]});
   }
   return owned;
+}
+
+absl::Status SimulatedState::HandOver(IncarnationId from, IncarnationId to,
+                                      const std::vector<ShardId>& shards) {
+  absl::MutexLock lock(&mutex_);
+  const auto giver = incarnations_.find(from);
+  if (giver == incarnations_.end() || giver->second.is_fenced) return FencedError(from);
+  const auto taker = incarnations_.find(to);
+  if (taker == incarnations_.end() || taker->second.is_fenced || taker->second.is_leaving) {
+    return CannotTakeError(to);
+  }
+  for (const ShardId shard : shards) {
+    const auto place = owners_.find(shard);
+    if (place != owners_.end() && place->second == from) place->second = to;
+  }
+  ++shards_version_;
+  return absl::OkStatus();
 }
 
 std::vector<ShardOwner> SimulatedState::ListShards() {

@@ -27,7 +27,7 @@ struct SimulatedState {
   std::vector<DueExecution> Due(const std::vector<ShardId>& shards, DueCursor after,
                                 absl::Time until, int64_t limit);
   std::optional<absl::Time> EarliestWake(const std::vector<ShardId>& shards, absl::Time after);
-  std::vector<CurrentWorkflow> CurrentWorkflows(ExecutionKey after, int64_t limit);
+  std::vector<CurrentWorkflow> CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit);
   std::vector<DueExecution> RunsOfNamespace(NamespaceNumber number, int64_t limit);
 
   absl::StatusOr<ListPage> List(const ListQuery& query);
@@ -43,15 +43,15 @@ struct SimulatedState {
   std::optional<std::string> GetSetting(const std::string& key);
   std::string PutSettingIfAbsent(const std::string& key, const std::string& value);
 
-  IncarnationId RegisterIncarnation(const std::string& node_name, const std::string& address,
-                                    absl::Time now);
-  absl::Status Heartbeat(IncarnationId id, absl::Time now);
+  IncarnationId RegisterIncarnation(const NodeFacts& node, absl::Time now);
+  absl::StatusOr<ClusterState> Heartbeat(IncarnationId id, bool is_leaving, absl::Time now);
   // Its connections are gone: until its next heartbeat if it lives.
   void EndSession(IncarnationId id);
   std::vector<Incarnation> ListIncarnations(absl::Time now);
   absl::Status Fence(IncarnationId id);
   absl::StatusOr<std::vector<ShardOwner>> ClaimShards(IncarnationId claimant,
                                                       const std::vector<ShardId>& shards);
+  absl::Status HandOver(IncarnationId from, IncarnationId to, const std::vector<ShardId>& shards);
   std::vector<ShardOwner> ListShards();
 
   uint64_t Fingerprint();
@@ -70,10 +70,10 @@ struct SimulatedState {
     int64_t journal_length = 0;
   };
   struct IncarnationRow {
-    std::string node_name;
-    std::string address;
+    NodeFacts node;
     absl::Time heartbeat_at;
     bool is_fenced = false;
+    bool is_leaving = false;
     bool has_session = true;
   };
   using WorkflowKey = std::pair<NamespaceNumber, WorkflowId>;
@@ -117,6 +117,8 @@ struct SimulatedState {
       ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> settings_ ABSL_GUARDED_BY(mutex_);
   std::map<IncarnationId, IncarnationRow> incarnations_ ABSL_GUARDED_BY(mutex_);
+  int64_t shards_version_ ABSL_GUARDED_BY(mutex_) = 1;
+  int64_t registry_version_ ABSL_GUARDED_BY(mutex_) = 1;
   std::map<ShardId, IncarnationId> owners_ ABSL_GUARDED_BY(mutex_);
   std::map<ShardId, ExecutionNumber> last_numbers_ ABSL_GUARDED_BY(mutex_);
 };

@@ -209,10 +209,10 @@ class SimulatedStoreImplementation final : public SimulatedStore {
       return core.state.EarliestWake(shards, after);
     });
   }
-  void CurrentWorkflows(ExecutionKey after, int64_t limit,
+  void CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit,
                         Result<std::vector<CurrentWorkflow>> result) override {
     Ask(std::move(result),
-        [after, limit](Core& core) { return core.state.CurrentWorkflows(after, limit); });
+        [after, end, limit](Core& core) { return core.state.CurrentWorkflows(after, end, limit); });
   }
   void RunsOfNamespace(NamespaceNumber number, int64_t limit,
                        Result<std::vector<DueExecution>> result) override {
@@ -261,18 +261,18 @@ class SimulatedStoreImplementation final : public SimulatedStore {
       return core.state.PutSettingIfAbsent(key, value);
     });
   }
-  void RegisterIncarnation(std::string node_name, std::string address,
-                           Result<IncarnationId> result) override {
-    Ask(std::move(result), [node_name = std::move(node_name),
-                            address = std::move(address)](Core& core) {
-      const IncarnationId id = core.state.RegisterIncarnation(node_name, address, core.loop.Now());
+  void RegisterIncarnation(NodeFacts node, Result<IncarnationId> result) override {
+    Ask(std::move(result), [node = std::move(node)](Core& core) {
+      const IncarnationId id = core.state.RegisterIncarnation(node, core.loop.Now());
       absl::MutexLock lock(&core.mutex);
       core.registered.push_back(id);
       return id;
     });
   }
-  void Heartbeat(IncarnationId id, Done done) override {
-    Ask(std::move(done), [id](Core& core) { return core.state.Heartbeat(id, core.loop.Now()); });
+  void Heartbeat(IncarnationId id, bool is_leaving, Result<ClusterState> result) override {
+    Ask(std::move(result), [id, is_leaving](Core& core) {
+      return core.state.Heartbeat(id, is_leaving, core.loop.Now());
+    });
   }
   void ListIncarnations(Result<std::vector<Incarnation>> result) override {
     Ask(std::move(result), [](Core& core) { return core.state.ListIncarnations(core.loop.Now()); });
@@ -284,6 +284,12 @@ class SimulatedStoreImplementation final : public SimulatedStore {
                    Result<std::vector<ShardOwner>> result) override {
     Ask(std::move(result), [claimant, shards = std::move(shards)](Core& core) {
       return core.state.ClaimShards(claimant, shards);
+    });
+  }
+  void HandOver(IncarnationId from, IncarnationId to, std::vector<ShardId> shards,
+                Done done) override {
+    Ask(std::move(done), [from, to, shards = std::move(shards)](Core& core) {
+      return core.state.HandOver(from, to, shards);
     });
   }
   void ListShards(Result<std::vector<ShardOwner>> result) override {

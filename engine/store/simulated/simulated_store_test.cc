@@ -47,9 +47,10 @@ constexpr char kRunId[] = "44444444-4444-4444-8444-444444444444";
 
 IncarnationId Register(Store& store, VirtualLoop& loop) {
   IncarnationId id;
-  store.RegisterIncarnation("node", "address", [&](absl::StatusOr<IncarnationId> result) {
-    if (result.ok()) id = *result;
-  });
+  store.RegisterIncarnation({.node_name = "node", .address = "address"},
+                            [&](absl::StatusOr<IncarnationId> result) {
+                              if (result.ok()) id = *result;
+                            });
   loop.RunAll();
   return id;
 }

@@ -138,9 +138,10 @@ absl::StatusOr<std::optional<absl::Time>> EarliestWake(Connection& connection,
 }
 
 absl::StatusOr<std::vector<CurrentWorkflow>> CurrentWorkflows(Connection& connection,
-                                                              ExecutionKey after, int64_t limit) {
+                                                              ExecutionKey after, ShardId end,
+                                                              int64_t limit) {
   Query query(connection, kCurrentWorkflows);
-  query.Bind(after.shard.value(), after.number.value(), limit);
+  query.Bind(after.shard.value(), after.number.value(), end.value(), limit);
   std::vector<CurrentWorkflow> found;
   while (query.Next()) {
     found.push_back(

@@ -180,23 +180,29 @@ absl::StatusOr<std::string> PutSettingIfAbsent(Connection& connection, const std
   return stored->value_or(value);
 }
 
-absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection,
-                                                  const std::string& node_name,
-                                                  const std::string& address) {
+absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection, const NodeFacts& node) {
   Query query(connection, kInsertIncarnation);
-  query.Bind(node_name, address, absl::GetCurrentTimeNanos() / 1000);
+  query.Bind(node.node_name, node.address, absl::GetCurrentTimeNanos() / 1000, node.roles);
   const absl::Status status = query.Run();
   if (!status.ok()) return status;
   return IncarnationId(connection.last_insert_id());
 }
 
-absl::Status Heartbeat(Connection& connection, IncarnationId incarnation) {
+absl::StatusOr<ClusterState> Heartbeat(Connection& connection, IncarnationId incarnation,
+                                       bool is_leaving) {
   const int64_t before = connection.rows_changed();
-  Query query(connection, kHeartbeat);
-  query.Bind(incarnation.value(), absl::GetCurrentTimeNanos() / 1000);
-  const absl::Status status = query.Run();
-  if (!status.ok()) return status;
-  return connection.rows_changed() == before ? FencedError(incarnation) : absl::OkStatus();
+  {
+    Query query(connection, kHeartbeat);
+    query.Bind(incarnation.value(), absl::GetCurrentTimeNanos() / 1000, is_leaving ? 1 : 0);
+    const absl::Status status = query.Run();
+    if (!status.ok()) return status;
+  }
+  if (connection.rows_changed() == before) return FencedError(incarnation);
+  auto incarnations = ListIncarnations(connection);
+  if (!incarnations.ok()) return incarnations.status();
+  ClusterState state;
+  state.incarnations = *std::move(incarnations);
+  return state;
 }
 
 absl::StatusOr<std::vector<Incarnation>> ListIncarnations(Connection& connection) {
@@ -204,8 +210,12 @@ absl::StatusOr<std::vector<Incarnation>> ListIncarnations(Connection& connection
   Query query(connection, kSelectIncarnations);
   std::vector<Incarnation> found;
   while (query.Next()) {
-    found.push_back({IncarnationId(query.Int64(0)), query.Text(1), query.Text(2),
-                     absl::Microseconds(now_us - query.Int64(3)), query.Int64(4) != 0});
+    Incarnation& one = found.emplace_back();
+    one.id = IncarnationId(query.Int64(0));
+    one.node = {query.Text(1), query.Text(2), static_cast<int32_t>(query.Int64(5))};
+    one.since_heartbeat = absl::Microseconds(now_us - query.Int64(3));
+    one.is_fenced = query.Int64(4) != 0;
+    one.is_leaving = query.Int64(6) != 0;
   }
   if (!query.status().ok()) return query.status();
   return found;
@@ -239,6 +249,25 @@ absl::StatusOr<std::vector<ShardOwner>> ClaimShards(Connection& connection, Inca
     std::vector<ShardOwner> owners = TakeOwners(owned, /*has_number=*/true);
     if (!owned.status().ok()) return owned.status();
     return owners;
+  });
+}
+
+absl::Status HandOver(Connection& connection, IncarnationId from, IncarnationId to,
+                      const std::vector<ShardId>& shards) {
+  const std::string list = ShardList(shards);
+  return InTransaction(connection, [&]() -> absl::Status {
+    for (const IncarnationId one : {from, to}) {
+      Query state(connection, kIncarnationIsFenced);
+      state.Bind(one.value());
+      const bool is_there = state.Next();
+      if (!state.status().ok()) return state.status();
+      if (one == from && (!is_there || state.Int64(0) != 0)) return FencedError(from);
+      const bool may_take = is_there && state.Int64(0) == 0 && state.Int64(1) == 0;
+      if (one == to && !may_take) return CannotTakeError(to);
+    }
+    Query move(connection, kHandOver);
+    move.Bind(from.value(), to.value(), list);
+    return move.Run();
   });
 }
 

@@ -26,14 +26,15 @@ absl::StatusOr<std::optional<std::string>> GetSetting(Connection& connection,
 absl::StatusOr<std::string> PutSettingIfAbsent(Connection& connection, const std::string& key,
                                                const std::string& value);
 
-absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection,
-                                                  const std::string& node_name,
-                                                  const std::string& address);
-absl::Status Heartbeat(Connection& connection, IncarnationId incarnation);
+absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection, const NodeFacts& node);
+absl::StatusOr<ClusterState> Heartbeat(Connection& connection, IncarnationId incarnation,
+                                       bool is_leaving);
 absl::StatusOr<std::vector<Incarnation>> ListIncarnations(Connection& connection);
 absl::Status Fence(Connection& connection, IncarnationId incarnation);
 absl::StatusOr<std::vector<ShardOwner>> ClaimShards(Connection& connection, IncarnationId claimant,
                                                     const std::vector<ShardId>& shards);
+absl::Status HandOver(Connection& connection, IncarnationId from, IncarnationId to,
+                      const std::vector<ShardId>& shards);
 absl::StatusOr<std::vector<ShardOwner>> ListShards(Connection& connection);
 
 }  // namespace perdure::store::sqlite

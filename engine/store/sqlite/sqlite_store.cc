@@ -118,10 +118,10 @@ class SqliteStore final : public Store {
           return sqlite::EarliestWake(connection, shards, after);
         });
   }
-  void CurrentWorkflows(ExecutionKey after, int64_t limit,
+  void CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit,
                         Result<std::vector<CurrentWorkflow>> result) override {
-    Ask(ListReader(), std::move(result), [after, limit](Connection& connection) {
-      return sqlite::CurrentWorkflows(connection, after, limit);
+    Ask(ListReader(), std::move(result), [after, end, limit](Connection& connection) {
+      return sqlite::CurrentWorkflows(connection, after, end, limit);
     });
   }
   void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,
@@ -184,16 +184,14 @@ class SqliteStore final : public Store {
         });
   }
 
-  void RegisterIncarnation(std::string node_name, std::string address,
-                           Result<IncarnationId> result) override {
-    Ask(*writer_, std::move(result),
-        [node_name = std::move(node_name), address = std::move(address)](Connection& connection) {
-          return sqlite::RegisterIncarnation(connection, node_name, address);
-        });
+  void RegisterIncarnation(NodeFacts node, Result<IncarnationId> result) override {
+    Ask(*writer_, std::move(result), [node = std::move(node)](Connection& connection) {
+      return sqlite::RegisterIncarnation(connection, node);
+    });
   }
-  void Heartbeat(IncarnationId incarnation, Done done) override {
-    Ask(*writer_, std::move(done), [incarnation](Connection& connection) {
-      return sqlite::Heartbeat(connection, incarnation);
+  void Heartbeat(IncarnationId incarnation, bool is_leaving, Result<ClusterState> result) override {
+    Ask(*writer_, std::move(result), [incarnation, is_leaving](Connection& connection) {
+      return sqlite::Heartbeat(connection, incarnation, is_leaving);
     });
   }
   void ListIncarnations(Result<std::vector<Incarnation>> result) override {
@@ -211,6 +209,12 @@ class SqliteStore final : public Store {
         });
   }
   bool is_shared() const override { return false; }
+  void HandOver(IncarnationId from, IncarnationId to, std::vector<ShardId> shards,
+                Done done) override {
+    Ask(*writer_, std::move(done), [from, to, shards = std::move(shards)](Connection& connection) {
+      return sqlite::HandOver(connection, from, to, shards);
+    });
+  }
   void ListShards(Result<std::vector<ShardOwner>> result) override {
     Ask(*writer_, std::move(result), sqlite::ListShards);
   }

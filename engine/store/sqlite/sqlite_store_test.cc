@@ -60,7 +60,7 @@ ExecutionCommit Steady(int64_t sequence) {
 
 IncarnationId Register(Store& store) {
   return *Await<IncarnationId>([&](Result<IncarnationId> result) {
-    store.RegisterIncarnation("node", "", std::move(result));
+    store.RegisterIncarnation({.node_name = "node"}, std::move(result));
   });
 }
 

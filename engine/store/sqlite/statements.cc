@@ -2,7 +2,7 @@
 
 namespace perdure::store::sqlite {
 
-Sql kIncarnationIsFenced = "SELECT is_fenced FROM incarnations WHERE id = ?1";
+Sql kIncarnationIsFenced = "SELECT is_fenced, is_leaving FROM incarnations WHERE id = ?1";
 
 Sql kInsertExecution =
     "INSERT INTO executions (shard_id, number, namespace_number, workflow_id, run_id, is_current,"
@@ -79,7 +79,8 @@ Sql kEarliestWake =
     " AND +shard_id IN (SELECT value FROM json_each(?1)) ORDER BY wake_at_us LIMIT 1";
 Sql kCurrentWorkflows =
     "SELECT shard_id, number, namespace_number, workflow_id FROM executions"
-    " WHERE (shard_id, number) > (?1, ?2) AND is_current ORDER BY shard_id, number LIMIT ?3";
+    " WHERE (shard_id, number) > (?1, ?2) AND is_current AND shard_id < ?3"
+    " ORDER BY shard_id, number LIMIT ?4";
 Sql kRunsOfNamespace =
     "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
     " FROM executions WHERE namespace_number = ?1 LIMIT ?2";
@@ -106,10 +107,13 @@ Sql kSelectSetting = "SELECT value FROM settings WHERE key = ?1";
 Sql kInsertSetting = "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 
 Sql kInsertIncarnation =
-    "INSERT INTO incarnations (node_name, address, heartbeat_at_us) VALUES (?1, ?2, ?3)";
-Sql kHeartbeat = "UPDATE incarnations SET heartbeat_at_us = ?2 WHERE id = ?1 AND NOT is_fenced";
+    "INSERT INTO incarnations (node_name, address, heartbeat_at_us, roles) VALUES (?1, ?2, ?3, ?4)";
+Sql kHeartbeat =
+    "UPDATE incarnations SET heartbeat_at_us = ?2, is_leaving = max(is_leaving, ?3)"
+    " WHERE id = ?1 AND NOT is_fenced";
 Sql kSelectIncarnations =
-    "SELECT id, node_name, address, heartbeat_at_us, is_fenced FROM incarnations ORDER BY id";
+    "SELECT id, node_name, address, heartbeat_at_us, is_fenced, roles, is_leaving FROM incarnations"
+    " ORDER BY id";
 Sql kFence = "UPDATE incarnations SET is_fenced = 1 WHERE id = ?1";
 Sql kFenceAll = "UPDATE incarnations SET is_fenced = 1 WHERE NOT is_fenced";
 Sql kForgetFenced =
@@ -118,6 +122,9 @@ Sql kForgetFenced =
 Sql kClaimShards =
     "UPDATE shards SET owner = ?1 WHERE shard_id IN (SELECT value FROM json_each(?2))"
     " AND (owner IS NULL OR owner IN (SELECT id FROM incarnations WHERE is_fenced))";
+Sql kHandOver =
+    "UPDATE shards SET owner = ?2 WHERE owner = ?1"
+    " AND shard_id IN (SELECT value FROM json_each(?3))";
 Sql kOwnedShards =
     "SELECT s.shard_id, s.owner, max(s.last_number, coalesce((SELECT max(e.number)"
     " FROM executions e WHERE e.shard_id = s.shard_id), 0))"

@@ -26,7 +26,7 @@ extern Sql kSelectSetting, kInsertSetting;
 
 // Ownership.
 extern Sql kInsertIncarnation, kHeartbeat, kSelectIncarnations, kFence, kFenceAll, kForgetFenced;
-extern Sql kClaimShards, kOwnedShards, kSelectShards;
+extern Sql kClaimShards, kHandOver, kOwnedShards, kSelectShards;
 extern Sql kPing;
 
 }  // namespace perdure::store::sqlite

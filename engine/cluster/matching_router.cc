@@ -1,0 +1,247 @@
+#include "cluster/matching_router.h"
+
+#include <atomic>
+#include <utility>
+
+#include "base/errors.h"
+#include "cluster/routing.h"
+#include "perdure/internal/v1/matching.pb.h"
+#include "temporal/api/enums/v1/task_queue.pb.h"
+
+namespace perdure::cluster {
+namespace {
+
+using services::CallContext;
+using services::MatchingService;
+using services::NamespacePtr;
+using services::QueueKind;
+using services::Reply;
+
+namespace api = temporal::api::workflowservice::v1;
+
+// A task is pushed until its queue's owner has it: history does not push it again by itself.
+constexpr absl::Duration kPushMax = absl::InfiniteDuration();
+constexpr absl::Duration kNoticeMax = absl::Seconds(30);
+
+QueueKind KindOf(int task_queue_type) {
+  return task_queue_type == temporal::api::enums::v1::TASK_QUEUE_TYPE_ACTIVITY
+             ? QueueKind::kActivity
+             : QueueKind::kWorkflow;
+}
+
+class MatchingRouter final : public MatchingService {
+ public:
+  MatchingRouter(RoutingParts parts, MatchingService& local) : parts_(parts), local_(local) {}
+
+  void AddWorkflowTask(services::WorkflowTask task) override {
+    if (IsAlone()) return local_.AddWorkflowTask(std::move(task));
+    Push("matching.AddWorkflowTask", QueueKind::kWorkflow, std::move(task),
+         [this](const services::WorkflowTask& task) { local_.AddWorkflowTask(task); });
+  }
+
+  void AddActivityTask(services::ActivityTask task) override {
+    if (IsAlone()) return local_.AddActivityTask(std::move(task));
+    Push("matching.AddActivityTask", QueueKind::kActivity, std::move(task),
+         [this](const services::ActivityTask& task) { local_.AddActivityTask(task); });
+  }
+
+  // Its tasks may be on several queues; and hardly ever is there one.
+  void ForgetTasks(NamespacePtr name_space, std::string run_id,
+                   base::EventId scheduled_event_id) override {
+    local_.ForgetTasks(name_space, run_id, scheduled_event_id);
+    if (IsAlone()) return;
+    wire::ForgetTasksRequest body;
+    body.set_run_id(run_id);
+    body.set_scheduled_event_id(scheduled_event_id);
+    TellOthers("matching.ForgetTasks", name_space, body.SerializeAsString(), [] {});
+  }
+
+  void Query(CallContext context, services::QueryTask task,
+             Reply<api::QueryWorkflowResponse> reply) override {
+    if (IsAlone()) return local_.Query(std::move(context), std::move(task), std::move(reply));
+    auto plan = PlanFor<api::QueryWorkflowResponse>("matching.Query", context, task.name_space,
+                                                    task.task_queue, QueueKind::kWorkflow);
+    auto shared = std::make_shared<services::QueryTask>(std::move(task));
+    plan.here = [this, shared, context](Reply<api::QueryWorkflowResponse> done) {
+      local_.Query(context, *shared, std::move(done));
+    };
+    plan.body = [shared] { return ToWire(*shared).SerializeAsString(); };
+    Send(parts_, std::move(plan), std::move(reply));
+  }
+
+  void RespondQueryTaskCompleted(CallContext context, NamespacePtr name_space,
+                                 api::RespondQueryTaskCompletedRequest request,
+                                 Reply<api::RespondQueryTaskCompletedResponse> reply) override {
+    perdure::internal::v1::QueryTaskToken token;
+    // One that cannot be read is refused by whoever gets it.
+    const std::string queue =
+        token.ParseFromString(request.task_token()) ? token.task_queue() : std::string();
+    Route<&MatchingService::RespondQueryTaskCompleted>(
+        "matching.RespondQueryTaskCompleted", queue, QueueKind::kWorkflow, std::move(context),
+        std::move(name_space), std::move(request), std::move(reply));
+  }
+
+  void PollWorkflowTaskQueue(CallContext context, NamespacePtr name_space,
+                             api::PollWorkflowTaskQueueRequest request,
+                             Reply<api::PollWorkflowTaskQueueResponse> reply) override {
+    const std::string queue = request.task_queue().name();
+    Route<&MatchingService::PollWorkflowTaskQueue>(
+        "matching.PollWorkflowTaskQueue", queue, QueueKind::kWorkflow, std::move(context),
+        std::move(name_space), std::move(request), std::move(reply));
+  }
+
+  void PollActivityTaskQueue(CallContext context, NamespacePtr name_space,
+                             api::PollActivityTaskQueueRequest request,
+                             Reply<api::PollActivityTaskQueueResponse> reply) override {
+    const std::string queue = request.task_queue().name();
+    Route<&MatchingService::PollActivityTaskQueue>(
+        "matching.PollActivityTaskQueue", queue, QueueKind::kActivity, std::move(context),
+        std::move(name_space), std::move(request), std::move(reply));
+  }
+
+  void DescribeTaskQueue(CallContext context, NamespacePtr name_space,
+                         api::DescribeTaskQueueRequest request,
+                         Reply<api::DescribeTaskQueueResponse> reply) override {
+    const std::string queue = request.task_queue().name();
+    const QueueKind kind = KindOf(request.task_queue_type());
+    Route<&MatchingService::DescribeTaskQueue>("matching.DescribeTaskQueue", queue, kind,
+                                               std::move(context), std::move(name_space),
+                                               std::move(request), std::move(reply));
+  }
+
+  void ListTaskQueuePartitions(CallContext context, NamespacePtr name_space,
+                               api::ListTaskQueuePartitionsRequest request,
+                               Reply<api::ListTaskQueuePartitionsResponse> reply) override {
+    const std::string queue = request.task_queue().name();
+    Route<&MatchingService::ListTaskQueuePartitions>(
+        "matching.ListTaskQueuePartitions", queue, QueueKind::kWorkflow, std::move(context),
+        std::move(name_space), std::move(request), std::move(reply));
+  }
+
+  void UpdateTaskQueueConfig(CallContext context, NamespacePtr name_space,
+                             api::UpdateTaskQueueConfigRequest request,
+                             Reply<api::UpdateTaskQueueConfigResponse> reply) override {
+    const std::string queue = request.task_queue();
+    const QueueKind kind = KindOf(request.task_queue_type());
+    Route<&MatchingService::UpdateTaskQueueConfig>("matching.UpdateTaskQueueConfig", queue, kind,
+                                                   std::move(context), std::move(name_space),
+                                                   std::move(request), std::move(reply));
+  }
+
+  // Its polls may be on several queues: everybody is told, and all have ended when it is answered.
+  void ShutdownWorker(CallContext context, NamespacePtr name_space,
+                      api::ShutdownWorkerRequest request,
+                      Reply<api::ShutdownWorkerResponse> reply) override {
+    if (IsAlone()) {
+      return local_.ShutdownWorker(std::move(context), std::move(name_space), std::move(request),
+                                   std::move(reply));
+    }
+    const std::string body = request.SerializeAsString();
+    local_.ShutdownWorker(
+        std::move(context), name_space, std::move(request),
+        [this, name_space, body,
+         reply = std::move(reply)](absl::StatusOr<api::ShutdownWorkerResponse> here) mutable {
+          if (!here.ok()) return std::move(reply)(std::move(here));
+          auto shared = std::make_shared<Reply<api::ShutdownWorkerResponse>>(std::move(reply));
+          TellOthers("matching.ShutdownWorker", name_space, body,
+                     [shared, here = *std::move(here)] { std::move (*shared)(here); });
+        });
+  }
+
+  void Drain() override { local_.Drain(); }
+
+ private:
+  bool IsAlone() const { return parts_.cluster.view()->members.size() <= 1; }
+
+  template <class Response>
+  typename Journey<Response>::Plan PlanFor(const char* method, CallContext context,
+                                           const NamespacePtr& name_space,
+                                           const std::string& task_queue, QueueKind kind) {
+    typename Journey<Response>::Plan plan;
+    plan.method = method;
+    plan.name_space = name_space->number;
+    plan.context = std::move(context);
+    plan.target = [number = name_space->number, task_queue,
+                   kind](const services::ClusterView& view) {
+      return MatchingFor(view, number, task_queue, kind);
+    };
+    return plan;
+  }
+
+  template <auto Method, class Request, class Response>
+  void Route(const char* name, const std::string& task_queue, QueueKind kind, CallContext context,
+             NamespacePtr name_space, Request request, Reply<Response> reply) {
+    if (IsAlone()) {
+      return (local_.*Method)(std::move(context), std::move(name_space), std::move(request),
+                              std::move(reply));
+    }
+    auto plan = PlanFor<Response>(name, context, name_space, task_queue, kind);
+    auto shared = std::make_shared<Request>(std::move(request));
+    plan.here = [this, shared, context = std::move(context),
+                 name_space = std::move(name_space)](Reply<Response> done) {
+      (local_.*Method)(context, name_space, *shared, std::move(done));
+    };
+    plan.body = [shared] { return shared->SerializeAsString(); };
+    Send(parts_, std::move(plan), std::move(reply));
+  }
+
+  template <class Task, class Here>
+  void Push(const char* method, QueueKind kind, Task task, Here here) {
+    auto plan = PlanFor<wire::Empty>(method, {}, task.key.name_space, task.task_queue, kind);
+    plan.search_max = kPushMax;
+    auto shared = std::make_shared<Task>(std::move(task));
+    plan.here = [shared, here](Reply<wire::Empty> done) {
+      here(*shared);
+      std::move(done)(wire::Empty());
+    };
+    plan.body = [shared] { return ToWire(*shared).SerializeAsString(); };
+    // Sent and perhaps lost with the connection: once more does no harm.
+    Send<wire::Empty>(parts_, plan, [this, plan](absl::StatusOr<wire::Empty> done) {
+      if (done.ok()) return;
+      parts_.cluster.Refresh();
+      parts_.loop.Post([this, plan] {
+        parts_.loop.After(kPauseMax, [this, plan] {
+          Send<wire::Empty>(parts_, plan, [](absl::StatusOr<wire::Empty>) {});
+        });
+      });
+    });
+  }
+
+  // To all others that do matching; `done` when each has answered or cannot.
+  void TellOthers(const char* method, const NamespacePtr& name_space, const std::string& body,
+                  std::function<void()> done) {
+    const services::ClusterViewPtr view = parts_.cluster.view();
+    auto open = std::make_shared<std::atomic<int>>(1);
+    const auto ended = [open, done = std::move(done)] {
+      if (open->fetch_sub(1) == 1) done();
+    };
+    for (const services::Member& member : view->members) {
+      if (member.id == view->self || (member.roles & base::kRoleMatching) == 0) continue;
+      open->fetch_add(1);
+      wire::Request request;
+      request.set_to_incarnation(member.id.value());
+      request.set_method(method);
+      request.set_namespace_number(name_space->number.value());
+      request.set_body(body);
+      CallContext context;
+      context.deadline = parts_.loop.Now() + kNoticeMax;
+      parts_.peers.Call(member, std::move(request), std::move(context),
+                        [ended](absl::StatusOr<std::string>) { ended(); });
+    }
+    ended();
+  }
+
+  const RoutingParts parts_;
+  MatchingService& local_;
+};
+
+}  // namespace
+
+std::unique_ptr<services::MatchingService> MakeMatchingRouter(runtime::Loop& loop,
+                                                              services::Cluster& cluster,
+                                                              Peers& peers,
+                                                              services::MatchingService& local) {
+  return std::make_unique<MatchingRouter>(RoutingParts{loop, cluster, peers}, local);
+}
+
+}  // namespace perdure::cluster

@@ -1,0 +1,51 @@
+// This node's side of the cluster, put together: the routers that its frontend, history and
+// matching use instead of each other, and what it does for the other nodes.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "cluster/history_router.h"
+#include "cluster/matching_router.h"
+#include "cluster/node_handler.h"
+#include "cluster/peers.h"
+#include "cluster/view.h"
+
+namespace perdure::cluster {
+
+// Thread-safe. Borrows all that it is made with.
+class Node {
+ public:
+  struct Parts {
+    runtime::Loop& loop;
+    Peers& peers;
+    services::Namespaces& namespaces;
+    services::HistoryService& history;  // this process's
+    services::MatchingService& matching;
+    // These task queues have another owner than before.
+    std::function<void(services::QueueFilter moved)> on_queues_moved;
+    // Reads the registry of namespaces, then calls back.
+    std::function<void(std::function<void()>)> reload_namespaces;
+    // Looks anew who is there.
+    std::function<void()> refresh;
+  };
+  explicit Node(Parts parts);
+
+  services::HistoryService& history() { return *history_; }
+  services::MatchingService& matching() { return *matching_; }
+  NodeHandler& handler() { return handler_; }
+  services::ClusterViewPtr view() const { return keeper_.view(); }
+
+  // From history::ClusterHooks.
+  void SetView(services::ClusterViewPtr view);
+  void Announce(const services::Member& member);
+
+ private:
+  const Parts parts_;
+  ViewKeeper keeper_;
+  const std::unique_ptr<services::HistoryService> history_;
+  const std::unique_ptr<services::MatchingService> matching_;
+  NodeHandler handler_;
+};
+
+}  // namespace perdure::cluster

@@ -1,0 +1,227 @@
+#include "cluster/node_handler.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "cluster/history_methods.h"
+#include "cluster/view.h"
+#include "cluster/wire.h"
+
+namespace perdure::cluster {
+namespace {
+
+using services::MatchingService;
+using services::QueueKind;
+using services::Reply;
+
+namespace api = temporal::api::workflowservice::v1;
+
+absl::Status Unreadable() {
+  return base::InvalidArgument("a request of another node is unreadable");
+}
+
+template <class Service>
+Service& ServiceOf(const NodeHandler::Parts& parts) {
+  if constexpr (std::is_same_v<Service, services::HistoryService>) {
+    return parts.history;
+  } else {
+    return parts.matching;
+  }
+}
+
+template <class Message>
+Reply<Message> Serialized(Reply<std::string> reply) {
+  return [reply = std::move(reply)](absl::StatusOr<Message> answer) mutable {
+    if (!answer.ok()) return std::move(reply)(answer.status());
+    std::move(reply)(answer->SerializeAsString());
+  };
+}
+
+}  // namespace
+
+NodeHandler::NodeHandler(Parts parts) : parts_(std::move(parts)) {
+  AddHistory();
+  AddMatching();
+  methods_["cluster.Look"] = [this](Call call) {
+    parts_.cluster.Refresh();
+    std::move(call.reply)(std::string());
+  };
+}
+
+void NodeHandler::Handle(wire::Request request,
+                         std::shared_ptr<services::Cancellation> cancellation,
+                         Reply<std::string> reply) {
+  const services::ClusterViewPtr view = parts_.cluster.view();
+  if (request.to_incarnation() != view->self.value() || view->members.empty()) {
+    return std::move(reply)(base::ShardMoved());
+  }
+  const auto method = methods_.find(request.method());
+  if (method == methods_.end()) {
+    return std::move(reply)(
+        base::Unimplemented(absl::StrCat("this node does not know ", request.method())));
+  }
+  Begin(method->second, std::move(request), std::move(cancellation), std::move(reply),
+        /*has_reloaded=*/false);
+}
+
+void NodeHandler::Begin(const Method& method, wire::Request request,
+                        std::shared_ptr<services::Cancellation> cancellation,
+                        Reply<std::string> reply, bool has_reloaded) {
+  Call call;
+  const base::NamespaceNumber number(request.namespace_number());
+  if (number.value() != 0) {
+    call.name_space = parts_.namespaces.FindByNumber(number);
+    if (call.name_space == nullptr && has_reloaded) {
+      return std::move(reply)(base::NotFound("the namespace is gone"));
+    }
+    if (call.name_space == nullptr) {
+      // Made or changed a moment ago by another node.
+      auto shared = std::make_shared<Reply<std::string>>(std::move(reply));
+      return parts_.reload_namespaces([this, &method, request = std::move(request),
+                                       cancellation = std::move(cancellation), shared]() mutable {
+        Begin(method, std::move(request), std::move(cancellation), std::move(*shared),
+              /*has_reloaded=*/true);
+      });
+    }
+  }
+  call.context = ContextOf(request, parts_.loop.Now(), std::move(cancellation));
+  call.body = std::move(*request.mutable_body());
+  call.reply = std::move(reply);
+  method(std::move(call));
+}
+
+template <auto Member, class Request, class Response>
+void NodeHandler::AddPlain(const char* name) {
+  methods_[name] = [this](Call call) {
+    Request request;
+    if (call.name_space == nullptr || !request.ParseFromString(call.body)) {
+      return std::move(call.reply)(Unreadable());
+    }
+    auto reply = Serialized<Response>(std::move(call.reply));
+    using Service = typename SignatureOf<decltype(Member)>::ServiceType;
+    (ServiceOf<Service>(parts_).*Member)(std::move(call.context), std::move(call.name_space),
+                                         std::move(request), std::move(reply));
+  };
+}
+
+void NodeHandler::AddHistory() {
+  ForEachHistoryMethod([this]<auto Member>(const char* name) {
+    using Types = SignatureOf<decltype(Member)>;
+    AddPlain<Member, typename Types::RequestType, typename Types::ResponseType>(name);
+  });
+  methods_["history.RecordWorkflowTaskStarted"] = [this](Call call) {
+    wire::RecordTaskStartedRequest request;
+    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    parts_.history.RecordWorkflowTaskStarted(
+        FromWire(request.task(), call.name_space), FromWire(request.poller()),
+        Serialized<api::PollWorkflowTaskQueueResponse>(std::move(call.reply)));
+  };
+  methods_["history.RecordActivityTaskStarted"] = [this](Call call) {
+    wire::RecordTaskStartedRequest request;
+    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    parts_.history.RecordActivityTaskStarted(
+        FromWire(request.task(), call.name_space), FromWire(request.poller()),
+        Serialized<api::PollActivityTaskQueueResponse>(std::move(call.reply)));
+  };
+  methods_["history.StickyWorkerUnavailable"] = [this](Call call) {
+    wire::TaskKey key;
+    if (!key.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    parts_.history.StickyWorkerUnavailable(FromWire(key, call.name_space));
+    std::move(call.reply)(std::string());
+  };
+  methods_["history.PushOutstandingTasks"] = [this](Call call) {
+    wire::PushOutstandingTasksRequest request;
+    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    parts_.history.PushOutstandingTasks(call.name_space, request.task_queue(),
+                                        request.activities());
+    std::move(call.reply)(std::string());
+  };
+  methods_["history.Deliver"] = [this](Call call) {
+    wire::DeliverRequest request;
+    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    parts_.history.Deliver(std::move(request),
+                           Serialized<wire::DeliverResponse>(std::move(call.reply)));
+  };
+}
+
+bool NodeHandler::HasQueue(const services::NamespacePtr& name_space, const std::string& task_queue,
+                           QueueKind kind) const {
+  const services::ClusterViewPtr view = parts_.cluster.view();
+  return IsSelf(*view, MatchingFor(*view, name_space->number, task_queue, kind));
+}
+
+template <auto Member, class Request, class Response>
+void NodeHandler::AddPoll(const char* name, QueueKind kind) {
+  methods_[name] = [this, kind](Call call) {
+    Request request;
+    if (call.name_space == nullptr || !request.ParseFromString(call.body)) {
+      return std::move(call.reply)(Unreadable());
+    }
+    if (!HasQueue(call.name_space, request.task_queue().name(), kind)) {
+      parts_.cluster.Refresh();
+      return std::move(call.reply)(base::ShardMoved());
+    }
+    (parts_.matching.*Member)(std::move(call.context), std::move(call.name_space),
+                              std::move(request), Serialized<Response>(std::move(call.reply)));
+  };
+}
+
+void NodeHandler::AddMatching() {
+  AddPoll<&MatchingService::PollWorkflowTaskQueue, api::PollWorkflowTaskQueueRequest,
+          api::PollWorkflowTaskQueueResponse>("matching.PollWorkflowTaskQueue",
+                                              QueueKind::kWorkflow);
+  AddPoll<&MatchingService::PollActivityTaskQueue, api::PollActivityTaskQueueRequest,
+          api::PollActivityTaskQueueResponse>("matching.PollActivityTaskQueue",
+                                              QueueKind::kActivity);
+  AddPlain<&MatchingService::RespondQueryTaskCompleted, api::RespondQueryTaskCompletedRequest,
+           api::RespondQueryTaskCompletedResponse>("matching.RespondQueryTaskCompleted");
+  AddPlain<&MatchingService::DescribeTaskQueue, api::DescribeTaskQueueRequest,
+           api::DescribeTaskQueueResponse>("matching.DescribeTaskQueue");
+  AddPlain<&MatchingService::ListTaskQueuePartitions, api::ListTaskQueuePartitionsRequest,
+           api::ListTaskQueuePartitionsResponse>("matching.ListTaskQueuePartitions");
+  AddPlain<&MatchingService::UpdateTaskQueueConfig, api::UpdateTaskQueueConfigRequest,
+           api::UpdateTaskQueueConfigResponse>("matching.UpdateTaskQueueConfig");
+  AddPlain<&MatchingService::ShutdownWorker, api::ShutdownWorkerRequest,
+           api::ShutdownWorkerResponse>("matching.ShutdownWorker");
+  methods_["matching.AddWorkflowTask"] = [this](Call call) {
+    wire::WorkflowTask task;
+    if (!task.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    if (!HasQueue(call.name_space, task.task_queue(), QueueKind::kWorkflow)) {
+      parts_.cluster.Refresh();
+      return std::move(call.reply)(base::ShardMoved());
+    }
+    parts_.matching.AddWorkflowTask(FromWire(task, call.name_space));
+    std::move(call.reply)(std::string());
+  };
+  methods_["matching.AddActivityTask"] = [this](Call call) {
+    wire::ActivityTask task;
+    if (!task.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    if (!HasQueue(call.name_space, task.task_queue(), QueueKind::kActivity)) {
+      parts_.cluster.Refresh();
+      return std::move(call.reply)(base::ShardMoved());
+    }
+    parts_.matching.AddActivityTask(FromWire(task, call.name_space));
+    std::move(call.reply)(std::string());
+  };
+  methods_["matching.ForgetTasks"] = [this](Call call) {
+    wire::ForgetTasksRequest request;
+    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    parts_.matching.ForgetTasks(call.name_space, request.run_id(), request.scheduled_event_id());
+    std::move(call.reply)(std::string());
+  };
+  methods_["matching.Query"] = [this](Call call) {
+    wire::QueryTaskRequest request;
+    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    if (!HasQueue(call.name_space, request.task_queue(), QueueKind::kWorkflow)) {
+      parts_.cluster.Refresh();
+      return std::move(call.reply)(base::ShardMoved());
+    }
+    parts_.matching.Query(std::move(call.context),
+                          FromWire(std::move(request), std::move(call.name_space)),
+                          Serialized<api::QueryWorkflowResponse>(std::move(call.reply)));
+  };
+}
+
+}  // namespace perdure::cluster
