@@ -14,7 +14,7 @@ declare -A PROGRAMS=(
   [kubectl]=k8s.io/kubernetes/cmd/kubectl
   [kubelet]=k8s.io/kubernetes/cmd/kubelet)
 
-stamp=$(sha256sum go.mod go.sum kwok/go.mod kwok/go.sum build.sh | sha256sum)
+stamp=$(sha256sum go.mod go.sum kwok/go.mod kwok/go.sum pause/main.go build.sh | sha256sum)
 if [ "$(cat "$out/.built" 2>/dev/null)" = "$stamp" ]; then exit 0; fi
 
 # Releases are stamped with their version by the linker; without it Kubernetes calls itself v0.0.0.
@@ -37,4 +37,5 @@ for name in helm kube-apiserver kubectl kube-controller-manager kube-scheduler k
   build "$name" "${PROGRAMS[$name]}"
 done
 (cd kwok && build kwok sigs.k8s.io/kwok/cmd/kwok)
+build pause ./pause
 echo "$stamp" >"$out/.built"
