@@ -81,12 +81,17 @@ class Container:
 
     def mounts(self) -> list[str]:
         volumes = {one["name"]: one for one in self.pod.get("volumes", [])}
-        arguments = []
+        # A runtime makes the folders that the image lacks; here they stand in one that is closed afterwards.
+        arguments, closed = [], []
         for mount in self.spec.get("volumeMounts", []):
+            parent = str(pathlib.Path(mount["mountPath"]).parent)
+            if not (self.image / mount["mountPath"][1:]).exists() and parent not in closed:
+                arguments += ["--tmpfs", parent]
+                closed.append(parent)
             name = mount["name"]
             source = self.claims[name] if name in self.claims else self.folder_of(volumes[name])
             arguments += ["--ro-bind" if mount.get("readOnly") else "--bind", str(source), mount["mountPath"]]
-        return arguments
+        return arguments + [word for parent in closed for word in ("--remount-ro", parent)]
 
     def start(self) -> "Container":
         assert self.spec["securityContext"]["readOnlyRootFilesystem"] is True

@@ -34,7 +34,7 @@ def test_the_steps_of_the_build_are_ones_that_there_are():
     """Each command of the build stage, as far as it is ours."""
     dev = (ROOT / "dev").read_text()
     used = re.findall(r"\./dev (\w+)", STAGES[0])
-    assert used == ["_packages", "_protos", "_preset"]
+    assert used == ["_packages", "_packages", "_protos", "_preset"]
     for name in used:
         assert f"\n  {name})" in dev
     version = re.search(r"project\(perdure VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
@@ -44,6 +44,24 @@ def test_the_steps_of_the_build_are_ones_that_there_are():
     ports = re.search(r"^EXPOSE (.*)$", DOCKERFILE, re.MULTILINE)[1].split()
     values = (ROOT / "deploy/helm/perdure/values.yaml").read_text()
     assert all(f": {port}\n" in values for port in ports)
+
+
+def test_the_packages_of_the_build_stage_have_what_its_steps_use():
+    """As they would be installed where nothing is installed yet."""
+    packages = re.search(r"^PACKAGES=\(([^)]+)\)", (ROOT / "dev").read_text(), re.MULTILINE)[1].split()
+    packages += re.search(r"\./dev _packages (\w[^\n]*)", STAGES[0])[1].split()
+    done = subprocess.run(["apt-get", "-o", "Dir::State::status=/dev/null", "install", "-s", "--no-install-recommends",
+                           *packages], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    installed = set(re.findall(r"^Inst (\S+) ", done.stdout, re.MULTILINE))
+    assert {"ca-certificates", "tzdata", "binutils", "clang-19", "cmake", "ninja-build", "libgrpc++1.51"} <= installed
+    # What the program is linked with here is what it would be linked with there.
+    linked = subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout
+    for path in re.findall(r"=> (/\S+)", linked):
+        file = os.path.realpath(path)
+        owner = subprocess.run(["dpkg-query", "-S", file], capture_output=True, text=True).stdout or subprocess.run(
+            ["dpkg-query", "-S", file.removeprefix("/usr")], capture_output=True, text=True, check=True).stdout
+        assert owner.split(":")[0] in installed, path
 
 
 def test_what_docker_is_sent_has_all_that_is_built_from():

@@ -56,6 +56,11 @@ def archive(root: pathlib.Path, reference: str, config: dict) -> bytes:
     return whole.getvalue()
 
 
+def has_kubelet() -> bool:
+    """Whether this machine is a node already: two kubelets would end each other's pods."""
+    return subprocess.run(["pgrep", "-x", "kubelet"], capture_output=True).returncode == 0
+
+
 class Machine:
     def __init__(self, cluster: Cluster):
         self.cluster = cluster
@@ -176,6 +181,9 @@ state = "{self.path}/state"
         mounts = [line.split()[1] for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
         for mount in sorted((one for one in mounts if one.startswith(f"{self.path}/")), reverse=True):
             subprocess.run(["umount", "-l", mount], check=False)
+        for controller in (pathlib.Path("/sys/fs/cgroup"), *pathlib.Path("/sys/fs/cgroup").iterdir()):
+            for group, _, _ in os.walk(controller / "kubepods", topdown=False):
+                pathlib.Path(group).rmdir()
         self.folder.cleanup()
 
     def end_containers(self) -> None:

@@ -13,9 +13,10 @@ from cluster_test import install, is_ready, namespace, pods  # noqa: F401 (a fix
 from conftest import PROGRAM
 from container_test import has_roles
 from kubernetes import ROOT, until
-from machine import SUBNET, Machine
+from machine import SUBNET, Machine, has_kubelet
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a kubelet needs root")
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="a kubelet needs root"),
+              pytest.mark.skipif(has_kubelet(), reason="this machine is a node of a cluster")]
 HERE = {"image": {"repository": "localhost/perdure", "tag": "tests", "pullPolicy": "Never"},
         "node": {"nodeSelector": {"perdure-tests/real": "yes"},
                  "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}}}}
