@@ -50,6 +50,15 @@ def call(pod, *what):
                           text=True, timeout=30)
 
 
+def secret_of_database(cluster, namespace, reachable_postgres) -> None:  # noqa: F811
+    name = f"pods_{uuid.uuid4().hex[:12]}"
+    subprocess.run(["psql", "-q", "-c", f"CREATE DATABASE {name}", reachable_postgres], check=True, capture_output=True)
+    port = reachable_postgres.rsplit(":", 1)[1].split("/")[0]
+    # The other end of a pod's pair of interfaces is the machine.
+    url = f"postgres://postgres@{SUBNET.rsplit('.', 1)[0]}.1:{port}/{name}"
+    cluster.kubectl("create", "secret", "generic", "perdure-database", f"--from-literal=url={url}", "-n", namespace)
+
+
 def log_of(machine, namespace):  # noqa: F811
     return machine.logs() + machine.cluster.kubectl("describe", "pods", "-n", namespace).stdout
 
@@ -89,13 +98,7 @@ def test_embedded_runs_as_a_pod_ends_in_time_and_keeps_its_data(cluster, machine
 
 
 def test_nodes_on_postgres_run_as_pods(cluster, machine, namespace, reachable_postgres):  # noqa: F811
-    name = f"pods_{uuid.uuid4().hex[:12]}"
-    subprocess.run(["psql", "-q", "-c", f"CREATE DATABASE {name}", reachable_postgres], check=True, capture_output=True)
-    port = reachable_postgres.rsplit(":", 1)[1].split("/")[0]
-    gateway = SUBNET.rsplit(".", 1)[0] + ".1"
-    # What leads from a pod to its machine is the other end of its network's pair.
-    url = f"postgres://postgres@{gateway}:{port}/{name}"
-    cluster.kubectl("create", "secret", "generic", "perdure-database", f"--from-literal=url={url}", "-n", namespace)
+    secret_of_database(cluster, namespace, reachable_postgres)
     # Without --wait where only one of several is ready.
     install(cluster, namespace, over(LEAST, HERE))
 
@@ -117,3 +120,30 @@ def test_nodes_on_postgres_run_as_pods(cluster, machine, namespace, reachable_po
     until("another's serving", lambda: [pod for pod in serving() if pod["metadata"]["name"] != gone])
     cluster.helm("uninstall", chart.RELEASE, "-n", namespace, "--wait")
     until("the pods' end", lambda: not pods(cluster, namespace))
+
+
+@pytest.mark.skipif(not has_roles, reason="this server has one node that serves, and the others stand by")
+def test_an_upgrade_goes_through_pod_by_pod(cluster, machine, namespace, reachable_postgres):  # noqa: F811
+    secret_of_database(cluster, namespace, reachable_postgres)
+    install(cluster, namespace, over(LEAST, HERE), "--wait", "--timeout=120s")
+    before = pods(cluster, namespace)
+    made = call(before[0], "operator", "namespace", "create", "--namespace", "kept")
+    assert made.returncode == 0, made.stdout + made.stderr
+    try:
+        install(cluster, namespace, over(LEAST, HERE, {"settings": {"request_rate_limit": 1000}}), "--wait",
+                "--timeout=180s", verb="upgrade")
+    except AssertionError as error:
+        error.add_note(log_of(machine, namespace))
+        raise
+    after = until("the old pods' end", lambda: only_new(cluster, namespace, before))
+    assert len(after) == 3 and all(map(is_ready, after))
+    assert all(pod["status"]["containerStatuses"][0]["restartCount"] == 0 for pod in after)
+    for pod in after:
+        assert "kept" in call(pod, "operator", "namespace", "list").stdout
+    cluster.helm("uninstall", chart.RELEASE, "-n", namespace, "--wait")
+    until("the pods' end", lambda: not pods(cluster, namespace))
+
+
+def only_new(cluster, namespace, before):  # noqa: F811
+    found = pods(cluster, namespace)
+    return None if {pod["metadata"]["uid"] for pod in found} & {pod["metadata"]["uid"] for pod in before} else found
