@@ -25,8 +25,9 @@ absl::Status ReadFile(const std::string& path, std::string* text) {
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
     const ConnectionOptions& options) {
-  const bool is_secure = options.use_tls || !options.tls_ca_path.empty() ||
-                         !options.tls_cert_path.empty() || !options.api_key.empty();
+  const bool has_means =
+      !options.tls_ca_path.empty() || !options.tls_cert_path.empty() || !options.api_key.empty();
+  const bool is_secure = options.use_tls.value_or(has_means);
   if (!is_secure) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions ssl;
   for (const auto& [path, text] : {std::pair{&options.tls_ca_path, &ssl.pem_root_certs},

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -22,7 +23,7 @@ namespace perdure::cli {
 struct ConnectionOptions {
   std::string address = "127.0.0.1:7233";
   std::string name_space = "default";
-  bool use_tls = false;
+  std::optional<bool> use_tls;  // unset: with a certificate or an API key
   std::string tls_ca_path;
   std::string tls_cert_path;
   std::string tls_key_path;

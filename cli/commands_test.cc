@@ -58,7 +58,8 @@ class CommandsTest : public ::testing::Test {
  protected:
   CommandsTest() {
     health_.Set(rpc::ServingState::kServing);
-    server_ = rpc::GrpcServer::Start({.port = 0, .threads = 1}, handler_, health_, nullptr).value();
+    server_ = rpc::GrpcServer::Start({.port = 0, .threads = 1}, handler_, health_, guard_, nullptr)
+                  .value();
   }
 
   struct Ran {
@@ -78,6 +79,7 @@ class CommandsTest : public ::testing::Test {
 
   CannedHandler handler_;
   rpc::Health health_;
+  rpc::Guard guard_;
   std::unique_ptr<rpc::GrpcServer> server_;
 };
 

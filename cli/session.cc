@@ -24,7 +24,10 @@ void AddSessionOptions(CLI::App& app, const SessionPtr& session) {
       ->capture_default_str();
   app.add_option("--command-timeout", connection.command_timeout,
                  "Longest time for one call, such as 10s.");
-  app.add_flag("--tls", connection.use_tls, "Connect by TLS.")->envname("TEMPORAL_TLS");
+  app.add_flag_function(
+         "--tls", [&connection](int64_t count) { connection.use_tls = count > 0; },
+         "Connect by TLS; --tls=false: don't, though there is an API key.")
+      ->envname("TEMPORAL_TLS");
   app.add_option("--tls-ca-path", connection.tls_ca_path, "File of the server's CA certificate.")
       ->envname("TEMPORAL_TLS_SERVER_CA_CERT_PATH");
   app.add_option("--tls-cert-path", connection.tls_cert_path, "File of the client certificate.")

@@ -13,7 +13,7 @@ add_library(perdure_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed})
 target_compile_options(perdure_fuzzed PRIVATE ${PERDURE_WARNINGS} ${fuzz_flags})
 target_link_libraries(perdure_fuzzed PUBLIC perdure_protos perdure_base perdure_services perdure_runtime
                       gRPC::grpc++ nlohmann_json::nlohmann_json absl::synchronization absl::strings absl::time)
-foreach(module query frontend machines rpc store)
+foreach(module query frontend machines auth rpc store)
   target_include_directories(perdure_fuzzed PUBLIC ${CMAKE_BINARY_DIR}/include/${module})
 endforeach()
 target_precompile_headers(perdure_fuzzed PRIVATE cmake/pch.h)

@@ -12,10 +12,12 @@ set(LAYER_services       base runtime)
 set(LAYER_history        base query machines store services runtime)
 set(LAYER_matching       base services runtime)
 set(LAYER_frontend       base query services store runtime)
+# Who calls and what he may do; asked by the transports.
+set(LAYER_auth           base)
 set(LAYER_cluster        base services runtime)
-set(LAYER_rpc            base services cluster frontend runtime)
+set(LAYER_rpc            base services cluster frontend runtime auth)
 set(LAYER_server         base query machines runtime store store_postgres store_sqlite services history
-                         matching frontend cluster rpc)
+                         matching frontend cluster rpc auth)
 set(LAYER_sim            base query machines runtime store store_simulated services history matching frontend
                          cluster)
 # A gRPC client: main (server) links it beside the server, neither sees the other.

@@ -21,6 +21,7 @@ class Server:
         """`beside`: another one, whose database it shares. `restore`: where sqlite.db.gz and postgres.sql.gz are,
         of which it is to begin with the one that fits."""
         self.flags = flags
+        self.tls = None  # an ssl.SSLContext, to look at its pages over https
         self.folder = tempfile.TemporaryDirectory(prefix="perdure-test-")
         self.log = pathlib.Path(self.folder.name) / "server.log"
         self.process: subprocess.Popen | None = None
@@ -75,7 +76,7 @@ class Server:
         deadline = time.monotonic() + START_MAX_SECONDS
         while time.monotonic() < deadline:
             try:
-                urllib.request.urlopen(f"{self.page('metrics')}/readyz", timeout=5)
+                urllib.request.urlopen(f"{self.page('metrics')}/readyz", timeout=5, context=self.tls)
                 return self
             except urllib.error.HTTPError:
                 time.sleep(0.02)

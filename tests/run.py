@@ -304,6 +304,10 @@ def server_postgres(step: Step) -> Outcome:
     return step.pytest("tests/server", env={"PERDURE_TEST_DB": Postgres.url})
 
 
+def security(step: Step) -> Outcome:
+    return step.pytest("tests/security", env={"PERDURE_TEST_DB": ""})
+
+
 def cpp_interop(step: Step) -> Outcome:
     return step.pytest("tests/cpp/interop", env={"PERDURE_TEST_DB": ""})
 
@@ -434,6 +438,7 @@ TEST = {
     "simulator": (simulator, ["release"]),
     "server_sqlite": (server_sqlite, ["release", "python"]),
     "server_postgres": (server_postgres, ["release", "postgres"]),
+    "security": (security, ["release", "python"]),
     "golden_sqlite": (golden_sqlite, ["release", "python"]),
     "golden_postgres": (golden_postgres, ["release", "postgres"]),
     "cpp_interop": (cpp_interop, ["release_cpp", "python"]),

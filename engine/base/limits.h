@@ -43,6 +43,7 @@ struct Limits {
   int64_t request_rate = 0;
   int64_t request_burst_ratio = 2;
   int64_t list_rate = 0;
+  int64_t request_bytes_rate = 0;  // bytes of requests per second
   int64_t long_polls = 12000;
   absl::Duration workflow_task_timeout = absl::Seconds(10);
   absl::Duration workflow_task_timeout_max = absl::Seconds(120);

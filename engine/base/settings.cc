@@ -130,9 +130,15 @@ constexpr auto kTable = std::to_array<Setting>({
     {kListRateLimit, "list_rate_limit", "frontend.namespaceRPS.visibility", kInt, "0", 0, kMany,
      kNamespace, true, 0, 0,
      "Lists and counts per second that one namespace may make; 0 for no limit."},
+    {kRequestBytesLimit, "request_bytes_limit", "", kBytes, "0", 0, kMany, kNamespace, true, 0, 0,
+     "Bytes of requests per second that one namespace may send; 0 for no limit."},
     {kLongPollsLimit, "long_polls_limit", "frontend.namespaceCount", kInt, "12000", 0, kMany,
      kNamespace, true, 0, 0,
      "Long polls of one kind that one namespace may hold at once; 0 for no limit."},
+    {kSharedRequestsLimit, "shared_requests_limit", "", kInt, "0", 0, kMany, kCluster, false, 0, 0,
+     "Requests at work at once while several namespaces ask, each for its share (one alone: 16 "
+     "times "
+     "that); 0: four for each core."},
     {kRetentionDefault, "retention_default", "", kDuration, "24h", kHour, 100 * 365 * 24 * kHour,
      kCluster, true, 0, 0, "Retention of namespaces that the server creates by itself."},
     {kRetentionMin, "retention_min", "system.namespaceMinRetentionLocal", kDuration, "1h", 0,

@@ -95,15 +95,13 @@ class HistoryRouter final : public HistoryService {
     const services::ClusterViewPtr view = parts_.cluster.view();
     for (const services::Member& member : view->members) {
       if (member.id == view->self || (member.roles & base::kRoleHistory) == 0) continue;
-      wire::Request request;
-      request.set_to_incarnation(member.id.value());
-      request.set_method("history.PushOutstandingTasks");
-      request.set_namespace_number(name_space->number.value());
-      request.set_body(body.SerializeAsString());
-      CallContext context;
-      context.deadline = parts_.loop.Now() + kNoticeMax;
-      parts_.peers.Call(member, std::move(request), std::move(context),
-                        [](absl::StatusOr<std::string>) {});
+      Journey<wire::Empty>::Plan plan;
+      plan.method = "history.PushOutstandingTasks";
+      plan.name_space = name_space->number;
+      plan.target = [id = member.id](const services::ClusterView& view) { return Find(view, id); };
+      plan.here = [](Reply<wire::Empty> done) { std::move(done)(wire::Empty()); };
+      plan.body = [bytes = body.SerializeAsString()] { return bytes; };
+      SendUntilHeard(parts_, std::move(plan), /*may_be_none=*/true);
     }
   }
 

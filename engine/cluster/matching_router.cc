@@ -19,8 +19,6 @@ using services::Reply;
 
 namespace api = temporal::api::workflowservice::v1;
 
-// A task is pushed until its queue's owner has it: history does not push it again by itself.
-constexpr absl::Duration kPushMax = absl::InfiniteDuration();
 constexpr absl::Duration kNoticeMax = absl::Seconds(30);
 
 QueueKind KindOf(int task_queue_type) {
@@ -188,23 +186,13 @@ class MatchingRouter final : public MatchingService {
   template <class Task, class Here>
   void Push(const char* method, QueueKind kind, Task task, Here here) {
     auto plan = PlanFor<wire::Empty>(method, {}, task.key.name_space, task.task_queue, kind);
-    plan.search_max = kPushMax;
     auto shared = std::make_shared<Task>(std::move(task));
     plan.here = [shared, here](Reply<wire::Empty> done) {
       here(*shared);
       std::move(done)(wire::Empty());
     };
     plan.body = [shared] { return ToWire(*shared).SerializeAsString(); };
-    // Sent and perhaps lost with the connection: once more does no harm.
-    Send<wire::Empty>(parts_, plan, [this, plan](absl::StatusOr<wire::Empty> done) {
-      if (done.ok()) return;
-      parts_.cluster.Refresh();
-      parts_.loop.Post([this, plan] {
-        parts_.loop.After(kPauseMax, [this, plan] {
-          Send<wire::Empty>(parts_, plan, [](absl::StatusOr<wire::Empty>) {});
-        });
-      });
-    });
+    SendUntilHeard(parts_, std::move(plan));
   }
 
   // To all others that do matching; `done` when each has answered or cannot.

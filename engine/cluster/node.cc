@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cluster/routing.h"
 #include "cluster/wire.h"
 
 namespace perdure::cluster {
@@ -17,21 +18,47 @@ Node::Node(Parts parts)
       history_(MakeHistoryRouter(parts_.loop, keeper_, parts_.peers, parts_.history)),
       matching_(MakeMatchingRouter(parts_.loop, keeper_, parts_.peers, parts_.matching)),
       handler_({parts_.loop, keeper_, parts_.namespaces, parts_.history, parts_.matching,
-                parts_.reload_namespaces}) {
+                parts_.reload_namespaces, parts_.push_tasks}) {
   keeper_.set_refresh(parts_.refresh);
 }
 
 void Node::SetView(services::ClusterViewPtr view) {
   const services::ClusterViewPtr before = keeper_.view();
   keeper_.Set(view);
-  if (before->members.empty() || HasSameMatching(*before, *view)) return;
-  parts_.on_queues_moved([before, view](base::NamespaceNumber number, const std::string& queue,
-                                        services::QueueKind kind) {
-    const services::Member* old_owner = MatchingFor(*before, number, queue, kind);
-    const services::Member* new_owner = MatchingFor(*view, number, queue, kind);
-    if (old_owner == nullptr || new_owner == nullptr) return true;
-    return old_owner->id != new_owner->id;
+  if (view->members.empty() || HasSameMatching(*before, *view)) return;
+  const auto owner_in = [](services::ClusterViewPtr in) {
+    return [in](base::NamespaceNumber number, const std::string& queue, services::QueueKind kind) {
+      const services::Member* owner = MatchingFor(*in, number, queue, kind);
+      return owner == nullptr ? base::IncarnationId() : owner->id;
+    };
+  };
+  parts_.set_owned_queues([owner = owner_in(view), self = view->self](base::NamespaceNumber number,
+                                                                      const std::string& queue,
+                                                                      services::QueueKind kind) {
+    return owner(number, queue, kind) == self;
   });
+  parts_.push_tasks(
+      [old_owner = owner_in(before), owner = owner_in(view)](
+          base::NamespaceNumber number, const std::string& queue, services::QueueKind kind) {
+        return old_owner(number, queue, kind) != owner(number, queue, kind);
+      });
+  AskForTasks(*view);
+}
+
+// A node that never saw a queue leave this one does not push anew what this one has forgotten
+// meanwhile.
+void Node::AskForTasks(const services::ClusterView& view) {
+  wire::PushTasksToRequest body;
+  body.set_incarnation(view.self.value());
+  for (const services::Member& member : view.members) {
+    if (member.id == view.self || (member.roles & base::kRoleHistory) == 0) continue;
+    Journey<wire::Empty>::Plan plan;
+    plan.method = "history.PushTasksTo";
+    plan.target = [id = member.id](const services::ClusterView& now) { return Find(now, id); };
+    plan.here = [](services::Reply<wire::Empty> done) { std::move(done)(wire::Empty()); };
+    plan.body = [bytes = body.SerializeAsString()] { return bytes; };
+    SendUntilHeard({parts_.loop, keeper_, parts_.peers}, std::move(plan), /*may_be_none=*/true);
+  }
 }
 
 void Node::Announce(const services::Member& member) {

@@ -22,8 +22,11 @@ class Node {
     services::Namespaces& namespaces;
     services::HistoryService& history;  // this process's
     services::MatchingService& matching;
-    // These task queues have another owner than before.
-    std::function<void(services::QueueFilter moved)> on_queues_moved;
+    // Which task queues are this process's from now on.
+    std::function<void(services::QueueFilter owned)> set_owned_queues;
+    // Pushes what waits for a worker in these queues (again): they have another owner, or their
+    // owner does not know what it should hold.
+    std::function<void(services::QueueFilter moved)> push_tasks;
     // Reads the registry of namespaces, then calls back.
     std::function<void(std::function<void()>)> reload_namespaces;
     // Looks anew who is there.
@@ -41,6 +44,8 @@ class Node {
   void Announce(const services::Member& member);
 
  private:
+  void AskForTasks(const services::ClusterView& view);
+
   const Parts parts_;
   ViewKeeper keeper_;
   const std::unique_ptr<services::HistoryService> history_;

@@ -138,6 +138,17 @@ void NodeHandler::AddHistory() {
                                         request.activities());
     std::move(call.reply)(std::string());
   };
+  methods_["history.PushTasksTo"] = [this](Call call) {
+    wire::PushTasksToRequest request;
+    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    const services::ClusterViewPtr view = parts_.cluster.view();
+    parts_.push_tasks([view, owner = base::IncarnationId(request.incarnation())](
+                          base::NamespaceNumber number, const std::string& queue, QueueKind kind) {
+      const services::Member* member = MatchingFor(*view, number, queue, kind);
+      return member != nullptr && member->id == owner;
+    });
+    std::move(call.reply)(std::string());
+  };
   methods_["history.Deliver"] = [this](Call call) {
     wire::DeliverRequest request;
     if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());

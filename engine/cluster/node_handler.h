@@ -27,6 +27,7 @@ class NodeHandler {
     // Reads the registry anew, and then calls back: another node knows a namespace that this one
     // does not know yet.
     std::function<void(std::function<void()>)> reload_namespaces;
+    std::function<void(services::QueueFilter)> push_tasks;
   };
   explicit NodeHandler(Parts parts);
 

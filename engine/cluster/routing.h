@@ -23,6 +23,8 @@ struct RoutingParts {
 
 // How long a call looks for its owner before it answers UNAVAILABLE.
 inline constexpr absl::Duration kSearchMax = absl::Seconds(8);
+// How long one attempt waits for an answer that comes at once if at all.
+inline constexpr absl::Duration kAnswerMax = absl::Seconds(10);
 inline constexpr absl::Duration kPauseMin = absl::Milliseconds(4);
 inline constexpr absl::Duration kPauseMax = absl::Milliseconds(250);
 
@@ -102,6 +104,23 @@ template <class Response>
 void Send(RoutingParts parts, typename Journey<Response>::Plan plan,
           services::Reply<Response> reply) {
   std::make_shared<Journey<Response>>(parts, std::move(plan), std::move(reply))->Go();
+}
+
+// What must be heard in the end, for nobody says it again, and may be heard twice: sent until it
+// is, to whoever is the target then; or until there is none any more, if `may_be_none`.
+inline void SendUntilHeard(RoutingParts parts, Journey<wire::Empty>::Plan plan,
+                           bool may_be_none = false) {
+  plan.search_max = absl::InfiniteDuration();
+  plan.context.deadline = parts.loop.Now() + kAnswerMax;
+  Send<wire::Empty>(parts, plan, [parts, plan, may_be_none](absl::StatusOr<wire::Empty> heard) {
+    if (heard.ok()) return;
+    if (may_be_none && plan.target(*parts.cluster.view()) == nullptr) return;
+    parts.cluster.Refresh();
+    parts.loop.Post([parts, plan, may_be_none] {
+      parts.loop.After(kPauseMax,
+                       [parts, plan, may_be_none] { SendUntilHeard(parts, plan, may_be_none); });
+    });
+  });
 }
 
 }  // namespace perdure::cluster

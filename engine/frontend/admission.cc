@@ -59,6 +59,23 @@ absl::Status Admission::TakeRequest(const services::Namespace& name_space, absl:
   return absl::OkStatus();
 }
 
+absl::Status Admission::TakeBytes(const services::Namespace& name_space,
+                                  const google::protobuf::Message& request, absl::Time now) {
+  const services::Limits& limits = name_space.limits;
+  if (limits.request_bytes_rate <= 0) return absl::OkStatus();
+  const absl::Duration cost = absl::Seconds(static_cast<double>(request.ByteSizeLong()) /
+                                            static_cast<double>(limits.request_bytes_rate));
+  absl::MutexLock lock(&mutex_);
+  absl::Time& due =
+      due_.try_emplace(Key(name_space.number.value(), "bytes"), absl::InfinitePast()).first->second;
+  if (due > now + absl::Seconds(limits.request_burst_ratio)) {
+    return base::ResourceExhausted(enums::RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT,
+                                   "namespace request_bytes_limit exceeded");
+  }
+  due = std::max(due, now) + cost;
+  return absl::OkStatus();
+}
+
 absl::Status Admission::BeginLongPoll(const services::Namespace& name_space,
                                       const std::string& method) {
   const int64_t limit = name_space.limits.long_polls;

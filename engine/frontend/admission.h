@@ -1,5 +1,5 @@
 // Whether a namespace may have one more request now: the rate of its requests, that of its lists,
-// and its long polls at once. Also notes requests that are larger than they should be.
+// their bytes, and its long polls at once. Also notes requests that are larger than they should be.
 //
 // Why here: a namespace that asks too much is turned away before its request costs anything, and
 // the others do not notice. One per process; Temporal holds each of its frontends to the same
@@ -33,6 +33,10 @@ class Admission {
   // RESOURCE_EXHAUSTED with RPS_LIMIT if the namespace has had its share of this moment.
   absl::Status TakeRequest(const services::Namespace& name_space, absl::string_view method,
                            absl::Time now);
+  // The same for the size of its requests. A request larger than what is left goes through and is
+  // paid for by those that follow.
+  absl::Status TakeBytes(const services::Namespace& name_space,
+                         const google::protobuf::Message& request, absl::Time now);
   // RESOURCE_EXHAUSTED with CONCURRENT_LIMIT. After OK, EndLongPoll must follow.
   absl::Status BeginLongPoll(const services::Namespace& name_space, const std::string& method);
   void EndLongPoll(const services::Namespace& name_space, const std::string& method);
@@ -46,7 +50,8 @@ class Admission {
   static bool IsLongPoll(absl::string_view method, const google::protobuf::Message& request);
 
  private:
-  // By namespace number and method; for the rates, "" stands for all but lists, "list" for those.
+  // By namespace number and method; for the rates, "" stands for all but lists, "list" for those,
+  // "bytes" for the sizes.
   using Key = std::pair<int32_t, std::string>;
   void Warn(const services::Namespace& name_space, const std::string& method, const char* what,
             int64_t size_bytes, int64_t limit_bytes);

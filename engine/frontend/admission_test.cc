@@ -47,6 +47,25 @@ TEST_F(AdmissionTest, HoldsANamespaceToItsRate) {
   EXPECT_EQ(Admitted(Limited(2, limits), "StartWorkflowExecution", 1), 1) << "another's is its own";
 }
 
+TEST_F(AdmissionTest, HoldsANamespaceToItsBytes) {
+  services::Limits limits;
+  limits.request_bytes_rate = 1000;
+  limits.request_burst_ratio = 2;
+  const services::Namespace name_space = Limited(1, limits);
+  api::StartWorkflowExecutionRequest request;
+  request.set_workflow_id(std::string(497, 'x'));
+  ASSERT_EQ(request.ByteSizeLong(), 500u);
+  const auto admitted = [&] {
+    int count = 0;
+    while (count < 50 && admission_.TakeBytes(name_space, request, now_).ok()) ++count;
+    return count;
+  };
+  EXPECT_EQ(admitted(), 5) << "two seconds' worth, and the one that oversteps it";
+  now_ += absl::Seconds(1);
+  EXPECT_EQ(admitted(), 2);
+  EXPECT_TRUE(admission_.TakeBytes(Limited(2, {}), request, now_).ok());
+}
+
 TEST_F(AdmissionTest, SaysWhatWasExhausted) {
   services::Limits limits;
   limits.request_rate = 1;

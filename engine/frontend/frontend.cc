@@ -20,6 +20,11 @@ std::string NamespaceOf(const google::protobuf::Message& request) {
   return is_name ? request.GetReflection()->GetString(request, field) : std::string();
 }
 
+int64_t SharedRequests(const base::Settings& settings, int64_t otherwise) {
+  const int64_t limit = settings.Int(base::SettingId::kSharedRequestsLimit);
+  return limit > 0 ? limit : otherwise;
+}
+
 // Temporal: what a caller can bring about by itself is no failure of the service.
 bool IsExpected(absl::StatusCode code) {
   switch (code) {
@@ -58,11 +63,12 @@ CallTable MakeCalls(const Dependencies& dependencies) {
 
 }  // namespace
 
-Frontend::Frontend(Dependencies dependencies, base::Metrics* metrics)
+Frontend::Frontend(Dependencies dependencies, base::Metrics* metrics, int64_t shared_requests)
     : dependencies_(dependencies),
       calls_(MakeCalls(dependencies_)),
       metrics_(metrics),
-      admission_(metrics) {
+      admission_(metrics),
+      fair_share_(SharedRequests(dependencies.settings, shared_requests)) {
   if (metrics_ == nullptr) return;
   std::vector<std::string> names = calls_.names();
   names.push_back("");
@@ -86,25 +92,64 @@ void Frontend::Call(const google::protobuf::MethodDescriptor& method, services::
         "Method ", method.full_name(), " is not supported by this version of Perdure.")));
     return;
   }
-  if (absl::Status status = Admit(method, *request, reply); !status.ok()) {
-    std::move(reply)(std::move(status));
+  const auto admitted = Admit(method, *request, reply);
+  if (!admitted.ok()) {
+    std::move(reply)(admitted.status());
     return;
   }
-  (*handler)(std::move(context), std::move(request), std::move(reply));
+  const bool waits = Admission::IsLongPoll(method.name(), *request);
+  if (*admitted == nullptr || waits) {
+    return (*handler)(std::move(context), std::move(request), std::move(reply));
+  }
+  CallInTurn((*admitted)->number, *handler, std::move(context), std::move(request),
+             std::move(reply));
 }
 
-absl::Status Frontend::Admit(const google::protobuf::MethodDescriptor& method,
-                             const google::protobuf::Message& request, ReplyMessage& reply) {
+void Frontend::CallInTurn(base::NamespaceNumber name_space, const CallTable::Handler& handler,
+                          services::CallContext context,
+                          std::unique_ptr<google::protobuf::Message> request, ReplyMessage reply) {
+  const absl::Time deadline = context.deadline;
+  FairShare::Turn turn = [this, name_space, &handler, context = std::move(context),
+                          request = std::move(request),
+                          reply = std::move(reply)](absl::Status status) mutable {
+    if (!status.ok()) return std::move(reply)(std::move(status));
+    handler(std::move(context), std::move(request),
+            [this, name_space, reply = std::move(reply)](
+                absl::StatusOr<std::unique_ptr<google::protobuf::Message>> response) mutable {
+              EndTurn(name_space);
+              std::move(reply)(std::move(response));
+            });
+  };
+  if (fair_share_.Enter(name_space, dependencies_.loop.Now(), deadline, turn)) {
+    std::move(turn)(absl::OkStatus());
+  }
+}
+
+void Frontend::EndTurn(base::NamespaceNumber name_space) {
+  for (FairShare::Ready& ready : fair_share_.Leave(name_space, dependencies_.loop.Now())) {
+    dependencies_.loop.Post([this, ready = std::move(ready)]() mutable {
+      const bool has_come_late = !ready.status.ok();
+      std::move(ready.turn)(std::move(ready.status));
+      if (has_come_late) EndTurn(ready.name_space);
+    });
+  }
+}
+
+absl::StatusOr<services::NamespacePtr> Frontend::Admit(
+    const google::protobuf::MethodDescriptor& method, const google::protobuf::Message& request,
+    ReplyMessage& reply) {
   const std::string name = NamespaceOf(request);
-  if (name.empty()) return absl::OkStatus();
+  if (name.empty()) return services::NamespacePtr();
   auto found = dependencies_.namespaces.Find(name);
-  if (!found.ok()) return absl::OkStatus();  // What handles it says so in its own words.
+  if (!found.ok()) return services::NamespacePtr();  // What handles it says so in its own words.
   const services::NamespacePtr name_space = *std::move(found);
   absl::Status status =
       admission_.TakeRequest(*name_space, method.name(), dependencies_.loop.Now());
   if (!status.ok()) return status;
+  status = admission_.TakeBytes(*name_space, request, dependencies_.loop.Now());
+  if (!status.ok()) return status;
   admission_.NoteSize(*name_space, method.name(), request);
-  if (!Admission::IsLongPoll(method.name(), request)) return absl::OkStatus();
+  if (!Admission::IsLongPoll(method.name(), request)) return name_space;
   status = admission_.BeginLongPoll(*name_space, method.name());
   if (!status.ok()) return status;
   reply = [this, name_space, name = method.name(), reply = std::move(reply)](
@@ -112,7 +157,7 @@ absl::Status Frontend::Admit(const google::protobuf::MethodDescriptor& method,
     admission_.EndLongPoll(*name_space, name);
     std::move(reply)(std::move(response));
   };
-  return absl::OkStatus();
+  return name_space;
 }
 
 const Frontend::OperationMetrics* Frontend::MetricsOf(const std::string& full_name) const {

@@ -46,6 +46,7 @@ services::Limits LimitsFrom(const base::Settings& settings) {
   limits.request_rate = settings.Int(kRequestRateLimit);
   limits.request_burst_ratio = settings.Int(kRequestBurstRatio);
   limits.list_rate = settings.Int(kListRateLimit);
+  limits.request_bytes_rate = settings.Int(kRequestBytesLimit);
   limits.long_polls = settings.Int(kLongPollsLimit);
   limits.workflow_task_timeout = settings.Duration(kWorkflowTaskTimeoutDefault);
   limits.workflow_task_timeout_max = settings.Duration(kWorkflowTaskTimeoutMax);

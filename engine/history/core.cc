@@ -159,7 +159,14 @@ void Core::Load(const services::NamespacePtr& name_space, const std::string& wor
                         life = shard_lives_[shard]](absl::StatusOr<store::LoadedExecution> loaded) {
                          loop_.Post([this, name_space, workflow_id, run_id, shard, life,
                                      loaded = std::move(loaded)]() mutable {
-                           if (life != shard_lives_[shard]) loaded = base::ShardMoved();
+                           if (life != shard_lives_[shard]) {
+                             // The shard was away meanwhile; those who ask since it is back wait
+                             // for this, too.
+                             if (Serves(base::ShardId(static_cast<int32_t>(shard)))) {
+                               return Load(name_space, workflow_id, run_id);
+                             }
+                             loaded = base::ShardMoved();
+                           }
                            Loaded(name_space, workflow_id, run_id, std::move(loaded));
                          });
                        });

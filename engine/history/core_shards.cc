@@ -104,8 +104,9 @@ void Core::ReleaseShards(const std::vector<base::ShardId>& shards,
 
 void Core::KnowId(base::NamespaceNumber namespace_number, const std::string& workflow_id) {
   if (has_too_many_ids_) return;
-  known_ids_.Add(namespace_number, workflow_id);
   if (ids_to_learn_.empty() && known_ids_.size() >= ids_until_anew_) LearnIdsAnew();
+  // After that: its commit is not there yet for those who learn.
+  known_ids_.Add(namespace_number, workflow_id);
 }
 
 void Core::LearnIdsAnew() {

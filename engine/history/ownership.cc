@@ -157,6 +157,8 @@ void Ownership::Heard(absl::Time sent, absl::StatusOr<store::ClusterState> state
   if (members != members_) {
     members_ = std::move(members);
     Publish();
+  } else {
+    ShowState();
   }
   if (state->shards_version != shards_version_ && !is_reading_shards_) {
     return ReadShards(state->shards_version);
@@ -215,6 +217,10 @@ void Ownership::Publish() {
   view->members = members_;
   view->owners = owners_;
   if (hooks_.on_view) hooks_.on_view(std::move(view));
+  ShowState();
+}
+
+void Ownership::ShowState() {
   if (members_.empty() || left_) return;
   const bool is_complete =
       was_complete_ || std::all_of(owners_.begin(), owners_.end(), [this](base::IncarnationId id) {

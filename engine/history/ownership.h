@@ -45,6 +45,7 @@ class Ownership {
   void ReadShards(int64_t version);
   void TakeShards(const std::vector<store::ShardOwner>& all);
   void Publish();
+  void ShowState();
   // Claims or hands over what is next, if anything is.
   void Balance();
   void Claim(std::vector<base::ShardId> shards);

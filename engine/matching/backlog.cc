@@ -21,15 +21,19 @@ void Engine::OnHeld(TaskQueue& queue, const Task& task) {
   const services::TaskKey* key = TaskKeyOf(task);
   if (key == nullptr || key->run_id.empty()) return;
   std::vector<Held>& held = held_[{key->name_space->number.value(), key->run_id}];
-  // What is scheduled again makes the task before it stale.
+  // A repeat takes the place of the one before it. Which of two different ones is stale cannot be
+  // told here: a push may come late, and a stamp may go back with a crash. History knows.
+  const auto is_same = [key](const Held& other) {
+    return other.scheduled_event_id == key->scheduled_event_id && other.attempt == key->attempt &&
+           other.stamp == key->stamp;
+  };
   std::vector<Held> stale;
   for (const Held& other : held) {
-    if (other.scheduled_event_id == key->scheduled_event_id) stale.push_back(other);
+    if (is_same(other)) stale.push_back(other);
   }
-  std::erase_if(held, [key](const Held& other) {
-    return other.scheduled_event_id == key->scheduled_event_id;
-  });
-  held.push_back({KeyOf(queue.identity()), task.priority, task.sequence, key->scheduled_event_id});
+  std::erase_if(held, is_same);
+  held.push_back({KeyOf(queue.identity()), task.priority, task.sequence, key->scheduled_event_id,
+                  key->attempt, key->stamp});
   for (const Held& other : stale) {
     const auto found = queues_.find(other.queue);
     if (found != queues_.end()) found->second->RemoveTask(other.priority, other.sequence);

@@ -135,6 +135,7 @@ void Engine::AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll,
     return poll->Refuse(
         base::Unavailable("this server does not serve now: it is starting or on standby"));
   }
+  if (!IsOwned(identity)) return poll->Refuse(base::ShardMoved());
   if (!MayWait(*poll)) return poll->AnswerEmpty();
   if (poll->cancellation != nullptr) {
     poll->cancellation->OnCancel(
@@ -147,6 +148,10 @@ void Engine::AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll,
         });
   }
   Queue(identity).AddPoll(std::move(poll));
+}
+
+bool Engine::IsOwned(const TaskQueue::Identity& identity) const {
+  return !owned_ || owned_(identity.name_space->number, identity.name, identity.kind);
 }
 
 bool Engine::MayWait(const Poll& poll) const {
@@ -210,6 +215,8 @@ services::Reply<Response> Engine::OnRecorded(std::unique_ptr<HandOut> hand_out) 
 }
 
 void Engine::OnRefused(std::unique_ptr<HandOut> hand_out, const absl::Status& status) {
+  // The queue's new owner is given the task, and asked by the next poll.
+  if (!IsOwned(hand_out->queue)) return hand_out->poll->AnswerEmpty();
   const bool is_retriable = IsRetriable(status);
   if (!MayWait(*hand_out->poll)) {
     if (is_retriable && !is_draining_) Queue(hand_out->queue).ReturnTask(std::move(hand_out->task));
@@ -260,10 +267,11 @@ void Engine::SetServing(bool is_serving) {
   }
 }
 
-void Engine::Release(const services::QueueFilter& moved) {
+void Engine::SetOwned(services::QueueFilter owned) {
+  owned_ = std::move(owned);
   for (auto it = queues_.begin(); it != queues_.end();) {
     const TaskQueue::Identity& identity = it->second->identity();
-    if (!moved(identity.name_space->number, identity.name, identity.kind)) {
+    if (IsOwned(identity)) {
       ++it;
       continue;
     }
@@ -392,7 +400,10 @@ void Engine::RespondQueryTaskCompleted(
         base::InvalidArgument("Operation requested with a token from a different namespace."));
   }
   const auto found = queries_.find(token.query_id());
-  if (found == queries_.end() || !found->second.is_dispatched) {
+  // The id may be another namespace's, in a token that was forged.
+  const bool is_there = found != queries_.end() && found->second.is_dispatched &&
+                        found->second.task.name_space->number == name_space->number;
+  if (!is_there) {
     return std::move(reply)(base::NotFound("query task not found, or already expired"));
   }
   const auto size = static_cast<int64_t>(request.query_result().ByteSizeLong());

@@ -46,8 +46,8 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   void ShutdownWorker(const services::NamespacePtr& name_space,
                       const api::ShutdownWorkerRequest& request);
   void SetServing(bool is_serving);
-  // Forgets the queues that `moved` names, their polls ending empty.
-  void Release(const services::QueueFilter& moved);
+  // Forgets the queues that are not in `owned`, their polls ending empty.
+  void SetOwned(services::QueueFilter owned);
   // Ends all polls and queries, and takes no more.
   void Drain();
   // Drains and forgets everything: before the end.
@@ -86,6 +86,7 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   TaskQueue* FindQueue(const TaskQueue::Identity& identity);
   void ScheduleSweep();
   void Sweep();
+  bool IsOwned(const TaskQueue::Identity& identity) const;
   bool MayWait(const Poll& poll) const;
 
   void HandOutTask(std::unique_ptr<HandOut> hand_out);
@@ -108,6 +109,7 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   const Options options_;
   services::HistoryService* history_ = nullptr;
   uint64_t last_sequence_ = 0;
+  services::QueueFilter owned_;  // empty: all
   bool is_serving_ = true;
   bool is_draining_ = false;
   runtime::TimerId sweep_timer_ = 0;
@@ -120,6 +122,8 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
     int priority = 0;
     uint64_t sequence = 0;
     base::EventId scheduled_event_id = 0;
+    base::Attempt attempt = 0;
+    int64_t stamp = 0;
   };
   absl::flat_hash_map<std::pair<int32_t, std::string>, std::vector<Held>> held_;
   struct BacklogGauges {

@@ -148,8 +148,8 @@ class LoopMatching final : public Matching {
     Post([is_serving](Engine& engine) { engine.SetServing(is_serving); });
   }
 
-  void Release(services::QueueFilter moved) override {
-    Post([moved = std::move(moved)](Engine& engine) { engine.Release(moved); });
+  void SetOwned(services::QueueFilter owned) override {
+    Post([owned = std::move(owned)](Engine& engine) mutable { engine.SetOwned(std::move(owned)); });
   }
 
   void Drain() override {

@@ -30,9 +30,10 @@ class Matching : public services::MatchingService {
   // Whether this process's history serves (so from the first). While it does not, no task can come:
   // polls are answered UNAVAILABLE, so that their workers go where tasks are.
   virtual void SetServing(bool is_serving) = 0;
-  // These task queues have another owner now: their polls end empty, and what they hold is
-  // forgotten. History pushes it again (History::PushMoved).
-  virtual void Release(services::QueueFilter moved) = 0;
+  // Only these task queues are this process's from now on, until then all are: polls of others end
+  // empty, later ones are answered base::ShardMoved, and what others hold is forgotten. History
+  // pushes it again (History::PushMoved).
+  virtual void SetOwned(services::QueueFilter owned) = 0;
   // Sets the gauges of the backlogs, then calls back from the loop.
   virtual void MeasureBacklogs(absl::AnyInvocable<void() &&> done) = 0;
 };

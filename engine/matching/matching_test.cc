@@ -331,15 +331,19 @@ TEST_F(MatchingTest, AStickyTaskWithoutItsWorkerGoesBackToHistoryAtOnce) {
   EXPECT_TRUE(history_.started_.empty());
 }
 
-TEST_F(MatchingTest, AReleasedQueueEndsItsPollsAndForgetsItsTasks) {
+TEST_F(MatchingTest, AQueueThatMovedEndsItsPollsAndForgetsItsTasks) {
   const auto moved = PollWorkflow("moved");
   const auto kept = PollWorkflow("kept");
   AddWorkflow("held", "moved too");
-  matching_->Release([](base::NamespaceNumber, const std::string& queue, services::QueueKind kind) {
-    return kind == services::QueueKind::kWorkflow && queue != "kept";
+  matching_->SetOwned([](base::NamespaceNumber, const std::string& queue, services::QueueKind) {
+    return queue == "kept";
   });
   loop_.RunReady();
   EXPECT_TRUE(IsEmpty(moved));
+  const auto late = PollWorkflow("moved too");
+  EXPECT_TRUE(base::IsShardMoved((*late)->status())) << (*late)->status();
+  matching_->SetOwned(
+      [](base::NamespaceNumber, const std::string&, services::QueueKind) { return true; });
   PollWorkflow("moved too");
   EXPECT_TRUE(history_.started_.empty());
   AddWorkflow("w", "kept");

@@ -52,6 +52,10 @@ class ObservedReply {
   Dispatcher::Reply reply_;
 };
 
+bool IsHealth(const Method& method) {
+  return method.descriptor->file()->package() == "grpc.health.v1";
+}
+
 Result AnswerHealth(const Health& health, const Method& method, const Message& request) {
   namespace wire = grpc::health::v1;
   if (method.descriptor->name() == "List") {
@@ -67,13 +71,42 @@ Result AnswerHealth(const Health& health, const Method& method, const Message& r
 
 }  // namespace
 
-void Dispatcher::Call(const Method& method, services::CallContext context,
+bool Dispatcher::WantsCredentials(const Method& method) const {
+  return guard_.is_needed() && !IsHealth(method);
+}
+
+absl::StatusOr<Dispatcher::Caller> Dispatcher::Identify(
+    const Method& method, const auth::Credentials& credentials) const {
+  if (!WantsCredentials(method)) return Caller();
+  auto principal = guard_.Identify(credentials);
+  if (!principal.ok()) return principal.status();
+  return Caller{*std::move(principal), credentials.peer};
+}
+
+void Dispatcher::Call(const Method& method, services::CallContext context, const Caller& caller,
                       std::unique_ptr<Message> request, Reply reply) const {
-  if (method.descriptor->file()->package() == "grpc.health.v1") {
+  if (IsHealth(method)) {
     std::move(reply)(AnswerHealth(health_, method, *request));
     return;
   }
-  std::string name_space = observer_ == nullptr ? std::string() : method.NamespaceOf(*request);
+  const bool is_name_used = observer_ != nullptr || guard_.is_needed();
+  std::string name_space = is_name_used ? method.NamespaceOf(*request) : std::string();
+  if (caller.principal != nullptr) context.principal = caller.principal->name;
+  if (guard_.IsRecorded(*method.descriptor)) {
+    auth::AuditRecord record{.principal = context.principal,
+                             .peer = caller.peer,
+                             .rpc = method.descriptor->name(),
+                             .name_space = name_space};
+    auth::ReadIds(*request, record);
+    reply = [this, record = std::move(record), reply = std::move(reply)](Result result) mutable {
+      if (result.ok()) auth::ReadIds(**result, record);
+      guard_.Record(record, result.status().code());
+      std::move(reply)(std::move(result));
+    };
+  }
+  const absl::Status allowed =
+      guard_.Authorize(caller.principal.get(), *method.descriptor, name_space, *request);
+  if (!allowed.ok()) return std::move(reply)(allowed);
   handler_.Call(*method.descriptor, std::move(context), std::move(request),
                 ObservedReply(method, std::move(name_space), observer_, std::move(reply)));
 }

@@ -8,7 +8,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
+#include "base/log.h"
 #include "grpc/reflection/v1alpha/reflection.pb.h"
+#include "grpc/support/log.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -49,28 +51,39 @@ void SetKeepalive(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
 }
 
+// Failed handshakes would fill standard error with lines that a stranger causes.
+void CaptureGrpcLog() {
+  gpr_set_log_function(
+      [](gpr_log_func_args* line) { base::LogDebug("gRPC", {{"message", line->message}}); });
+}
+
 class RealGrpcServer final : public GrpcServer {
  public:
-  RealGrpcServer(services::RpcHandler& handler, Health& health, RpcObserver* observer)
+  RealGrpcServer(services::RpcHandler& handler, Health& health, const Guard& guard,
+                 RpcObserver* observer)
       : methods_(UnaryServices()),
         reflection_(ServiceNames()),
-        dispatcher_(handler, health, observer),
+        dispatcher_(handler, health, guard, observer),
         unary_(methods_, dispatcher_, open_calls_),
-        streams_(reflection_, health, open_calls_) {}
+        streams_(reflection_, health, guard, open_calls_) {}
 
   ~RealGrpcServer() override { Shutdown(absl::ZeroDuration()); }
 
   absl::Status Listen(const GrpcOptions& options) {
     CaptureProtobufComplaints();
+    CaptureGrpcLog();
+    if (auto status = CheckTlsFiles(options.tls); !status.ok()) return status;
     grpc::ServerBuilder builder;
     const bool is_v6 = absl::StrContains(options.ip, ":");
     const std::string address = is_v6 ? absl::StrCat("[", options.ip, "]:", options.port)
                                       : absl::StrCat(options.ip, ":", options.port);
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort(address, MakeServerCredentials(options.tls), &port_);
     builder.SetMaxReceiveMessageSize(static_cast<int>(options.receive_size_max));
     builder.SetMaxSendMessageSize(-1);
     // Bearer tokens outgrow gRPC's default of 8 KiB.
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 64 << 10);
+    // A connection that does not get through its handshake is given up.
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
     // Two servers on one port must fail, not share it.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     SetKeepalive(builder);
@@ -159,9 +172,9 @@ class RealGrpcServer final : public GrpcServer {
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcOptions& options,
                                                               services::RpcHandler& handler,
-                                                              Health& health,
+                                                              Health& health, const Guard& guard,
                                                               RpcObserver* observer) {
-  auto server = std::make_unique<RealGrpcServer>(handler, health, observer);
+  auto server = std::make_unique<RealGrpcServer>(handler, health, guard, observer);
   const absl::Status listening = server->Listen(options);
   if (!listening.ok()) return listening;
   return server;

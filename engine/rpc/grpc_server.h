@@ -11,8 +11,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "rpc/guard.h"
 #include "rpc/health.h"
 #include "rpc/observer.h"
+#include "rpc/tls.h"
 #include "runtime/runtime.h"
 #include "services/rpc_handler.h"
 
@@ -23,16 +25,18 @@ struct GrpcOptions {
   int port = 7233;  // 0: any free one
   int threads = 1;  // a completion queue each; at least one
   int64_t receive_size_max = 128 << 20;
+  TlsFiles tls;
 };
 
 // Thread-safe.
 class GrpcServer {
  public:
-  // `handler`, `health` and `observer` (may be null) must outlive the server. UNAVAILABLE if the
-  // address can't be listened on.
+  // `handler`, `health`, `guard` and `observer` (may be null) must outlive the server. UNAVAILABLE
+  // if the address can't be listened on, INVALID_ARGUMENT if the certificates are no good.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const GrpcOptions& options,
                                                            services::RpcHandler& handler,
-                                                           Health& health, RpcObserver* observer);
+                                                           Health& health, const Guard& guard,
+                                                           RpcObserver* observer);
   // Shuts down first if that was not done.
   virtual ~GrpcServer() = default;
 

@@ -36,9 +36,10 @@ class EchoHandler final : public services::RpcHandler {
 [[noreturn]] void RunServer(int port_pipe) {
   EchoHandler handler;
   Health health;
+  const Guard guard;
   GrpcOptions options;
   options.port = 0;
-  auto server = GrpcServer::Start(options, handler, health, nullptr);
+  auto server = GrpcServer::Start(options, handler, health, guard, nullptr);
   if (!server.ok()) std::_Exit(1);
   const int port = (*server)->port();
   if (write(port_pipe, &port, sizeof(port)) != sizeof(port)) std::_Exit(1);

@@ -74,7 +74,7 @@ class GrpcServerTest : public testing::Test {
   void SetUp() override {
     GrpcOptions options;
     options.port = 0;
-    auto started = GrpcServer::Start(options, handler_, health_, &observer_);
+    auto started = GrpcServer::Start(options, handler_, health_, guard_, &observer_);
     ASSERT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
     channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()),
@@ -94,6 +94,7 @@ class GrpcServerTest : public testing::Test {
 
   FakeHandler handler_;
   Health health_;
+  Guard guard_;
   CountingObserver observer_;
   std::unique_ptr<GrpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -271,12 +272,13 @@ TEST_F(GrpcServerTest, ReflectionListsServicesAndGivesFiles) {
 TEST(GrpcServer, RefusesAPortInUse) {
   FakeHandler handler;
   Health health;
+  const Guard guard;
   GrpcOptions options;
   options.port = 0;
-  auto first = GrpcServer::Start(options, handler, health, nullptr);
+  auto first = GrpcServer::Start(options, handler, health, guard, nullptr);
   ASSERT_TRUE(first.ok());
   options.port = (*first)->port();
-  EXPECT_EQ(GrpcServer::Start(options, handler, health, nullptr).status().code(),
+  EXPECT_EQ(GrpcServer::Start(options, handler, health, guard, nullptr).status().code(),
             absl::StatusCode::kUnavailable);
 }
 

@@ -1,5 +1,10 @@
-// A small HTTP/1.1 server: for the JSON gateway, and for metrics and probes. The library behind it
-// does not show in this header.
+// A small HTTP/1.1 server, plain or over TLS: for the JSON gateway, and for metrics and probes. The
+// library behind it (Boost.Beast) does not show in this header.
+//
+// One thread has all connections, so idle and slow ones cost memory and no thread; each has thirty
+// seconds for a request. Requests that could be read in two ways (two lengths, a length and chunks,
+// lines without CR) are answered 400 and end their connection. What a browser sends for a page of
+// another site is answered 403: such a page must not reach an open server on the loopback.
 #pragma once
 
 #include <functional>
@@ -11,6 +16,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "auth/authenticator.h"
+#include "rpc/tls.h"
 
 namespace perdure::rpc {
 
@@ -21,6 +28,8 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   std::map<std::string, std::string> headers;              // names in lower case
   std::string body;
+  std::string peer;              // "ipv4:10.0.0.1:5000", as gRPC writes it
+  std::string certificate_name;  // common name of its verified certificate; empty without one
 };
 
 struct HttpResponse {
@@ -29,21 +38,28 @@ struct HttpResponse {
   std::string body;
 };
 
+// What the request shows of who sends it.
+auth::Credentials CredentialsOf(const HttpRequest& request);
+
 // Runs on a thread of its own and may block.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 struct HttpOptions {
   std::string ip = "127.0.0.1";
   int port = 0;  // 0: any free one
-  // One connection takes a thread while it is open; more wait. Threads are started as needed.
+  // A request takes one while its handler runs; more wait. Threads are started as needed.
   int threads_max = 64;
+  // More are closed at once.
+  int64_t connections_max = 20'000;
   int64_t body_size_max = 4 << 20;
+  TlsFiles tls;
 };
 
 // Thread-safe.
 class HttpServer {
  public:
-  // UNAVAILABLE if the address can't be listened on.
+  // UNAVAILABLE if the address can't be listened on, INVALID_ARGUMENT if the certificates are no
+  // good.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpOptions& options,
                                                            HttpHandler handler);
   // Takes no more requests and waits for the handlers that run.

@@ -134,8 +134,11 @@ int HttpStatusOf(absl::StatusCode code) {
   }
 }
 
-JsonGateway::JsonGateway(services::RpcHandler& handler, const Health& health, RpcObserver* observer)
-    : methods_(TemporalServices()), routes_(methods_), dispatcher_(handler, health, observer) {}
+JsonGateway::JsonGateway(services::RpcHandler& handler, const Health& health, const Guard& guard,
+                         RpcObserver* observer)
+    : methods_(TemporalServices()),
+      routes_(methods_),
+      dispatcher_(handler, health, guard, observer) {}
 
 HttpResponse JsonGateway::Answer(const HttpRequest& request) const {
   auto response = Call(request);
@@ -152,11 +155,13 @@ absl::StatusOr<HttpResponse> JsonGateway::Call(const HttpRequest& request) const
     case HttpRoutes::Outcome::kOtherVerb:
       return absl::UnimplementedError("Method Not Allowed");
   }
+  auto caller = dispatcher_.Identify(*match.method, CredentialsOf(request));
+  if (!caller.ok()) return caller.status();
   auto message = match.method->NewRequest();
   if (auto status = Fill(request, match, *message); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<Message>> result = base::Internal("not answered");
   absl::Notification answered;
-  dispatcher_.Call(*match.method, ContextOf(request), std::move(message),
+  dispatcher_.Call(*match.method, ContextOf(request), *caller, std::move(message),
                    [&](absl::StatusOr<std::unique_ptr<Message>> reply) {
                      result = std::move(reply);
                      answered.Notify();

@@ -13,7 +13,8 @@ namespace perdure::rpc {
 class JsonGateway {
  public:
   // All borrowed; `observer` may be null.
-  JsonGateway(services::RpcHandler& handler, const Health& health, RpcObserver* observer);
+  JsonGateway(services::RpcHandler& handler, const Health& health, const Guard& guard,
+              RpcObserver* observer);
 
   HttpResponse Answer(const HttpRequest& request) const;
 

@@ -58,7 +58,8 @@ class JsonGatewayTest : public testing::Test {
 
   RecordingHandler handler_;
   Health health_;
-  JsonGateway gateway_{handler_, health_, nullptr};
+  Guard guard_;
+  JsonGateway gateway_{handler_, health_, guard_, nullptr};
 };
 
 TEST_F(JsonGatewayTest, PathVariablesAndQueryFillTheRequest) {

@@ -75,12 +75,20 @@ class StreamCall {
                           absl::StartsWith(path, kReflectionAlpha);
     if (service_.open_calls_.IsStopping()) {
       Finish({grpc::StatusCode::UNAVAILABLE, "the server is stopping"});
+    } else if (auto status = Identify(); !status.ok()) {
+      Finish(ToGrpcStatus(status));
     } else if (!is_known) {
       Finish(UnknownMethod(path));
     } else {
       absl::MutexLock lock(&mutex_);
       StartRead();
     }
+  }
+
+  // Only health checks are open to everybody.
+  absl::Status Identify() const {
+    if (!service_.guard_.is_needed() || context_.method() == kWatch) return absl::OkStatus();
+    return service_.guard_.Identify(ReadCredentials(context_)).status();
   }
 
   void StartRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "grpcpp/completion_queue.h"
 #include "grpcpp/generic/async_generic_service.h"
+#include "rpc/guard.h"
 #include "rpc/health.h"
 #include "rpc/open_calls.h"
 #include "rpc/reflection.h"
@@ -20,8 +21,9 @@ class StreamCall;
 // Thread-safe. Outlives its calls, as UnaryService does.
 class StreamService {
  public:
-  StreamService(const Reflection& reflection, Health& health, OpenCalls& open_calls)
-      : reflection_(reflection), health_(health), open_calls_(open_calls) {}
+  StreamService(const Reflection& reflection, Health& health, const Guard& guard,
+                OpenCalls& open_calls)
+      : reflection_(reflection), health_(health), guard_(guard), open_calls_(open_calls) {}
 
   grpc::AsyncGenericService& generic() { return generic_; }
   void Listen(grpc::ServerCompletionQueue& queue);
@@ -33,6 +35,7 @@ class StreamService {
 
   const Reflection& reflection_;
   Health& health_;
+  const Guard& guard_;
   OpenCalls& open_calls_;
   grpc::AsyncGenericService generic_;
   absl::Mutex mutex_;

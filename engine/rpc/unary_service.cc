@@ -42,6 +42,10 @@ class UnaryCall {
     service_.open_calls_.Begin();
     service_.RequestCall(method_index_, queue_);
     const Method& method = service_.methods_.methods()[method_index_];
+    auto caller = service_.dispatcher_.Identify(
+        method, service_.dispatcher_.WantsCredentials(method) ? ReadCredentials(context_)
+                                                              : auth::Credentials());
+    if (!caller.ok()) return Answer(caller.status());
     auto message = method.NewRequest();
     const absl::Status parsed = Parse(request_, *message);
     request_.Clear();
@@ -49,7 +53,7 @@ class UnaryCall {
     services::CallContext call = ReadContext(context_);
     call.cancellation = cancellation_;
     service_.dispatcher_.Call(
-        method, std::move(call), std::move(message),
+        method, std::move(call), *caller, std::move(message),
         [this](absl::StatusOr<std::unique_ptr<google::protobuf::Message>> result) {
           if (!result.ok()) return Answer(result.status());
           responder_.Finish(Serialize(**result), grpc::Status::OK, static_cast<Tag*>(&answered_));

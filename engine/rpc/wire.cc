@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "google/protobuf/stubs/logging.h"
+#include "grpc/grpc_security_constants.h"
+#include "grpcpp/security/auth_context.h"
 #include "grpcpp/support/proto_buffer_reader.h"
 #include "grpcpp/support/slice.h"
 #include "rpc/status.h"
@@ -90,6 +92,18 @@ services::CallContext ReadContext(const grpc::ServerContext& context) {
   call.follows_next_run_id =
       absl::StrContains(Metadata(context, "supported-features"), "follows-next-run-id");
   return call;
+}
+
+auth::Credentials ReadCredentials(const grpc::ServerContext& context) {
+  auth::Credentials credentials;
+  credentials.authorization = Metadata(context, "authorization");
+  credentials.peer = context.peer();
+  const auto connection = context.auth_context();
+  if (connection == nullptr || !connection->IsPeerAuthenticated()) return credentials;
+  const auto names = connection->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
+  if (names.size() == 1)
+    credentials.certificate_name = std::string(names[0].data(), names[0].size());
+  return credentials;
 }
 
 }  // namespace perdure::rpc

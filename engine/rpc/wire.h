@@ -2,6 +2,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "auth/authenticator.h"
 #include "google/protobuf/message.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/byte_buffer.h"
@@ -21,6 +22,9 @@ void AddErrorMetadata(const absl::Status& status, grpc::ServerContext& context);
 
 // Deadline and request metadata; the cancellation is the caller's to add.
 services::CallContext ReadContext(const grpc::ServerContext& context);
+
+// What the call shows of who makes it: metadata, verified certificate, address.
+auth::Credentials ReadCredentials(const grpc::ServerContext& context);
 
 // Makes protobuf's complaints (invalid UTF-8) part of Parse's errors, and keeps them off stderr.
 // Once per process; idempotent.

@@ -1,6 +1,7 @@
 #include "server/command_line.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -50,6 +51,18 @@ void AddCommonFlags(CLI::App& app, Flags& flags) {
   add("--log-level", "log_level", "debug, info, warning or error");
   add("--log-format", "log_format", "text or json");
   add("--log-file", "log_file", "File to log to; standard error if empty");
+  for (const SecurityOption& option : SecurityOptionTable()) {
+    const std::string name(option.name);
+    const std::string help(option.help);
+    if (!option.is_switch) {
+      add(FlagOf(name), name, help);
+      continue;
+    }
+    std::vector<std::string>& values = flags.options[name];
+    app.add_flag_function(
+        FlagOf(name) + "{true}",
+        [&values](int64_t count) { values.push_back(count > 0 ? "true" : "false"); }, help);
+  }
   app.add_option("--dynamic-config-value", flags.dynamic_config,
                  "A setting by the name that Temporal knows it by: key=value");
   for (const base::Setting& setting : base::SettingTable()) {
@@ -107,10 +120,10 @@ absl::Status Apply(const Flags& flags, ServerCommand& command) {
 }
 
 void PrintBanner(const Server& server, const ServerOptions& options) {
-  std::printf(
-      "Perdure serves\n  gRPC     %s:%d\n  HTTP     http://%s:%d\n  metrics  http://%s:%d\n",
-      options.ip.c_str(), server.port(), options.ip.c_str(), server.http_port(), options.ip.c_str(),
-      server.metrics_port());
+  const char* scheme = options.security.tls.is_plain() ? "http" : "https";
+  std::printf("Perdure serves\n  gRPC     %s:%d\n  HTTP     %s://%s:%d\n  metrics  %s://%s:%d\n",
+              options.ip.c_str(), server.port(), scheme, options.ip.c_str(), server.http_port(),
+              scheme, options.ip.c_str(), server.metrics_port());
   std::fflush(stdout);
 }
 
@@ -131,10 +144,19 @@ sigset_t BlockSignals() {
   return signals;
 }
 
+// Shells allow a process 1024 files, and each connection is one.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int Serve(const ServerCommand& command, const sigset_t& signals) {
   const absl::Status logging = base::ConfigureLog(command.options.log);
   if (!logging.ok()) return Fail(logging);
   for (const std::string& warning : command.warnings) base::LogWarning(warning);
+  WarnOfOpenDoors(command.options.security, command.options.ip);
   base::Metrics metrics;
   rpc::Health health;
   auto server = Server::Listen(command.options, metrics, health);
@@ -199,6 +221,7 @@ int RunServerCommand(const std::vector<std::string>& arguments) {
   // Debian builds Abseil with its search for lock cycles on, at several percent of all CPU time.
   // Tests leave it on.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  RaiseFileLimit();
   const sigset_t signals = BlockSignals();
   const ServerCommand command = ParseServerCommand(arguments);
   switch (command.action) {

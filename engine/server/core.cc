@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -70,6 +72,12 @@ rpc::ServingState HealthOf(history::ServingState state) {
   return rpc::ServingState::kStarting;
 }
 
+// Enough that a core with one of them waiting for its commit has others to work at, and few enough
+// that nobody waits long behind another namespace's.
+int64_t SharedRequests() {
+  return 4 * static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
 class RealCore final : public Core {
  public:
   explicit RealCore(const base::Settings& settings)
@@ -122,7 +130,7 @@ class RealCore final : public Core {
     frontend_ = std::make_unique<frontend::Frontend>(
         frontend::Dependencies{*namespaces_, *history_, *matching_, *store_, *frontend_loop_,
                                uuids_, cluster_, settings_},
-        &metrics);
+        &metrics, SharedRequests());
     metrics.BeforeScrape([this, &metrics] { Measure(metrics); });
     matching_->SetServing(false);
     history::ClusterHooks hooks;

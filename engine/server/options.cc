@@ -20,15 +20,22 @@ namespace {
 
 using base::InvalidArgument;
 
-constexpr absl::string_view kOptionNames[] = {
+constexpr absl::string_view kOwnNames[] = {
     "ip",        "port",       "http_port",          "metrics_port",
     "db",        "namespaces", "search_attributes",  "log_file",
     "log_level", "log_format", "namespace_settings",
 };
 
+// Those above and those of the security table.
+std::vector<absl::string_view> OptionNames() {
+  std::vector<absl::string_view> names(std::begin(kOwnNames), std::end(kOwnNames));
+  for (const SecurityOption& option : SecurityOptionTable()) names.push_back(option.name);
+  return names;
+}
+
 bool IsOption(absl::string_view name) {
-  return std::find(std::begin(kOptionNames), std::end(kOptionNames), name) !=
-         std::end(kOptionNames);
+  return std::find(std::begin(kOwnNames), std::end(kOwnNames), name) != std::end(kOwnNames) ||
+         IsSecurityOption(name);
 }
 
 absl::Status ParsePort(absl::string_view name, absl::string_view text, int& port) {
@@ -100,6 +107,7 @@ absl::Status SetOfNamespace(absl::string_view text, ServerOptions& options) {
 }
 
 absl::Status SetOwn(absl::string_view name, absl::string_view text, ServerOptions& options) {
+  if (IsSecurityOption(name)) return SetSecurityOption(name, text, options.security);
   if (name == "ip") {
     options.ip = text == "localhost" ? "127.0.0.1" : std::string(text);
   } else if (name == "port") {
@@ -134,14 +142,29 @@ absl::Status SetOwn(absl::string_view name, absl::string_view text, ServerOption
   return absl::OkStatus();
 }
 
-// "postgres://user:secret@host/db" without the secret.
-std::string WithoutPassword(const std::string& db) {
-  const size_t at = db.find('@');
+// What follows each `name` up to one of `ends`, hidden.
+void HideValues(const std::string& name, const char* ends, std::string& text) {
+  for (size_t at = text.find(name); at != text.npos; at = text.find(name, at)) {
+    at += name.size();
+    // A value in quotes goes on to the closing one.
+    const bool is_quoted = at < text.size() && text[at] == '\'';
+    const size_t end = is_quoted ? text.find('\'', at + 1) : text.find_first_of(ends, at);
+    text.replace(at, end == text.npos ? text.npos : end - at, "…");
+  }
+}
+
+// "postgres://user:secret@host/db?password=secret", "host=x password=secret": without the secrets.
+std::string WithoutPassword(std::string db) {
   const size_t scheme = db.find("://");
-  if (at == db.npos || scheme == db.npos) return db;
-  const size_t colon = db.find(':', scheme + 3);
-  if (colon == db.npos || colon > at) return db;
-  return absl::StrCat(db.substr(0, colon), ":…", db.substr(at));
+  if (scheme != db.npos) {
+    const size_t begin = scheme + 3;
+    // Up to the last @, since a password may have one; but not into the parameters.
+    const size_t at = db.rfind('@', db.find('?'));
+    const size_t colon = db.find(':', begin);
+    if (at != db.npos && at >= begin && colon < at) db.replace(colon + 1, at - colon - 1, "…");
+  }
+  HideValues("password=", scheme == db.npos ? " " : "&", db);
+  return db;
 }
 
 // A YAML scalar or list as the text that SetOption takes; maps become K=V, maps of maps K:L=V.
@@ -173,7 +196,7 @@ absl::Status SetOption(absl::string_view name, absl::string_view text, absl::str
   const std::string key = absl::StrReplaceAll(name, {{"-", "_"}});
   if (!IsOption(key)) {
     if (base::FindSetting(name) == nullptr) {
-      const std::string nearest = base::SuggestSetting(name, kOptionNames);
+      const std::string nearest = base::SuggestSetting(name, OptionNames());
       return InvalidArgument(
           absl::StrCat("unknown setting \"", std::string(name), "\"",
                        nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
@@ -222,7 +245,8 @@ std::map<std::string, base::Settings> SettingsOfNamespaces(const ServerOptions& 
 }
 
 absl::Status ReadEnvironment(ServerOptions& options) {
-  std::vector<std::string> names(std::begin(kOptionNames), std::end(kOptionNames));
+  std::vector<std::string> names;
+  for (const absl::string_view name : OptionNames()) names.emplace_back(name);
   for (const base::Setting& setting : base::SettingTable()) names.emplace_back(setting.name);
   for (const std::string& name : names) {
     const std::string variable = absl::StrCat("PERDURE_", absl::AsciiStrToUpper(name));
@@ -250,7 +274,7 @@ std::string Describe(const ServerOptions& options) {
       of_namespaces.push_back(absl::StrCat(name_space, ":", name, "=", value));
     }
   }
-  const std::map<std::string, std::string> defaults = {
+  std::map<std::string, std::string> values = {
       {"ip", options.ip},
       {"port", absl::StrCat(options.port)},
       {"http_port", absl::StrCat(options.http_port.value_or(7243))},
@@ -266,10 +290,13 @@ std::string Describe(const ServerOptions& options) {
                                                                     : "error"},
       {"log_format", options.log.format == base::LogFormat::kJson ? "json" : "text"},
   };
+  for (const SecurityOption& option : SecurityOptionTable()) {
+    values[std::string(option.name)] = TextOfSecurityOption(option.name, options.security);
+  }
   std::string text;
-  for (const absl::string_view name : kOptionNames) {
+  for (const absl::string_view name : OptionNames()) {
     const auto origin = options.origins.find(std::string(name));
-    absl::StrAppend(&text, name, ": \"", defaults.at(std::string(name)), "\"  # ",
+    absl::StrAppend(&text, name, ": \"", values.at(std::string(name)), "\"  # ",
                     origin == options.origins.end() ? "default" : origin->second.source, "\n");
   }
   for (const base::Setting& setting : base::SettingTable()) {

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "server/security_options.h"
 
 namespace perdure::server {
 
@@ -27,6 +28,7 @@ struct ServerOptions {
   // temporal.api.enums.v1.IndexedValueType by name, in each of the namespaces.
   std::map<std::string, int> search_attributes;
   base::LogOptions log;
+  SecurityOptions security;
   base::Settings settings;
   // Settings that single namespaces have of their own: text by name, by namespace.
   std::map<std::string, std::map<std::string, std::string>> namespace_settings;

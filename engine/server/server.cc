@@ -22,11 +22,9 @@ constexpr int kCoresPerGrpcThread = 4;
 int CoreCount() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
 
 // On the port asked for, or on the usual one if that is free and else on any.
-absl::StatusOr<std::unique_ptr<rpc::HttpServer>> ListenHttp(const std::string& ip,
+absl::StatusOr<std::unique_ptr<rpc::HttpServer>> ListenHttp(rpc::HttpOptions options,
                                                             std::optional<int> asked, int usual,
                                                             const rpc::HttpHandler& handler) {
-  rpc::HttpOptions options;
-  options.ip = ip;
   options.port = asked.value_or(usual);
   auto server = rpc::HttpServer::Start(options, handler);
   if (server.ok() || asked.has_value()) return server;
@@ -48,7 +46,7 @@ void Gate::Call(const google::protobuf::MethodDescriptor& method, services::Call
 }
 
 Server::Server(base::Metrics& metrics, rpc::Health& health)
-    : metrics_(metrics), health_(health), gate_(health), gateway_(gate_, health, nullptr) {}
+    : metrics_(metrics), health_(health), gate_(health), gateway_(gate_, health, guard_, nullptr) {}
 
 Server::~Server() { Stop(); }
 
@@ -61,19 +59,45 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Listen(const ServerOptions& opti
   return server;
 }
 
+absl::Status Server::OpenGuard(const ServerOptions& options) {
+  const SecurityOptions& security = options.security;
+  if (auto status = CheckSecurity(security, options.ip); !status.ok()) return status;
+  if (!security.audit_log.empty()) {
+    auto log = auth::AuditLog::Open(security.audit_log);
+    if (!log.ok()) return log.status();
+    audit_log_ = *std::move(log);
+  }
+  if (security.has_auth()) {
+    auth::AuthOptions auth = security.auth;
+    auth.certificate_is_enough = auth.jwks.empty() && auth.api_keys.empty();
+    auto authenticator = auth::Authenticator::Start(std::move(auth), metrics_);
+    if (!authenticator.ok()) return authenticator.status();
+    authenticator_ = *std::move(authenticator);
+    has_open_metrics_ = security.anonymous_metrics;
+  }
+  guard_ = rpc::Guard(
+      {.authenticator = authenticator_.get(), .audit_log = audit_log_.get(), .metrics = &metrics_});
+  return absl::OkStatus();
+}
+
 absl::Status Server::ListenAll(const ServerOptions& options) {
+  if (auto status = OpenGuard(options); !status.ok()) return status;
   rpc::GrpcOptions grpc;
   grpc.ip = options.ip;
   grpc.port = options.port;
   grpc.threads = std::max(1, CoreCount() / kCoresPerGrpcThread);
-  auto listening = rpc::GrpcServer::Start(grpc, gate_, health_, nullptr);
+  grpc.tls = options.security.tls;
+  auto listening = rpc::GrpcServer::Start(grpc, gate_, health_, guard_, nullptr);
   if (!listening.ok()) return listening.status();
   grpc_ = *std::move(listening);
-  auto http = ListenHttp(options.ip, options.http_port, kHttpPort,
+  rpc::HttpOptions http_options{.ip = options.ip, .tls = options.security.tls};
+  auto http = ListenHttp(http_options, options.http_port, kHttpPort,
                          [this](const rpc::HttpRequest& r) { return gateway_.Answer(r); });
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
-  auto probes = ListenHttp(options.ip, options.metrics_port, kMetricsPort,
+  // Whoever probes has no certificate; /metrics asks for credentials itself.
+  http_options.tls.requires_client_certificate = false;
+  auto probes = ListenHttp(http_options, options.metrics_port, kMetricsPort,
                            [this](const rpc::HttpRequest& r) { return AnswerProbe(r); });
   if (!probes.ok()) return probes.status();
   metrics_http_ = *std::move(probes);
@@ -84,6 +108,16 @@ rpc::HttpResponse Server::AnswerProbe(const rpc::HttpRequest& request) {
   rpc::HttpResponse response;
   const std::string page = request.path.size() == 1 ? request.path[0] : std::string();
   const rpc::ServingState state = health_.state();
+  if (page == "metrics" && !has_open_metrics_) {
+    const auto principal = guard_.Identify(rpc::CredentialsOf(request));
+    if (!principal.ok()) {
+      return {.status = rpc::HttpStatusOf(principal.status().code()),
+              .body = absl::StrCat(std::string(principal.status().message()), "\n")};
+    }
+    if ((*principal)->system_role < auth::Role::kReader) {
+      return {.status = 403, .body = "/metrics takes the role reader in temporal-system.\n"};
+    }
+  }
   if (page == "metrics") {
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     response.body = metrics_.Scrape();

@@ -12,6 +12,7 @@
 
 #include "base/metrics.h"
 #include "rpc/grpc_server.h"
+#include "rpc/guard.h"
 #include "rpc/health.h"
 #include "rpc/http_server.h"
 #include "rpc/json_gateway.h"
@@ -38,7 +39,8 @@ class Gate final : public services::RpcHandler {
 // Used from one thread.
 class Server {
  public:
-  // Listens on all ports; calls are UNAVAILABLE until Serve. UNAVAILABLE if a port is taken.
+  // Listens on all ports; calls are UNAVAILABLE until Serve. UNAVAILABLE if a port is taken,
+  // INVALID_ARGUMENT if the security options are no good.
   // `metrics` and `health` are borrowed.
   static absl::StatusOr<std::unique_ptr<Server>> Listen(const ServerOptions& options,
                                                         base::Metrics& metrics,
@@ -61,8 +63,14 @@ class Server {
   absl::Status ListenAll(const ServerOptions& options);
   rpc::HttpResponse AnswerProbe(const rpc::HttpRequest& request);
 
+  absl::Status OpenGuard(const ServerOptions& options);
+
   base::Metrics& metrics_;
   rpc::Health& health_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
+  std::unique_ptr<auth::AuditLog> audit_log_;
+  rpc::Guard guard_;
+  bool has_open_metrics_ = true;
   Gate gate_;
   rpc::JsonGateway gateway_;
   std::unique_ptr<Core> core_;

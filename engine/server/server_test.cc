@@ -181,10 +181,69 @@ TEST(Options, ANamespaceHasSettingsOfItsOwn) {
   }
 }
 
-TEST(Options, PasswordsAreNotShown) {
+TEST(SecurityOptions, PlainTextForEverybodyMustBeAskedFor) {
+  base::Metrics metrics;
+  rpc::Health health;
+  ServerOptions options = AnyPorts();
+  options.ip = "0.0.0.0";
+  const auto refused = Server::Listen(options, metrics, health);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(refused.status().message().find("allow_plaintext"), std::string::npos);
+  ASSERT_TRUE(SetOption("allow_plaintext", "true", "test", options).ok());
+  EXPECT_TRUE(Server::Listen(options, metrics, health).ok());
+  EXPECT_TRUE(IsLoopback("127.0.0.2"));
+  EXPECT_TRUE(IsLoopback("::1"));
+  EXPECT_FALSE(IsLoopback("::"));
+  EXPECT_FALSE(IsLoopback("1.2.3.4"));
+  EXPECT_FALSE(IsLoopback("localhost.example.com"));
+}
+
+TEST(SecurityOptions, ComeByFileEnvironmentAndFlag) {
+  setenv("PERDURE_AUTH_ISSUER", "me", 1);
+  const auto command = ParseServerCommand({"server", "config", "--allow-plaintext",
+                                           "--tls-require-client-cert=false", "--auth-clock-skew",
+                                           "5s", "--audit-log", "-"});
+  unsetenv("PERDURE_AUTH_ISSUER");
+  ASSERT_EQ(command.action, ServerCommand::Action::kPrintConfig) << command.output;
+  const SecurityOptions& security = command.options.security;
+  EXPECT_TRUE(security.allow_plaintext);
+  EXPECT_FALSE(security.tls.requires_client_certificate);
+  EXPECT_EQ(security.auth.token_rules.clock_skew, absl::Seconds(5));
+  EXPECT_EQ(security.auth.token_rules.issuer, "me");
+  EXPECT_EQ(security.audit_log, "-");
+  const std::string text = Describe(command.options);
+  EXPECT_NE(text.find("allow_plaintext: \"true\"  # flag"), std::string::npos) << text;
+  EXPECT_NE(text.find("auth_issuer: \"me\"  # environment"), std::string::npos) << text;
+}
+
+TEST(SecurityOptions, WhatDoesNotFitIsNamed) {
   ServerOptions options;
-  options.db = "postgres://user:secret@host/db";
-  EXPECT_EQ(Describe(options).find("secret"), std::string::npos);
+  EXPECT_FALSE(SetOption("auth_clock_skew", "2h", "test", options).ok());
+  EXPECT_FALSE(SetOption("allow_plaintext", "perhaps", "test", options).ok());
+  const auto error = [](const SecurityOptions& security) {
+    return std::string(CheckSecurity(security, "127.0.0.1").message());
+  };
+  EXPECT_EQ(error({}), "");
+  EXPECT_NE(error({.tls = {.certificate = "/x"}}), "");
+  EXPECT_NE(error({.tls = {.ca = "/x"}}).find("tls_client_ca"), std::string::npos);
+  EXPECT_NE(error({.tls = {.requires_client_certificate = true}}), "");
+  EXPECT_NE(error({.internal_tls = {.certificate = "/x"}}).find("internal_tls_ca"),
+            std::string::npos);
+}
+
+TEST(Options, PasswordsAreNotShown) {
+  for (const char* db :
+       {"postgres://user:secret@host/db", "postgres://user:secret@secret/secret@host:5/db?x=1",
+        "postgres://host/db?user=u&password=secret&x=1",
+        "postgres://u:secret@h/d?sslpassword=secret", "host=h password=secret user=u",
+        "password='secret secret' user=u", "password=secret"}) {
+    ServerOptions options;
+    options.db = db;
+    EXPECT_EQ(Describe(options).find("secret"), std::string::npos) << Describe(options);
+  }
+  ServerOptions options;
+  options.db = "postgres://host:5432/db?user=x@y";
+  EXPECT_NE(Describe(options).find(options.db), std::string::npos);
 }
 
 TEST(Options, AMisspelledNameGetsASuggestion) {

@@ -62,6 +62,8 @@ struct CallContext {
   std::string client_name;
   std::string client_version;
   bool follows_next_run_id = true;
+  // Who calls, as the transport has found out; empty on a server without credentials.
+  std::string principal;
 };
 
 }  // namespace perdure::services

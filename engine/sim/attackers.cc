@@ -38,7 +38,6 @@ War DrawWar(uint64_t seed) {
   war.cuts = random.Chance(0.4);
   if (random.Chance(0.4)) war.peers.request_lost_chance = random.Unit() * 0.05;
   if (random.Chance(0.4)) war.peers.answer_lost_chance = random.Unit() * 0.05;
-  if (random.Chance(0.4)) war.peers.request_doubled_chance = random.Unit() * 0.1;
   if (random.Chance(0.3)) war.peers.latency_max = absl::Milliseconds(100);
   return war;
 }
@@ -52,7 +51,6 @@ std::string Describe(const War& war) {
                       " lost=", war.network.request_lost_chance, "/", war.network.reply_lost_chance,
                       " doubled=", war.network.request_doubled_chance, " cuts=", war.cuts,
                       " peers=", war.peers.request_lost_chance, "/", war.peers.answer_lost_chance,
-                      "/", war.peers.request_doubled_chance,
                       " commit_latency=", absl::FormatDuration(war.store.commit_latency_max));
 }
 

@@ -32,10 +32,8 @@ Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& databa
   peers_ = peers.PeersOf(number);
   node_ = std::make_unique<cluster::Node>(cluster::Node::Parts{
       *engine_loop_, *peers_, *namespaces_, *history_, *matching_,
-      [this](services::QueueFilter moved) {
-        matching_->Release(moved);
-        history_->PushMoved(std::move(moved));
-      },
+      [this](services::QueueFilter owned) { matching_->SetOwned(std::move(owned)); },
+      [this](services::QueueFilter moved) { history_->PushMoved(std::move(moved)); },
       [this](std::function<void()> done) {
         namespaces_->Reload([done = std::move(done)](const absl::Status&) { done(); });
       },

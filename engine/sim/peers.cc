@@ -87,13 +87,10 @@ void PeerNetwork::Send(int from, int64_t life, const std::string& address,
   }
   if (IsCut(from, to)) return;
   if (scheduler_.random().Chance(faults_.request_lost_chance)) return;
-  const int times = scheduler_.random().Chance(faults_.request_doubled_chance) ? 2 : 1;
-  for (int i = 0; i < times; ++i) {
-    world_.Post([this, id, from, to, life = servers_[to].life, request] {
-      world_.After(Latency(),
-                   [this, id, from, to, life, request] { Arrive(id, from, to, life, request); });
-    });
-  }
+  world_.Post([this, id, from, to, life = servers_[to].life, request = std::move(request)] {
+    world_.After(Latency(),
+                 [this, id, from, to, life, request] { Arrive(id, from, to, life, request); });
+  });
 }
 
 void PeerNetwork::Arrive(uint64_t call, int from, int to, int64_t life,

@@ -20,7 +20,7 @@ namespace perdure::sim {
 struct PeerFaults {
   double request_lost_chance = 0;
   double answer_lost_chance = 0;
-  double request_doubled_chance = 0;
+  // Nothing comes twice: that is TCP's part.
   absl::Duration latency_max = absl::Milliseconds(1);
 };
 
