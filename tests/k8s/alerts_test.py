@@ -42,6 +42,7 @@ BAD = {
         ("service_errors_resource_exhausted{J,namespace=\"n\",resource_exhausted_cause=\"RPS\"}", "0+60x60")],
     "PerdureHistoryTooLong": [("history_warnings{J,namespace=\"n\",what=\"count\"}", "0+1x60")],
     "PerdurePayloadsTooLarge": [("size_warnings{J,namespace=\"n\",operation=\"o\",what=\"memo\"}", "0+1x60")],
+    "PerdureRefusesCredentials": [("authentication_failures{J,reason=\"r\"}", "0+60x60")],
 }
 GOOD = [
     ("up{J,instance=\"a\"}", "1x60"), ("service_requests{J}", "0+100x60"), ("service_errors{J}", "0+0.5x60"),
@@ -57,6 +58,7 @@ GOOD = [
     ("service_errors_resource_exhausted{J,namespace=\"n\",resource_exhausted_cause=\"RPS\"}", "0+1x60"),
     ("history_warnings{J,namespace=\"n\",what=\"count\"}", "3x60"),
     ("size_warnings{J,namespace=\"n\",operation=\"o\",what=\"memo\"}", "3x60"),
+    ("authentication_failures{J,reason=\"r\"}", "0+1x60"),
     # Somebody else's.
     ("commit_failures{job=\"other\"}", "0+9x60"), ("up{job=\"other\"}", "0x60"),
 ]
