@@ -10,7 +10,7 @@ import yaml
 import chart
 from chart import NAME, render
 from container import Container
-from kubernetes import DEBIAN, ROOT
+from control_plane import DEBIAN, ROOT
 
 PROMTOOL = DEBIAN / "usr/bin/promtool"
 SERIES = 'job="ns/r"'

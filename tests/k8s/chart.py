@@ -8,7 +8,7 @@ import tempfile
 
 import yaml
 
-from kubernetes import BIN, ROOT
+from control_plane import BIN, ROOT
 
 CHART = ROOT / "deploy/helm/perdure"
 RELEASE = "r"

@@ -8,7 +8,7 @@ import yaml
 
 import chart
 from chart import LEAST, at, over
-from kubernetes import until
+from control_plane import until
 from values_test import RICH
 
 # Of the groups that the chart makes objects of, and the cluster of the tests serves.

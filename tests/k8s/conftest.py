@@ -10,7 +10,7 @@ import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1])]
 
-from kubernetes import ROOT, Cluster  # noqa: E402
+from control_plane import ROOT, Cluster  # noqa: E402
 
 PROGRAM = ROOT / os.environ.get("PERDURE_BINARY", "build/release/bin/perdure")
 

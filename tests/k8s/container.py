@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
-from kubernetes import DEBIAN, until
+from control_plane import DEBIAN, until
 
 USER = 65532
 STOP_MAX_SECONDS = 55

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from conftest import PROGRAM
-from kubernetes import DEBIAN, ROOT
+from control_plane import DEBIAN, ROOT
 
 DOCKERFILE = (ROOT / "deploy/docker/Dockerfile").read_text()
 # By stage, the instructions with their continued lines joined.

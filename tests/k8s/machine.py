@@ -13,7 +13,7 @@ import tempfile
 
 import yaml
 
-from kubernetes import BIN, DEBIAN, Cluster, free_port, until
+from control_plane import BIN, DEBIAN, Cluster, free_port, until
 
 NAME = "machine"
 SUBNET = "10.244.77.0/24"

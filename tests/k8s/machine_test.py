@@ -12,7 +12,7 @@ from chart import LEAST, over
 from cluster_test import install, is_ready, namespace, pods  # noqa: F401 (a fixture)
 from conftest import PROGRAM
 from container_test import has_roles
-from kubernetes import ROOT, until
+from control_plane import ROOT, until
 from machine import SUBNET, Machine, has_kubelet
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="a kubelet needs root"),

@@ -14,7 +14,7 @@ import chart
 from alerts_test import DASHBOARD
 from chart import NAME
 from container_test import OWN_ADDRESS, PROGRAM, database, run  # noqa: F401 (fixtures)
-from kubernetes import DEBIAN, answers, free_port, until
+from control_plane import DEBIAN, answers, free_port, until
 
 VALUES = {"monitoring": {"podMonitor": {"enabled": True, "interval": "1s", "scrapeTimeout": "1s"},
                          "alerts": {"enabled": True}},

@@ -12,7 +12,7 @@ from temporalio.envconfig import ClientConfigProfile
 import chart
 from chart import NAME, over
 from container_test import OWN_ADDRESS, PROGRAM, database, needs_auth, needs_tls, run  # noqa: F401 (fixtures)
-from kubernetes import until
+from control_plane import until
 
 SERVER_NAME = f"{NAME}.ns.svc"
 WORKER = f"Deployment/{NAME}-worker-w"

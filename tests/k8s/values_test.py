@@ -11,7 +11,7 @@ import pytest
 
 import chart
 from chart import LEAST, at, over
-from kubernetes import ROOT
+from control_plane import ROOT
 
 SCHEMA = json.loads((chart.CHART / "values.schema.json").read_text())
 PROGRAM = ROOT / os.environ.get("PERDURE_BINARY", "build/release/bin/perdure")
