@@ -88,7 +88,7 @@ def is_ready(pod) -> bool:
 
 
 def test_an_installation_is_scheduled_changed_rolled_back_and_removed(cluster, namespace):
-    install(cluster, namespace, LEAST, "--wait", "--timeout=120s")
+    install(cluster, namespace, LEAST, "--wait", "--timeout=240s")
     nodes = pods(cluster, namespace, **{"app.kubernetes.io/component": "server"})
     assert len(nodes) == 3 and all(map(is_ready, nodes))
     # Spread over the machines.
@@ -98,11 +98,11 @@ def test_an_installation_is_scheduled_changed_rolled_back_and_removed(cluster, n
         assert addresses == {pod["status"]["podIP"] for pod in nodes}
 
     install(cluster, namespace, over(LEAST, {"node": {"replicas": 4}, "settings": {"request_rate_limit": 7}}),
-            "--wait", "--timeout=120s", verb="upgrade")
+            "--wait", "--timeout=240s", verb="upgrade")
     changed = until("the old pods' end", lambda: only(cluster, namespace, 4))
     assert all(variable(pod, "PERDURE_REQUEST_RATE_LIMIT") == "7" for pod in changed)
 
-    cluster.helm("rollback", chart.RELEASE, "1", "-n", namespace, "--wait", "--timeout=120s")
+    cluster.helm("rollback", chart.RELEASE, "1", "-n", namespace, "--wait", "--timeout=240s")
     back = until("the pods of the first revision", lambda: only(cluster, namespace, 3))
     assert all(variable(pod, "PERDURE_REQUEST_RATE_LIMIT") is None for pod in back)
 
@@ -143,8 +143,8 @@ def test_everything_at_once_leaves_nothing(cluster, namespace):
 
 
 def test_a_change_of_layout_is_one_upgrade(cluster, namespace):
-    install(cluster, namespace, LEAST, "--wait", "--timeout=120s")
-    install(cluster, namespace, over(LEAST, {"layout": "apart", "node": {"replicas": 1}}), "--wait", "--timeout=120s",
+    install(cluster, namespace, LEAST, "--wait", "--timeout=240s")
+    install(cluster, namespace, over(LEAST, {"layout": "apart", "node": {"replicas": 1}}), "--wait", "--timeout=240s",
             verb="upgrade")
     until("one pod a role", lambda: sorted(
         pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods(cluster, namespace)
@@ -159,7 +159,7 @@ def test_embedded_keeps_its_volume_or_not_as_it_was_told(cluster, namespace):
             "spec": {"capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": name,
                      "persistentVolumeReclaimPolicy": "Retain", "hostPath": {"path": "/nowhere"}}})
         install(cluster, namespace, over({"layout": "embedded"}, {"embedded": {"storage": {
-            "storageClassName": name, "whenDeleted": when}}}), "--wait", "--timeout=120s")
+            "storageClassName": name, "whenDeleted": when}}}), "--wait", "--timeout=240s")
         assert is_ready(pods(cluster, namespace)[0])
         cluster.helm("uninstall", chart.RELEASE, "-n", namespace, "--wait")
         claim = f"persistentvolumeclaim/data-{chart.NAME}-0"
@@ -171,13 +171,13 @@ def test_embedded_keeps_its_volume_or_not_as_it_was_told(cluster, namespace):
 def test_two_releases_stand_side_by_side(cluster, namespace):
     install(cluster, namespace, over(LEAST, {"node": {"replicas": 1}}))
     cluster.helm("install", "another", chart.CHART, "-n", namespace, "-f",
-                 file_of(over(LEAST, {"node": {"replicas": 1}})), "--wait", "--timeout=120s")
+                 file_of(over(LEAST, {"node": {"replicas": 1}})), "--wait", "--timeout=240s")
     for service in (chart.NAME, "another-perdure"):
         assert len(until(f"addresses of {service}", lambda: endpoints(cluster, namespace, service))) == 1
 
 
 def test_a_budget_lets_one_pod_go_at_a_time(cluster, namespace):
-    install(cluster, namespace, LEAST, "--wait", "--timeout=120s")
+    install(cluster, namespace, LEAST, "--wait", "--timeout=240s")
     budget = until("the budget", lambda: cluster.get("pdb", chart.NAME, "-n", namespace)["status"].get(
         "disruptionsAllowed"))
     assert budget == 1

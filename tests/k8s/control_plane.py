@@ -33,7 +33,7 @@ def free_port() -> int:
                 continue
 
 
-def until(what: str, check, seconds: float = 60):
+def until(what: str, check, seconds: float = 120):
     """What `check` gives once it gives something; asked again while it does not."""
     deadline = time.monotonic() + seconds
     while True:

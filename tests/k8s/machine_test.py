@@ -72,7 +72,7 @@ def test_embedded_runs_as_a_pod_ends_in_time_and_keeps_its_data(cluster, machine
                      {"matchExpressions": [{"key": "perdure-tests/real", "operator": "In", "values": ["yes"]}]}]}}}})
     values = over(HERE, {"layout": "embedded", "embedded": {"storage": {"storageClassName": volume}}})
     try:
-        install(cluster, namespace, values, "--wait", "--timeout=90s")
+        install(cluster, namespace, values, "--wait", "--timeout=240s")
     except AssertionError as error:
         error.add_note(log_of(machine, namespace))
         raise
@@ -125,13 +125,13 @@ def test_nodes_on_postgres_run_as_pods(cluster, machine, namespace, reachable_po
 @pytest.mark.skipif(not has_roles, reason="this server has one node that serves, and the others stand by")
 def test_an_upgrade_goes_through_pod_by_pod(cluster, machine, namespace, reachable_postgres):  # noqa: F811
     secret_of_database(cluster, namespace, reachable_postgres)
-    install(cluster, namespace, over(LEAST, HERE), "--wait", "--timeout=120s")
+    install(cluster, namespace, over(LEAST, HERE), "--wait", "--timeout=240s")
     before = pods(cluster, namespace)
     made = call(before[0], "operator", "namespace", "create", "--namespace", "kept")
     assert made.returncode == 0, made.stdout + made.stderr
     try:
         install(cluster, namespace, over(LEAST, HERE, {"settings": {"request_rate_limit": 1000}}), "--wait",
-                "--timeout=180s", verb="upgrade")
+                "--timeout=240s", verb="upgrade")
     except AssertionError as error:
         error.add_note(log_of(machine, namespace))
         raise
