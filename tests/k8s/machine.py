@@ -61,6 +61,11 @@ def has_kubelet() -> bool:
     return subprocess.run(["pgrep", "-x", "kubelet"], capture_output=True).returncode == 0
 
 
+def networks() -> set[str]:
+    return {one["name"] for one in json.loads(
+        subprocess.run(["ip", "-json", "netns", "list"], check=True, capture_output=True, text=True).stdout or "[]")}
+
+
 class Machine:
     def __init__(self, cluster: Cluster):
         self.cluster = cluster
@@ -68,6 +73,7 @@ class Machine:
         self.folder = tempfile.TemporaryDirectory(prefix="perdure-node-", ignore_cleanup_errors=True)
         self.path = pathlib.Path(self.folder.name)
         self.socket = self.path / "containerd.sock"
+        self.networks_before = networks()
         self.processes: list[tuple[str, subprocess.Popen]] = []
 
     def start(self) -> "Machine":
@@ -165,7 +171,7 @@ state = "{self.path}/state"
 
     def logs(self) -> str:
         return "\n".join(f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-25:])
-                         for path in sorted(self.path.glob("*.log")))
+                         for path in sorted((*self.path.glob("*.log"), *self.path.glob("logs/*/*/*.log"))))
 
     def stop(self) -> None:
         self.cluster.kubectl("delete", "node", NAME, "--wait=false", may_fail=True)
@@ -181,6 +187,7 @@ state = "{self.path}/state"
         mounts = [line.split()[1] for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()]
         for mount in sorted((one for one in mounts if one.startswith(f"{self.path}/")), reverse=True):
             subprocess.run(["umount", "-l", mount], check=False)
+        self.end_networks()
         for controller in (pathlib.Path("/sys/fs/cgroup"), *pathlib.Path("/sys/fs/cgroup").iterdir()):
             for group, _, _ in os.walk(controller / "kubepods", topdown=False):
                 pathlib.Path(group).rmdir()
@@ -190,3 +197,12 @@ state = "{self.path}/state"
         for task in self.ctr("tasks", "list", "-q", may_fail=True).stdout.split():
             self.ctr("tasks", "kill", "-s", "KILL", task, may_fail=True)
             self.ctr("tasks", "delete", "-f", task, may_fail=True)
+
+    def end_networks(self) -> None:
+        """Of pods that a failed test has left: their routes would lead the next run's pods astray."""
+        for network in networks() - self.networks_before:
+            subprocess.run(["ip", "netns", "delete", network], check=False)
+        routes = json.loads(subprocess.run(["ip", "-json", "route", "show", "root", SUBNET], check=True,
+                                           capture_output=True, text=True).stdout)
+        for device in {route["dev"] for route in routes}:
+            subprocess.run(["ip", "link", "delete", device], check=False)
