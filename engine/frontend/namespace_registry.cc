@@ -84,7 +84,19 @@ void NamespaceRegistry::CreateWanted(Wanted wanted, store::Done done) {
     data.set_state(enums::NAMESPACE_STATE_REGISTERED);
     *data.mutable_retention() = ToProto(settings_.Duration(base::SettingId::kRetentionDefault));
     *data.mutable_created_time() = ToProto(loop_.Now());
-    Create(name, std::move(data), std::move(add_attributes));
+    // Nodes that start together want the same: who comes second takes what the first has made.
+    Create(name, std::move(data),
+           [this, name, add_attributes = std::move(add_attributes)](
+               absl::StatusOr<NamespacePtr> created) mutable {
+             if (!absl::IsAlreadyExists(created.status())) {
+               add_attributes(std::move(created));
+               return;
+             }
+             Reload([this, name,
+                     add_attributes = std::move(add_attributes)](absl::Status reloaded) mutable {
+               add_attributes(reloaded.ok() ? Find(name) : std::move(reloaded));
+             });
+           });
   };
   RunInOrder<std::string>(std::move(wanted.names), ensure, std::move(done));
 }

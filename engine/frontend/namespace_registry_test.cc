@@ -43,6 +43,37 @@ TEST_F(NamespaceRegistryTest, CreatesWhatIsMissingAndKeepsWhatIsThere) {
   EXPECT_EQ(store_.attributes.size(), 2u);
 }
 
+// Another node is always a little quicker.
+class ContestedStore : public FakeStore {
+ public:
+  void CreateNamespace(store::NamespaceRow row,
+                       store::Result<store::NamespaceRow> result) override {
+    store::NamespaceRow others = row;
+    others.id = "made by another node";
+    FakeStore::CreateNamespace(others, [](auto) {});
+    FakeStore::CreateNamespace(std::move(row), std::move(result));
+  }
+};
+
+TEST(NamespaceRegistryRace, TakesWhatAnotherNodeHasMadeMeanwhile) {
+  ContestedStore store;
+  FakeLoop loop;
+  base::Settings settings;
+  UuidSource uuids{3};
+  NamespaceRegistry registry(store, loop, settings, uuids);
+  absl::Status started = absl::UnknownError("no answer");
+  registry.Start({.names = {"default", "shop"},
+                  .search_attributes = {{"Color", enums::INDEXED_VALUE_TYPE_KEYWORD}}},
+                 [&started](absl::Status status) { started = status; });
+  ASSERT_TRUE(started.ok()) << started;
+  EXPECT_EQ(registry.Find("shop").value()->id, "made by another node");
+  EXPECT_EQ(registry.Find("shop").value()->search_attributes.size(), 1u);
+  // Whoever asks for a new one is told that it is there.
+  absl::Status asked;
+  registry.Create("third", {}, [&asked](auto created) { asked = created.status(); });
+  EXPECT_EQ(asked.code(), absl::StatusCode::kAlreadyExists);
+}
+
 TEST_F(NamespaceRegistryTest, AppliesTheSettingsOfANamespaceOverTheClusters) {
   ASSERT_TRUE(settings_.Set("history_count_suggest", "50", "flag").ok());
   perdure::store::v1::NamespaceData data;
