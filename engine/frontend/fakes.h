@@ -173,8 +173,6 @@ class FakeHistory : public services::HistoryService {
                services::Reply<perdure::internal::v1::DeliverResponse>) override {}
   void StickyWorkerUnavailable(services::TaskKey) override {}
   void PushOutstandingTasks(services::NamespacePtr, std::string, bool) override {}
-  void Deliver(perdure::internal::v1::DeliverRequest,
-               services::Reply<perdure::internal::v1::DeliverResponse>) override {}
   void ReclaimNamespace(services::NamespacePtr name_space) override {
     calls.emplace_back("ReclaimNamespace", name_space->name);
   }

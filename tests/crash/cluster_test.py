@@ -74,9 +74,8 @@ class Cluster:
         self.running[server] = asyncio.create_task(worker.run())
 
     async def end_workers(self) -> None:
-        for worker in self.workers.values():
-            await worker.shutdown()
-        await asyncio.gather(*self.running.values(), return_exceptions=True)
+        await asyncio.gather(*(worker.shutdown() for worker in self.workers.values()))
+        await asyncio.gather(*self.running.values())
 
     def end(self) -> None:
         for server in self.servers[1:] + self.servers[:1]:
@@ -90,6 +89,13 @@ async def under_load(cluster: Cluster, act, patience: float) -> Load:
     await cluster.until_shared_by(NODES)
     for server in cluster.servers:
         await cluster.begin_worker(server)
+    try:
+        return await with_workers(cluster, act, patience)
+    finally:
+        await cluster.end_workers()
+
+
+async def with_workers(cluster: Cluster, act, patience: float) -> Load:
     load = Load(list(cluster.clients.values()), patience)
     await load.begin()
     await asyncio.sleep(2)
@@ -107,7 +113,6 @@ async def under_load(cluster: Cluster, act, patience: float) -> Load:
         assert max(load.pauses.values()) < PAUSE_MAX_SECONDS
     await load.end()
     await check(cluster.clients[cluster.servers[0]], load)
-    await cluster.end_workers()
     print(f"{load.acknowledged} requests acknowledged, {load.unanswered} not")
     return load
 
@@ -131,7 +136,7 @@ async def cut_sessions(cluster: Cluster, server: Server) -> None:
     """Every connection to the database breaks at once: all live, connect anew and keep what they have."""
     before = await cluster.owners()
     name = server.db.rsplit("/", 1)[1]
-    await asyncio.to_thread(server.sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    await asyncio.to_thread(cluster.servers[0].sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                             f" WHERE datname = '{name}' AND pid <> pg_backend_pid()")
     await asyncio.sleep(SETTLED_SECONDS)
     assert await cluster.owners() == before, "a node that lives lost its shards"
