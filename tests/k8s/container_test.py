@@ -16,7 +16,6 @@ from container import Container
 SERVER = f"Deployment/{NAME}"
 # The server is told less than the chart tells it, as long as it does not know it yet.
 KNOWN = subprocess.run([PROGRAM, "server", "config"], check=True, capture_output=True, text=True).stdout
-has_roles = "\nroles:" in KNOWN
 needs_tls = pytest.mark.skipif("\ntls_cert:" not in KNOWN, reason="this server has no TLS")
 needs_auth = pytest.mark.skipif("\nauth_api_keys:" not in KNOWN, reason="this server asks for no credentials")
 addresses = iter(f"127.77.{high}.{low}" for high in range(256) for low in range(1, 255))
@@ -141,18 +140,8 @@ def test_three_nodes_on_one_database(run, database):
     nodes = [run(pod, database) for _ in range(3)]
     for node in nodes:
         node.until("startupProbe", 60)
-    if has_roles:
-        for node in nodes:
-            node.until("readinessProbe", 60)
-    else:
-        # One serves, the others stand by, which a probe must not take for dead.
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            states = sorted(node.probe("readinessProbe")[1] for node in nodes)
-            if states == ["serving\n", "standby\n", "standby\n"]:
-                break
-        assert states == ["serving\n", "standby\n", "standby\n"]
-        assert all(node.probe("livenessProbe")[0] == 200 for node in nodes)
+    for node in nodes:
+        node.until("readinessProbe", 60)
     serving = next(node for node in nodes if node.probe("readinessProbe")[0] == 200)
     assert serving.stop()[0] == 0
     others = [node for node in nodes if node is not serving]
@@ -164,7 +153,6 @@ def test_three_nodes_on_one_database(run, database):
         assert node.stop()[0] == 0
 
 
-@pytest.mark.skipif(not has_roles, reason="this server has all roles in every process")
 def test_roles_apart_make_one_server(run, database):
     objects = chart.render(OWN_ADDRESS, {"layout": "apart"})
     nodes = {role: run(objects.pod(f"Deployment/{NAME}-{role}"), database)

@@ -11,7 +11,6 @@ import chart
 from chart import LEAST, over
 from cluster_test import install, is_ready, namespace, pods  # noqa: F401 (a fixture)
 from conftest import PROGRAM
-from container_test import has_roles
 from control_plane import ROOT, until
 from machine import SUBNET, Machine, has_kubelet
 
@@ -99,21 +98,20 @@ def test_embedded_runs_as_a_pod_ends_in_time_and_keeps_its_data(cluster, machine
 
 def test_nodes_on_postgres_run_as_pods(cluster, machine, namespace, reachable_postgres):  # noqa: F811
     secret_of_database(cluster, namespace, reachable_postgres)
-    # Without --wait where only one of several is ready.
     install(cluster, namespace, over(LEAST, HERE))
 
     def serving():
         return [pod for pod in pods(cluster, namespace) if is_ready(pod)]
 
     try:
-        until("nodes that serve", lambda: len(serving()) == (3 if has_roles else 1), 90)
+        until("nodes that serve", lambda: len(serving()) == 3, 90)
     except AssertionError as error:
         error.add_note(log_of(machine, namespace))
         raise
     running = pods(cluster, namespace)
     assert len(running) == 3
     assert call(serving()[0], "workflow", "list").returncode == 0
-    # A standby is not restarted.
+    # None was restarted on its way there.
     assert all(pod["status"]["containerStatuses"][0]["restartCount"] == 0 for pod in running)
     gone = serving()[0]["metadata"]["name"]
     cluster.kubectl("delete", "pod", gone, "-n", namespace, "--wait=false")
@@ -122,7 +120,6 @@ def test_nodes_on_postgres_run_as_pods(cluster, machine, namespace, reachable_po
     until("the pods' end", lambda: not pods(cluster, namespace))
 
 
-@pytest.mark.skipif(not has_roles, reason="this server has one node that serves, and the others stand by")
 def test_an_upgrade_goes_through_pod_by_pod(cluster, machine, namespace, reachable_postgres):  # noqa: F811
     secret_of_database(cluster, namespace, reachable_postgres)
     install(cluster, namespace, over(LEAST, HERE), "--wait", "--timeout=240s")
