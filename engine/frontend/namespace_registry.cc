@@ -19,7 +19,8 @@ using services::NamespacePtr;
 using store::NamespaceRow;
 using store::SearchAttributeRow;
 
-constexpr absl::Duration kRefreshInterval = absl::Seconds(10);
+// Changes that other nodes make are told by the heartbeat; this is for when reading them failed.
+constexpr absl::Duration kRefreshInterval = absl::Minutes(1);
 
 services::Limits LimitsOf(const base::Settings& cluster, const std::string& name,
                           const perdure::store::v1::NamespaceData& data) {
