@@ -109,8 +109,11 @@ Cluster::Cluster(Scheduler& scheduler, SimLoop& world, Network& network, PeerNet
   reader_ = store::simulated::MakeSimulatedStore(database_, world_, {});
   servers_.resize(static_cast<size_t>(servers));
   lives_.resize(static_cast<size_t>(servers));
+  const uint64_t spread_ms = random.Chance(0.25) ? 300'000 : 2000;
   for (int i = 0; i < servers; ++i) {
-    offsets_.push_back(absl::Milliseconds(static_cast<int64_t>(random.Below(2000)) - 1000));
+    // Clocks differ by up to a second; in some clusters by minutes.
+    offsets_.push_back(absl::Milliseconds(static_cast<int64_t>(random.Below(spread_ms)) -
+                                          static_cast<int64_t>(spread_ms / 2)));
     network_.SetServer(i, nullptr, nullptr);
   }
   // Small caches and snapshots make the rare paths common.
