@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "rpc/health.h"
 #include "server/core.h"
+#include "server/database_commands.h"
 #include "server/server.h"
 
 namespace perdure::server {
@@ -197,6 +198,16 @@ ServerCommand ParseServerCommand(const std::vector<std::string>& arguments) {
   CLI::App* config = server->add_subcommand("config", "Print the configuration in effect");
   AddCommonFlags(*config, flags);
   config->add_option("--config,-c", flags.config, "YAML file of options and settings");
+  CLI::App* check = server->add_subcommand("check", "See whether a server can run on its database");
+  AddCommonFlags(*check, flags);
+  check->add_option("--config,-c", flags.config, "YAML file of options and settings");
+  CLI::App* migrate = server->add_subcommand(
+      "migrate", "Show what a server would change of its database when it starts");
+  AddCommonFlags(*migrate, flags);
+  migrate->add_option("--config,-c", flags.config, "YAML file of options and settings");
+  migrate->add_flag("--dry-run")
+      ->required()
+      ->description("Only show it: servers migrate by themselves");
 
   ServerCommand command;
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
@@ -216,8 +227,11 @@ ServerCommand ParseServerCommand(const std::vector<std::string>& arguments) {
     command.output = absl::StrCat("perdure: ", std::string(status.message()), "\n");
     return command;
   }
-  command.action =
-      config->parsed() ? ServerCommand::Action::kPrintConfig : ServerCommand::Action::kServe;
+  using Action = ServerCommand::Action;
+  command.action = config->parsed()    ? Action::kPrintConfig
+                   : check->parsed()   ? Action::kCheck
+                   : migrate->parsed() ? Action::kShowMigrations
+                                       : Action::kServe;
   return command;
 }
 
@@ -235,6 +249,10 @@ int RunServerCommand(const std::vector<std::string>& arguments) {
     case ServerCommand::Action::kPrintConfig:
       std::fputs(Describe(command.options).c_str(), stdout);
       return 0;
+    case ServerCommand::Action::kCheck:
+      return CheckDatabase(command.options);
+    case ServerCommand::Action::kShowMigrations:
+      return ShowMigrations(command.options);
     case ServerCommand::Action::kServe:
       return Serve(command, signals);
   }

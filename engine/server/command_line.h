@@ -1,4 +1,4 @@
-// `perdure server …`: start-dev, start, config.
+// `perdure server …`: start-dev, start, config, check, migrate.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace perdure::server {
 
 // Value.
 struct ServerCommand {
-  enum class Action { kServe, kPrintConfig, kExit };
+  enum class Action { kServe, kPrintConfig, kCheck, kShowMigrations, kExit };
   Action action = Action::kExit;
   int exit_code = 0;
   std::string output;  // for kExit: help, or what is wrong

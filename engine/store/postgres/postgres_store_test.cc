@@ -1,4 +1,5 @@
 #include "store/postgres/postgres_store.h"
+#include "store/postgres/check.h"
 
 #include <atomic>
 #include <thread>
@@ -81,6 +82,34 @@ TEST_F(PostgresStore, PreparesEveryStatement) {
             ->RunScript(absl::StrCat("PREPARE ", statement.name, "_check AS ", statement.sql));
     EXPECT_TRUE(status.ok()) << statement.name << ": " << status;
   }
+}
+
+TEST_F(PostgresStore, TellsWhatItWouldMigrateAndWhatIsAmiss) {
+  const auto all = PendingMigrations({.url = database_->url()});
+  ASSERT_TRUE(all.ok()) << all.status();
+  EXPECT_EQ(all->size(), sql::PostgresMigrations().size());
+  EXPECT_EQ(all->front().version, 1);
+  MustOpen();
+  EXPECT_TRUE(PendingMigrations({.url = database_->url()})->empty());
+  pqxx::connection connection(database_->url());
+  {
+    // As a newer server leaves it.
+    pqxx::work change(connection);
+    change.exec("INSERT INTO schema_versions (version, name) VALUES (9999, 'later')");
+    change.exec("ALTER DATABASE " + change.quote_name(std::string(connection.dbname())) +
+                " SET synchronous_commit = off");
+    change.commit();
+  }
+  EXPECT_TRUE(absl::IsFailedPrecondition(PendingMigrations({.url = database_->url()}).status()));
+  const auto findings = CheckDatabase({.url = database_->url()});
+  ASSERT_TRUE(findings.ok()) << findings.status();
+  std::vector<std::string> problems;
+  for (const Finding& finding : *findings) {
+    if (finding.level == Finding::Level::kProblem) problems.push_back(finding.what);
+  }
+  EXPECT_EQ(problems.size(), 2u);
+  EXPECT_NE(problems.at(0).find("the schema has version 9999"), std::string::npos);
+  EXPECT_EQ(problems.at(1), "synchronous_commit is off");
 }
 
 // With the settings of the hot connections, the plan of a fresh schema is that of a full one.
