@@ -21,6 +21,8 @@ class Server:
         """`beside`: another one, whose database it shares. `restore`: where sqlite.db.gz and postgres.sql.gz are,
         of which it is to begin with the one that fits."""
         self.flags = flags
+        self.prefix: list[str] = []  # what runs it, if it is to run somewhere else
+        self.ip = "127.0.0.1"
         self.tls = None  # an ssl.SSLContext, to look at its pages over https
         self.folder = tempfile.TemporaryDirectory(prefix="perdure-test-")
         self.log = pathlib.Path(self.folder.name) / "server.log"
@@ -62,8 +64,8 @@ class Server:
         with open(self.log, "ab") as log:
             begin = self.log.stat().st_size
             self.process = subprocess.Popen(
-                [PROGRAM, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self.port), "--http-port", "0",
-                 "--metrics-port", "0", "--db", self.db, *self.flags],
+                [*self.prefix, PROGRAM, "server", "start-dev", "--ip", self.ip, "--port", str(self.port),
+                 "--http-port", "0", "--metrics-port", "0", "--db", self.db, *self.flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + START_MAX_SECONDS
         while time.monotonic() < deadline:

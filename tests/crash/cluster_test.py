@@ -84,22 +84,22 @@ class Cluster:
             server.remove()
 
 
-async def under_load(cluster: Cluster, act, patience: float) -> Load:
+async def under_load(cluster: Cluster, act, patience: float, times: int = NODES - 1) -> Load:
     await cluster.connect()
     await cluster.until_shared_by(NODES)
     for server in cluster.servers:
         await cluster.begin_worker(server)
     try:
-        return await with_workers(cluster, act, patience)
+        return await with_workers(cluster, act, patience, times)
     finally:
         await cluster.end_workers()
 
 
-async def with_workers(cluster: Cluster, act, patience: float) -> Load:
+async def with_workers(cluster: Cluster, act, patience: float, times: int) -> Load:
     load = Load(list(cluster.clients.values()), patience)
     await load.begin()
     await asyncio.sleep(2)
-    for server in cluster.servers[1:]:
+    for server in cluster.servers[1:1 + times]:
         before = load.acknowledged
         load.pauses.clear()
         await act(cluster, server)
