@@ -33,6 +33,7 @@ struct ConnectionOptions {
 };
 
 inline constexpr char kWorkflowService[] = "/temporal.api.workflowservice.v1.WorkflowService/";
+inline constexpr char kClusterService[] = "/perdure.cluster.v1.ClusterService/";
 inline constexpr char kOperatorService[] = "/temporal.api.operatorservice.v1.OperatorService/";
 inline constexpr char kHealthService[] = "/grpc.health.v1.Health/";
 

@@ -1,7 +1,10 @@
 // operator namespace …, operator search-attribute …, operator cluster ….
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cli/arguments.h"
 #include "cli/workflow_commands.h"
 #include "grpc/health/v1/health.pb.h"
+#include "perdure/cluster/v1/service.pb.h"
 #include "temporal/api/operatorservice/v1/request_response.pb.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 
@@ -10,6 +13,7 @@ namespace {
 
 namespace api = temporal::api::workflowservice::v1;
 namespace enums = temporal::api::enums::v1;
+namespace cluster_api = perdure::cluster::v1;
 namespace operator_api = temporal::api::operatorservice::v1;
 
 void PrintDone(absl::string_view what, Format format) {
@@ -296,6 +300,52 @@ absl::Status DescribeCluster(Client& client, Format format) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<cluster_api::DescribeMembersResponse> AskForMembers(Client& client) {
+  return client.Call<cluster_api::DescribeMembersResponse>(kClusterService, "DescribeMembers",
+                                                           cluster_api::DescribeMembersRequest());
+}
+
+absl::Status ListMembers(Client& client, Format format) {
+  const auto response = AskForMembers(client);
+  if (!response.ok()) return response.status();
+  if (format != Format::kTable) {
+    PrintJson(ToJson(*response), format);
+    return absl::OkStatus();
+  }
+  std::vector<std::vector<std::string>> rows = {
+      {"Incarnation", "Node", "Address", "Roles", "Shards", "State"}};
+  for (const auto& member : response->members()) {
+    rows.push_back({absl::StrCat(member.incarnation()), member.node_name(), member.address(),
+                    absl::StrJoin(member.roles(), ","), absl::StrCat(member.shards()),
+                    member.is_leaving() ? "leaving"
+                    : member.answers()  ? "serving, answers"
+                                        : "serving"});
+  }
+  PrintTable(rows);
+  return absl::OkStatus();
+}
+
+// Neighbours of one owner in one line.
+absl::Status ListShards(Client& client, Format format) {
+  const auto response = AskForMembers(client);
+  if (!response.ok()) return response.status();
+  if (format != Format::kTable) {
+    PrintJson(ToJson(*response), format);
+    return absl::OkStatus();
+  }
+  std::vector<std::vector<std::string>> rows = {{"Shards", "Incarnation"}};
+  const auto& owners = response->owners();
+  for (int begin = 0; begin < owners.size();) {
+    int end = begin + 1;
+    while (end < owners.size() && owners[end] == owners[begin]) ++end;
+    rows.push_back({end == begin + 1 ? absl::StrCat(begin) : absl::StrCat(begin, "-", end - 1),
+                    owners[begin] == 0 ? std::string("nobody") : absl::StrCat(owners[begin])});
+    begin = end;
+  }
+  PrintTable(rows);
+  return absl::OkStatus();
+}
+
 absl::Status DescribeSystem(Client& client, Format format) {
   auto response = client.Call<api::GetSystemInfoResponse>(kWorkflowService, "GetSystemInfo",
                                                           api::GetSystemInfoRequest());
@@ -318,6 +368,9 @@ void AddClusterCommands(CLI::App& operate, const SessionPtr& session) {
   group.require_subcommand(1);
   OnCommand(*group.add_subcommand("health", "Is it serving?"), session, &Health);
   OnCommand(*group.add_subcommand("describe", "What cluster is it?"), session, &DescribeCluster);
+  OnCommand(*group.add_subcommand("members", "Which nodes live, and what is theirs?"), session,
+            &ListMembers);
+  OnCommand(*group.add_subcommand("shards", "Which node owns which shard?"), session, &ListShards);
   OnCommand(*group.add_subcommand("system", "What can it do?"), session, &DescribeSystem);
 }
 

@@ -41,6 +41,7 @@ constexpr Access kTable[] = {
     {"DescribeActivityExecution", Scope::kNamespace, Role::kReader, Effect::kRead},
     {"DescribeBatchOperation", Scope::kNamespace, Role::kReader, Effect::kRead},
     {"DescribeDeployment", Scope::kNamespace, Role::kReader, Effect::kRead},
+    {"DescribeMembers", Scope::kCluster, Role::kReader, Effect::kRead},
     {"DescribeNamespace", Scope::kNamespace, Role::kReader, Effect::kRead},
     {"DescribeNexusOperationExecution", Scope::kNamespace, Role::kReader, Effect::kRead},
     {"DescribeSchedule", Scope::kNamespace, Role::kReader, Effect::kRead},

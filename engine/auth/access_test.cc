@@ -4,6 +4,7 @@
 
 #include "base/errors.h"
 #include "gtest/gtest.h"
+#include "perdure/cluster/v1/service.pb.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
 #include "temporal/api/operatorservice/v1/request_response.pb.h"
 #include "temporal/api/operatorservice/v1/service.pb.h"
@@ -22,10 +23,12 @@ std::vector<const MethodDescriptor*> AllMethods() {
   [[maybe_unused]] const void* volatile linked =
       &descriptor_table_temporal_2fapi_2fworkflowservice_2fv1_2fservice_2eproto;
   linked = &descriptor_table_temporal_2fapi_2foperatorservice_2fv1_2fservice_2eproto;
+  linked = &descriptor_table_perdure_2fcluster_2fv1_2fservice_2eproto;
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   std::vector<const MethodDescriptor*> methods;
-  for (const char* name : {"temporal.api.workflowservice.v1.WorkflowService",
-                           "temporal.api.operatorservice.v1.OperatorService"}) {
+  for (const char* name :
+       {"temporal.api.workflowservice.v1.WorkflowService",
+        "temporal.api.operatorservice.v1.OperatorService", "perdure.cluster.v1.ClusterService"}) {
     const auto* service = pool->FindServiceByName(name);
     for (int i = 0; i < service->method_count(); ++i) methods.push_back(service->method(i));
   }

@@ -37,6 +37,7 @@ class Node {
   services::HistoryService& history() { return *history_; }
   services::MatchingService& matching() { return *matching_; }
   NodeHandler& handler() { return handler_; }
+  const services::Cluster& cluster() const { return keeper_; }
   services::ClusterViewPtr view() const { return keeper_.view(); }
 
   // From history::ClusterHooks.

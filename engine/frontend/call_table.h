@@ -24,6 +24,7 @@
 #include "google/protobuf/message.h"
 #include "runtime/runtime.h"
 #include "services/call.h"
+#include "services/cluster.h"
 #include "services/history_service.h"
 #include "services/matching_service.h"
 #include "store/store.h"
@@ -49,6 +50,7 @@ struct Dependencies {
   UuidSource& uuids;
   const ClusterFacts& cluster;
   const base::Settings& settings;
+  const services::Cluster* cluster_view = nullptr;  // null: nothing is told of it
 };
 
 // What a check of one request may look at. Borrowed: valid only during the check.
@@ -161,5 +163,6 @@ void AddActivityOperatorCalls(CallTable& calls, const Dependencies& dependencies
 void AddTaskQueueCalls(CallTable& calls, const Dependencies& dependencies);
 void AddVisibilityCalls(CallTable& calls, const Dependencies& dependencies);
 void AddOperatorCalls(CallTable& calls, const Dependencies& dependencies);
+void AddClusterCalls(CallTable& calls, const Dependencies& dependencies);
 
 }  // namespace perdure::frontend

@@ -10,6 +10,7 @@ namespace perdure::frontend {
 namespace {
 
 constexpr char kWorkflowService[] = "temporal.api.workflowservice.v1.WorkflowService";
+constexpr char kClusterService[] = "perdure.cluster.v1.ClusterService";
 constexpr char kOperatorService[] = "temporal.api.operatorservice.v1.OperatorService";
 
 // The namespace that a request names; empty if it has no such field.
@@ -58,6 +59,9 @@ CallTable MakeCalls(const Dependencies& dependencies) {
   CallTable operator_calls(kOperatorService);
   AddOperatorCalls(operator_calls, dependencies);
   calls.MergeFrom(std::move(operator_calls));
+  CallTable cluster_calls(kClusterService);
+  AddClusterCalls(cluster_calls, dependencies);
+  calls.MergeFrom(std::move(cluster_calls));
   return calls;
 }
 

@@ -24,7 +24,7 @@ namespace perdure::rpc {
 namespace {
 
 std::vector<const google::protobuf::ServiceDescriptor*> UnaryServices() {
-  auto services = TemporalServices();
+  auto services = PublicServices();
   services.push_back(
       grpc::health::v1::HealthCheckRequest::descriptor()->file()->FindServiceByName("Health"));
   return services;

@@ -255,7 +255,7 @@ TEST_F(GrpcServerTest, ReflectionListsServicesAndGivesFiles) {
     request.set_list_services("*");
     ASSERT_TRUE(stream->Write(request));
     ASSERT_TRUE(stream->Read(&response));
-    EXPECT_EQ(response.list_services_response().service_size(), 5);
+    EXPECT_EQ(response.list_services_response().service_size(), 6);
     request.set_file_containing_symbol("temporal.api.workflowservice.v1.WorkflowService");
     ASSERT_TRUE(stream->Write(request));
     ASSERT_TRUE(stream->Read(&response));

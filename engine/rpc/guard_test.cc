@@ -179,7 +179,7 @@ TEST_F(GuardTest, ChangesAreToldWithWhoMadeThemEvenIfTheyWereRefused) {
 }
 
 TEST_F(GuardTest, WhoHasNotBeenIdentifiedMayDoNothing) {
-  const MethodTable methods(TemporalServices());
+  const MethodTable methods(PublicServices());
   const Method& method = *methods.Find(absl::StrCat(kService, "GetSystemInfo"));
   EXPECT_EQ(guard_.Authorize(nullptr, *method.descriptor, "", *method.NewRequest()).code(),
             absl::StatusCode::kUnauthenticated);

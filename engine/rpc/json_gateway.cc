@@ -136,7 +136,7 @@ int HttpStatusOf(absl::StatusCode code) {
 
 JsonGateway::JsonGateway(services::RpcHandler& handler, const Health& health, const Guard& guard,
                          RpcObserver* observer)
-    : methods_(TemporalServices()),
+    : methods_(PublicServices()),
       routes_(methods_),
       dispatcher_(handler, health, guard, observer) {}
 

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "perdure/cluster/v1/service.pb.h"
 #include "temporal/api/operatorservice/v1/service.pb.h"
 #include "temporal/api/workflowservice/v1/service.pb.h"
 
@@ -41,18 +42,21 @@ const Method* MethodTable::Find(absl::string_view path) const {
   return found == by_path_.end() ? nullptr : found->second;
 }
 
-std::vector<const google::protobuf::ServiceDescriptor*> TemporalServices() {
+std::vector<const google::protobuf::ServiceDescriptor*> PublicServices() {
   // Files without messages are referred to by nobody, so a linker would leave them out.
   [[maybe_unused]] const void* volatile linked =
       &descriptor_table_temporal_2fapi_2fworkflowservice_2fv1_2fservice_2eproto;
   linked = &descriptor_table_temporal_2fapi_2foperatorservice_2fv1_2fservice_2eproto;
+  linked = &descriptor_table_perdure_2fcluster_2fv1_2fservice_2eproto;
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  const auto* own = pool->FindServiceByName("perdure.cluster.v1.ClusterService");
+  PERDURE_CHECK(own != nullptr);
   const auto* workflow = pool->FindServiceByName("temporal.api.workflowservice.v1.WorkflowService");
   const auto* operators =
       pool->FindServiceByName("temporal.api.operatorservice.v1.OperatorService");
   PERDURE_CHECK(workflow != nullptr);
   PERDURE_CHECK(operators != nullptr);
-  return {workflow, operators};
+  return {workflow, operators, own};
 }
 
 }  // namespace perdure::rpc

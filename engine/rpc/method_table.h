@@ -42,8 +42,8 @@ class MethodTable {
   absl::flat_hash_map<absl::string_view, const Method*> by_path_;
 };
 
-// temporal.api.workflowservice.v1.WorkflowService and
-// temporal.api.operatorservice.v1.OperatorService.
-std::vector<const google::protobuf::ServiceDescriptor*> TemporalServices();
+// temporal.api.workflowservice.v1.WorkflowService, temporal.api.operatorservice.v1.OperatorService
+// and our own perdure.cluster.v1.ClusterService.
+std::vector<const google::protobuf::ServiceDescriptor*> PublicServices();
 
 }  // namespace perdure::rpc

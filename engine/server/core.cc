@@ -144,7 +144,7 @@ class RealCore final : public Core {
     MakeNode(options);
     frontend_ = std::make_unique<frontend::Frontend>(
         frontend::Dependencies{*namespaces_, node_->history(), node_->matching(), *store_,
-                               *frontend_loop_, uuids_, cluster_, settings_},
+                               *frontend_loop_, uuids_, cluster_, settings_, &node_->cluster()},
         &metrics, SharedRequests());
     metrics.BeforeScrape([this, &metrics] { Measure(metrics); });
     Begin(health);
