@@ -16,7 +16,8 @@ using google::protobuf::Message;
 class StubCore final : public Core, public services::RpcHandler {
  public:
   explicit StubCore(bool& drained) : drained_(drained) {}
-  services::RpcHandler& handler() override { return *this; }
+  services::RpcHandler* handler() override { return this; }
+  bool has_others() const override { return false; }
   runtime::ThreadLoop& engine_loop() override { return *loop_; }
   void Drain(absl::AnyInvocable<void() &&> done) override {
     drained_ = true;
