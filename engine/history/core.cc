@@ -36,16 +36,6 @@ absl::Status Unreadable(const Execution& execution, const absl::Status& status) 
   return base::Internal("the stored state of the workflow execution is unreadable");
 }
 
-// Whether something of it may be on a task queue.
-bool HasTasks(const State& state) {
-  if (state.HasUnstartedTask()) return true;
-  for (const EventId id : state.activities.Keys()) {
-    const machines::Activity& activity = *state.activities.Find(id);
-    if (activity.info.started_time_ns() == 0 && activity.is_due) return true;
-  }
-  return false;
-}
-
 absl::Status RunNotFound(const std::string& workflow_id, const std::string& run_id) {
   if (run_id.empty()) {
     return base::NotFound(absl::StrCat("workflow not found for ID: ", workflow_id));
@@ -467,7 +457,9 @@ void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, Aft
   }
   const bool is_durable = !decision.is_lazy && decision.HasDurableChanges();
   const bool was_running = execution->state.IsRunning();
-  const bool had_tasks = HasTasks(execution->state);
+  // May be on a task queue; not worth a look at each.
+  const bool had_tasks =
+      execution->state.HasUnstartedTask() || !execution->state.activities.empty();
   const EventId events_before = execution->state.info.next_event_id() - 1;
   const int64_t bytes_before = execution->state.info.history_size_bytes();
   ApplyChanges(execution, decision.record);

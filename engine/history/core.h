@@ -163,7 +163,7 @@ class Core {
     bool has_outbox = false;
     bool changes_row = false;
     bool closes = false;
-    bool leaves_tasks = false;  // it closes while some of its tasks are on queues
+    bool leaves_tasks = false;  // it closes while some of its tasks may be on queues
     // Activities that no worker need take any more.
     std::vector<EventId> gone;
   };
