@@ -298,9 +298,15 @@ void Ownership::HandedOver(base::IncarnationId to, const std::vector<base::Shard
                            const absl::Status& status) {
   is_moving_ = false;
   if (status.code() == absl::StatusCode::kAborted) return Fenced();
+  if (!status.ok()) base::LogWarning("shards could not be handed over", {{"error", status}});
+  if (!status.ok() && status.code() != absl::StatusCode::kFailedPrecondition) {
+    // It may be done, or be done later, behind whatever is read now: nothing of these shards may be
+    // written here any more. The fence waits for it, or forbids it.
+    core_.store().Fence(incarnation_, [](const absl::Status&) {});
+    return Fenced();
+  }
   if (!status.ok()) {
-    // Perhaps it was done all the same: the rows tell. What stayed ours is claimed again.
-    base::LogWarning("shards could not be handed over", {{"error", status}});
+    // Nothing has moved, and nothing will: what stayed ours is claimed again.
     shards_version_ = -1;
     timer_ = core_.loop().After(absl::Milliseconds(50), [this, life = life_] {
       if (IsCurrent(life) && !is_reading_shards_) Look();
