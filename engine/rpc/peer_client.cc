@@ -34,6 +34,8 @@ constexpr int kReconnectMaxMs = 500;
 constexpr absl::Duration kOverdue = absl::Seconds(2);
 constexpr absl::Duration kSweep = absl::Seconds(1);
 
+absl::Status Stopping() { return base::Unavailable("the server is stopping"); }
+
 std::shared_ptr<grpc::Channel> Connect(const std::string& address, const TlsFiles& tls) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kPeerMessageMax);
@@ -56,10 +58,7 @@ class Stream;
 class Link : public std::enable_shared_from_this<Link> {
  public:
   Link(runtime::Loop& loop, const std::string& address, const PeerOptions& options)
-      : loop_(loop),
-        address_(address),
-        server_version_(options.server_version),
-        stub_(Connect(address, options.tls)) {}
+      : loop_(loop), address_(address), stub_(Connect(address, options.tls)) {}
 
   void Call(wire::Request request, const services::CallContext& context, Reply reply);
   void EndOverdue(absl::Time now);
@@ -84,13 +83,13 @@ class Link : public std::enable_shared_from_this<Link> {
 
   runtime::Loop& loop_;
   const std::string address_;
-  const std::string server_version_;
   Stub stub_;
 
   absl::Mutex mutex_;
   Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool is_up_ ABSL_GUARDED_BY(mutex_) = false;  // the other side has said hello
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_answering_ ABSL_GUARDED_BY(mutex_) = false;  // those whom a broken stream left
   bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<wire::Frame> to_write_ ABSL_GUARDED_BY(mutex_);
@@ -148,7 +147,7 @@ void Link::Call(wire::Request request, const services::CallContext& context, Rep
       WriteMore();
     }
   }
-  if (id == 0) return std::move(reply)(base::Unavailable("the server is stopping"));
+  if (id == 0) return std::move(reply)(Stopping());
   if (context.cancellation != nullptr) {
     context.cancellation->OnCancel([weak = weak_from_this(), id] {
       if (const auto self = weak.lock()) self->Cancel(id);
@@ -165,7 +164,6 @@ void Link::Begin() {
   wire::Frames hello;
   wire::Hello& own = *hello.add_frames()->mutable_hello();
   own.set_protocol(kPeerProtocol);
-  own.set_server_version(server_version_);
   stream_->Write(std::move(hello));
   stream_->Start();
 }
@@ -226,10 +224,13 @@ void Link::OnFrames(Stream* stream, wire::Frames frames) {
 void Link::OnBroken(Stream* stream, const grpc::Status& status) {
   absl::flat_hash_map<uint64_t, Open> open;
   bool was_up = false;
+  bool is_over = false;
   {
     absl::MutexLock lock(&mutex_);
     if (stream != stream_) return;
     stream_ = nullptr;
+    is_answering_ = true;
+    is_over = is_over_;
     was_up = std::exchange(is_up_, false);
     is_writing_ = false;
     to_write_.clear();
@@ -240,10 +241,13 @@ void Link::OnBroken(Stream* stream, const grpc::Status& status) {
                   {{"address", address_}, {"error", status.error_message()}});
   }
   for (auto& [id, call] : open) {
-    std::move(call.reply)(call.is_written
-                              ? base::Unavailable("the connection to another node was lost")
-                              : base::ShardMoved());
+    // What certainly did not begin may go elsewhere, while there is somebody to send it.
+    const bool may_go_on = !call.is_written && !is_over;
+    std::move(call.reply)(may_go_on ? base::ShardMoved()
+                                    : base::Unavailable("the connection to another node was lost"));
   }
+  absl::MutexLock lock(&mutex_);
+  is_answering_ = false;
 }
 
 void Link::Cancel(uint64_t id) {
@@ -278,17 +282,28 @@ void Link::End() {
   absl::MutexLock lock(&mutex_);
   is_over_ = true;
   if (stream_ != nullptr) stream_->context().TryCancel();
+  const auto is_ended = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return stream_ == nullptr && !is_answering_;
+  };
+  mutex_.Await(absl::Condition(&is_ended));
 }
 
-class GrpcPeers final : public cluster::Peers {
+class GrpcPeers final : public NodePeers {
  public:
   GrpcPeers(runtime::Loop& loop, PeerOptions options)
       : loop_(loop), options_(std::move(options)), alive_(std::make_shared<bool>(true)) {
     SweepLater();
   }
-  ~GrpcPeers() override {
-    absl::MutexLock lock(&mutex_);
-    for (auto& [address, link] : links_) link->End();
+  ~GrpcPeers() override { GrpcPeers::Close(); }
+
+  void Close() override {
+    std::map<std::string, std::shared_ptr<Link>> links;
+    {
+      absl::MutexLock lock(&mutex_);
+      is_over_ = true;
+      links.swap(links_);
+    }
+    for (auto& [address, link] : links) link->End();
   }
 
   void Call(const services::Member& to, wire::Request request, services::CallContext context,
@@ -296,10 +311,13 @@ class GrpcPeers final : public cluster::Peers {
     std::shared_ptr<Link> link;
     {
       absl::MutexLock lock(&mutex_);
-      std::shared_ptr<Link>& entry = links_[to.address];
-      if (entry == nullptr) entry = std::make_shared<Link>(loop_, to.address, options_);
-      link = entry;
+      if (!is_over_) {
+        std::shared_ptr<Link>& entry = links_[to.address];
+        if (entry == nullptr) entry = std::make_shared<Link>(loop_, to.address, options_);
+        link = entry;
+      }
     }
+    if (link == nullptr) return std::move(reply)(Stopping());
     link->Call(std::move(request), context, std::move(reply));
   }
 
@@ -323,13 +341,14 @@ class GrpcPeers final : public cluster::Peers {
   runtime::Loop& loop_;
   const PeerOptions options_;
   absl::Mutex mutex_;
+  bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, std::shared_ptr<Link>> links_ ABSL_GUARDED_BY(mutex_);
   const std::shared_ptr<bool> alive_;
 };
 
 }  // namespace
 
-std::unique_ptr<cluster::Peers> MakePeers(runtime::Loop& loop, PeerOptions options) {
+std::unique_ptr<NodePeers> MakePeers(runtime::Loop& loop, PeerOptions options) {
   return std::make_unique<GrpcPeers>(loop, std::move(options));
 }
 

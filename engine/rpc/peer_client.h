@@ -13,12 +13,18 @@ namespace perdure::rpc {
 
 struct PeerOptions {
   TlsFiles tls;  // plain: without TLS
-  std::string server_version;
+};
+
+class NodePeers : public cluster::Peers {
+ public:
+  // Answers what is open and whatever comes later UNAVAILABLE, and returns when gRPC calls nobody
+  // any more: before the loop ends that callers use.
+  virtual void Close() = 0;
 };
 
 // Connects when it is first called, and anew when a stream breaks. What was written when it broke
-// is answered UNAVAILABLE, what was not, base::ShardMoved. Ends what is open when it is destroyed.
+// is answered UNAVAILABLE, what was not, base::ShardMoved. Closes when it is destroyed.
 // `loop` is for times.
-std::unique_ptr<cluster::Peers> MakePeers(runtime::Loop& loop, PeerOptions options);
+std::unique_ptr<NodePeers> MakePeers(runtime::Loop& loop, PeerOptions options);
 
 }  // namespace perdure::rpc

@@ -152,14 +152,13 @@ class Session : public std::enable_shared_from_this<Session> {
 // Owns itself, until gRPC is done with it.
 class Reactor final : public grpc::ServerGenericBidiReactor {
  public:
-  Reactor(Door& door, const std::string& server_version)
+  explicit Reactor(Door& door)
       : session_(std::make_shared<Session>(door, [this](const wire::Frames& frames) {
           written_ = Serialize(frames);
           StartWrite(&written_);
         })) {
     wire::Frame hello;
     hello.mutable_hello()->set_protocol(kPeerProtocol);
-    hello.mutable_hello()->set_server_version(server_version);
     session_->Say(std::move(hello));
     StartRead(&read_);
   }
@@ -199,23 +198,21 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
 
 class NodeService final : public grpc::CallbackGenericService {
  public:
-  explicit NodeService(std::string server_version) : server_version_(std::move(server_version)) {}
   Door& door() { return door_; }
 
  private:
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override {
     if (context->method() != kExchangeMethod) return new Refusal();
-    return new Reactor(door_, server_version_);
+    return new Reactor(door_);
   }
 
-  const std::string server_version_;
   Door door_;
 };
 
 class GrpcPeerServer final : public PeerServer {
  public:
-  explicit GrpcPeerServer(const PeerServerOptions& options) : service_(options.server_version) {
+  explicit GrpcPeerServer(const PeerServerOptions& options) {
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(kPeerMessageMax);
     builder.SetMaxSendMessageSize(kPeerMessageMax);

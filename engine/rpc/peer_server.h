@@ -16,7 +16,6 @@ struct PeerServerOptions {
   int port = 7234;  // 0: any free one
   // With `ca`, only nodes with a certificate of it come in. Plain: without TLS.
   TlsFiles tls;
-  std::string server_version;
 };
 
 // Thread-safe.

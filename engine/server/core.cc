@@ -96,6 +96,7 @@ class RealCore final : public Core {
   ~RealCore() override {
     if (peer_server_ != nullptr) peer_server_->Close();
     peer_server_.reset();
+    if (peers_ != nullptr) peers_->Close();
     matching_.reset();
     store_.reset();
     engine_loop_.reset();
@@ -246,7 +247,7 @@ class RealCore final : public Core {
   std::unique_ptr<frontend::Frontend> frontend_;
   bool has_frontend_ = true;
   std::unique_ptr<rpc::PeerServer> peer_server_;
-  std::unique_ptr<cluster::Peers> peers_;
+  std::unique_ptr<rpc::NodePeers> peers_;
   std::unique_ptr<cluster::Node> node_;
   std::unique_ptr<history::History> history_;
   std::unique_ptr<store::Store> store_;
