@@ -11,43 +11,47 @@ namespace perdure::cluster {
 
 using services::HistoryService;
 
+// One line a method: what else is made of each is made from this list.
+#define PERDURE_HISTORY_METHODS(X)      \
+  X(StartWorkflowExecution)             \
+  X(SignalWithStartWorkflowExecution)   \
+  X(ExecuteMultiOperation)              \
+  X(SignalWorkflowExecution)            \
+  X(RequestCancelWorkflowExecution)     \
+  X(TerminateWorkflowExecution)         \
+  X(ResetWorkflowExecution)             \
+  X(DeleteWorkflowExecution)            \
+  X(DescribeWorkflowExecution)          \
+  X(QueryWorkflow)                      \
+  X(UpdateWorkflowExecution)            \
+  X(PollWorkflowExecutionUpdate)        \
+  X(UpdateWorkflowExecutionOptions)     \
+  X(PauseWorkflowExecution)             \
+  X(UnpauseWorkflowExecution)           \
+  X(GetWorkflowExecutionHistory)        \
+  X(GetWorkflowExecutionHistoryReverse) \
+  X(RespondWorkflowTaskCompleted)       \
+  X(RespondWorkflowTaskFailed)          \
+  X(ResetStickyTaskQueue)               \
+  X(RespondActivityTaskCompleted)       \
+  X(RespondActivityTaskFailed)          \
+  X(RespondActivityTaskCanceled)        \
+  X(RecordActivityTaskHeartbeat)        \
+  X(RespondActivityTaskCompletedById)   \
+  X(RespondActivityTaskFailedById)      \
+  X(RespondActivityTaskCanceledById)    \
+  X(RecordActivityTaskHeartbeatById)    \
+  X(PauseActivity)                      \
+  X(UnpauseActivity)                    \
+  X(ResetActivity)                      \
+  X(UpdateActivityOptions)
+
 // Calls `visit.template operator()<&HistoryService::Method>("history.Method")` for each.
 template <class Visit>
 void ForEachHistoryMethod(Visit&& visit) {
-#define PERDURE_METHOD(name) visit.template operator()<&HistoryService::name>("history." #name)
-  PERDURE_METHOD(StartWorkflowExecution);
-  PERDURE_METHOD(SignalWithStartWorkflowExecution);
-  PERDURE_METHOD(ExecuteMultiOperation);
-  PERDURE_METHOD(SignalWorkflowExecution);
-  PERDURE_METHOD(RequestCancelWorkflowExecution);
-  PERDURE_METHOD(TerminateWorkflowExecution);
-  PERDURE_METHOD(ResetWorkflowExecution);
-  PERDURE_METHOD(DeleteWorkflowExecution);
-  PERDURE_METHOD(DescribeWorkflowExecution);
-  PERDURE_METHOD(QueryWorkflow);
-  PERDURE_METHOD(UpdateWorkflowExecution);
-  PERDURE_METHOD(PollWorkflowExecutionUpdate);
-  PERDURE_METHOD(UpdateWorkflowExecutionOptions);
-  PERDURE_METHOD(PauseWorkflowExecution);
-  PERDURE_METHOD(UnpauseWorkflowExecution);
-  PERDURE_METHOD(GetWorkflowExecutionHistory);
-  PERDURE_METHOD(GetWorkflowExecutionHistoryReverse);
-  PERDURE_METHOD(RespondWorkflowTaskCompleted);
-  PERDURE_METHOD(RespondWorkflowTaskFailed);
-  PERDURE_METHOD(ResetStickyTaskQueue);
-  PERDURE_METHOD(RespondActivityTaskCompleted);
-  PERDURE_METHOD(RespondActivityTaskFailed);
-  PERDURE_METHOD(RespondActivityTaskCanceled);
-  PERDURE_METHOD(RecordActivityTaskHeartbeat);
-  PERDURE_METHOD(RespondActivityTaskCompletedById);
-  PERDURE_METHOD(RespondActivityTaskFailedById);
-  PERDURE_METHOD(RespondActivityTaskCanceledById);
-  PERDURE_METHOD(RecordActivityTaskHeartbeatById);
-  PERDURE_METHOD(PauseActivity);
-  PERDURE_METHOD(UnpauseActivity);
-  PERDURE_METHOD(ResetActivity);
-  PERDURE_METHOD(UpdateActivityOptions);
-#undef PERDURE_METHOD
+#define PERDURE_VISIT(name) visit.template operator()<&HistoryService::name>("history." #name);
+  PERDURE_HISTORY_METHODS(PERDURE_VISIT)
+#undef PERDURE_VISIT
 }
 
 // The types in a method's signature.

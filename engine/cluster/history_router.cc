@@ -27,38 +27,7 @@ class HistoryRouter final : public HistoryService {
     Route<&HistoryService::name>("history." #name, std::move(context), std::move(name_space), \
                                  std::move(request), std::move(reply));                       \
   }
-  PERDURE_ROUTE(StartWorkflowExecution)
-  PERDURE_ROUTE(SignalWithStartWorkflowExecution)
-  PERDURE_ROUTE(ExecuteMultiOperation)
-  PERDURE_ROUTE(SignalWorkflowExecution)
-  PERDURE_ROUTE(RequestCancelWorkflowExecution)
-  PERDURE_ROUTE(TerminateWorkflowExecution)
-  PERDURE_ROUTE(ResetWorkflowExecution)
-  PERDURE_ROUTE(DeleteWorkflowExecution)
-  PERDURE_ROUTE(DescribeWorkflowExecution)
-  PERDURE_ROUTE(QueryWorkflow)
-  PERDURE_ROUTE(UpdateWorkflowExecution)
-  PERDURE_ROUTE(PollWorkflowExecutionUpdate)
-  PERDURE_ROUTE(UpdateWorkflowExecutionOptions)
-  PERDURE_ROUTE(PauseWorkflowExecution)
-  PERDURE_ROUTE(UnpauseWorkflowExecution)
-  PERDURE_ROUTE(GetWorkflowExecutionHistory)
-  PERDURE_ROUTE(GetWorkflowExecutionHistoryReverse)
-  PERDURE_ROUTE(RespondWorkflowTaskCompleted)
-  PERDURE_ROUTE(RespondWorkflowTaskFailed)
-  PERDURE_ROUTE(ResetStickyTaskQueue)
-  PERDURE_ROUTE(RespondActivityTaskCompleted)
-  PERDURE_ROUTE(RespondActivityTaskFailed)
-  PERDURE_ROUTE(RespondActivityTaskCanceled)
-  PERDURE_ROUTE(RecordActivityTaskHeartbeat)
-  PERDURE_ROUTE(RespondActivityTaskCompletedById)
-  PERDURE_ROUTE(RespondActivityTaskFailedById)
-  PERDURE_ROUTE(RespondActivityTaskCanceledById)
-  PERDURE_ROUTE(RecordActivityTaskHeartbeatById)
-  PERDURE_ROUTE(PauseActivity)
-  PERDURE_ROUTE(UnpauseActivity)
-  PERDURE_ROUTE(ResetActivity)
-  PERDURE_ROUTE(UpdateActivityOptions)
+  PERDURE_HISTORY_METHODS(PERDURE_ROUTE)
 #undef PERDURE_ROUTE
 
   void RecordWorkflowTaskStarted(services::TaskKey task, services::Poller poller,
@@ -148,13 +117,8 @@ class HistoryRouter final : public HistoryService {
                               std::move(reply));
     }
     auto plan = PlanFor<Response>(name, context, name_space->number, WorkflowIdOf(request));
-    auto shared = std::make_shared<Request>(std::move(request));
-    plan.here = [this, shared, context = std::move(context),
-                 name_space = std::move(name_space)](Reply<Response> done) {
-      (local_.*Method)(context, name_space, *shared, std::move(done));
-    };
-    plan.body = [shared] { return shared->SerializeAsString(); };
-    Send(parts_, std::move(plan), std::move(reply));
+    SendRequest<Method>(parts_, local_, std::move(plan), std::move(context), std::move(name_space),
+                        std::move(request), std::move(reply));
   }
 
   template <auto Method, class Response>

@@ -174,13 +174,8 @@ class MatchingRouter final : public MatchingService {
                               std::move(reply));
     }
     auto plan = PlanFor<Response>(name, context, name_space, task_queue, kind);
-    auto shared = std::make_shared<Request>(std::move(request));
-    plan.here = [this, shared, context = std::move(context),
-                 name_space = std::move(name_space)](Reply<Response> done) {
-      (local_.*Method)(context, name_space, *shared, std::move(done));
-    };
-    plan.body = [shared] { return shared->SerializeAsString(); };
-    Send(parts_, std::move(plan), std::move(reply));
+    SendRequest<Method>(parts_, local_, std::move(plan), std::move(context), std::move(name_space),
+                        std::move(request), std::move(reply));
   }
 
   template <class Task, class Here>

@@ -92,18 +92,26 @@ void NodeHandler::Begin(const Method& method, wire::Request request,
   method(std::move(call));
 }
 
-template <auto Member, class Request, class Response>
-void NodeHandler::AddPlain(const char* name) {
-  methods_[name] = [this](Call call) {
+// What is about a namespace, and says so; of another node nothing is taken on trust.
+template <class Request, class Handle>
+void NodeHandler::AddOwn(const char* name, Handle handle) {
+  methods_[name] = [handle = std::move(handle)](Call call) {
     Request request;
     if (call.name_space == nullptr || !request.ParseFromString(call.body)) {
       return std::move(call.reply)(Unreadable());
     }
-    auto reply = Serialized<Response>(std::move(call.reply));
+    handle(std::move(request), std::move(call));
+  };
+}
+
+template <auto Member, class Request, class Response>
+void NodeHandler::AddPlain(const char* name) {
+  AddOwn<Request>(name, [this](Request request, Call call) {
     using Service = typename SignatureOf<decltype(Member)>::ServiceType;
     (ServiceOf<Service>(parts_).*Member)(std::move(call.context), std::move(call.name_space),
-                                         std::move(request), std::move(reply));
-  };
+                                         std::move(request),
+                                         Serialized<Response>(std::move(call.reply)));
+  });
 }
 
 void NodeHandler::AddHistory() {
@@ -111,33 +119,35 @@ void NodeHandler::AddHistory() {
     using Types = SignatureOf<decltype(Member)>;
     AddPlain<Member, typename Types::RequestType, typename Types::ResponseType>(name);
   });
-  methods_["history.RecordWorkflowTaskStarted"] = [this](Call call) {
-    wire::RecordTaskStartedRequest request;
-    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
-    parts_.history.RecordWorkflowTaskStarted(
-        FromWire(request.task(), call.name_space), FromWire(request.poller()),
-        Serialized<api::PollWorkflowTaskQueueResponse>(std::move(call.reply)));
-  };
-  methods_["history.RecordActivityTaskStarted"] = [this](Call call) {
-    wire::RecordTaskStartedRequest request;
-    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
-    parts_.history.RecordActivityTaskStarted(
-        FromWire(request.task(), call.name_space), FromWire(request.poller()),
-        Serialized<api::PollActivityTaskQueueResponse>(std::move(call.reply)));
-  };
-  methods_["history.StickyWorkerUnavailable"] = [this](Call call) {
-    wire::TaskKey key;
-    if (!key.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+  AddOwn<wire::RecordTaskStartedRequest>(
+      "history.RecordWorkflowTaskStarted",
+      [this](wire::RecordTaskStartedRequest request, Call call) {
+        parts_.history.RecordWorkflowTaskStarted(
+            FromWire(request.task(), call.name_space), FromWire(request.poller()),
+            Serialized<api::PollWorkflowTaskQueueResponse>(std::move(call.reply)));
+      });
+  AddOwn<wire::RecordTaskStartedRequest>(
+      "history.RecordActivityTaskStarted",
+      [this](wire::RecordTaskStartedRequest request, Call call) {
+        parts_.history.RecordActivityTaskStarted(
+            FromWire(request.task(), call.name_space), FromWire(request.poller()),
+            Serialized<api::PollActivityTaskQueueResponse>(std::move(call.reply)));
+      });
+  AddOwn<wire::TaskKey>("history.StickyWorkerUnavailable", [this](wire::TaskKey key, Call call) {
     parts_.history.StickyWorkerUnavailable(FromWire(key, call.name_space));
     std::move(call.reply)(std::string());
-  };
-  methods_["history.PushOutstandingTasks"] = [this](Call call) {
-    wire::PushOutstandingTasksRequest request;
-    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
-    parts_.history.PushOutstandingTasks(call.name_space, request.task_queue(),
-                                        request.activities());
-    std::move(call.reply)(std::string());
-  };
+  });
+  AddOwn<wire::PushOutstandingTasksRequest>(
+      "history.PushOutstandingTasks", [this](wire::PushOutstandingTasksRequest request, Call call) {
+        parts_.history.PushOutstandingTasks(call.name_space, request.task_queue(),
+                                            request.activities());
+        std::move(call.reply)(std::string());
+      });
+  AddOwn<wire::DeliverRequest>("history.Deliver", [this](wire::DeliverRequest request, Call call) {
+    parts_.history.Deliver(std::move(request),
+                           Serialized<wire::DeliverResponse>(std::move(call.reply)));
+  });
+  // About no namespace.
   methods_["history.PushTasksTo"] = [this](Call call) {
     wire::PushTasksToRequest request;
     if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
@@ -149,34 +159,36 @@ void NodeHandler::AddHistory() {
     });
     std::move(call.reply)(std::string());
   };
-  methods_["history.Deliver"] = [this](Call call) {
-    wire::DeliverRequest request;
-    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
-    parts_.history.Deliver(std::move(request),
-                           Serialized<wire::DeliverResponse>(std::move(call.reply)));
-  };
 }
 
 bool NodeHandler::HasQueue(const services::NamespacePtr& name_space, const std::string& task_queue,
-                           QueueKind kind) const {
+                           QueueKind kind) {
   const services::ClusterViewPtr view = parts_.cluster.view();
-  return IsSelf(*view, MatchingFor(*view, name_space->number, task_queue, kind));
+  if (IsSelf(*view, MatchingFor(*view, name_space->number, task_queue, kind))) return true;
+  parts_.cluster.Refresh();
+  return false;
 }
 
 template <auto Member, class Request, class Response>
 void NodeHandler::AddPoll(const char* name, QueueKind kind) {
-  methods_[name] = [this, kind](Call call) {
-    Request request;
-    if (call.name_space == nullptr || !request.ParseFromString(call.body)) {
-      return std::move(call.reply)(Unreadable());
-    }
+  AddOwn<Request>(name, [this, kind](Request request, Call call) {
     if (!HasQueue(call.name_space, request.task_queue().name(), kind)) {
-      parts_.cluster.Refresh();
       return std::move(call.reply)(base::ShardMoved());
     }
     (parts_.matching.*Member)(std::move(call.context), std::move(call.name_space),
                               std::move(request), Serialized<Response>(std::move(call.reply)));
-  };
+  });
+}
+
+template <class Task, class Add>
+void NodeHandler::AddPush(const char* name, QueueKind kind, Add add) {
+  AddOwn<Task>(name, [this, kind, add](Task task, Call call) {
+    if (!HasQueue(call.name_space, task.task_queue(), kind)) {
+      return std::move(call.reply)(base::ShardMoved());
+    }
+    add(FromWire(task, call.name_space));
+    std::move(call.reply)(std::string());
+  });
 }
 
 void NodeHandler::AddMatching() {
@@ -196,43 +208,26 @@ void NodeHandler::AddMatching() {
            api::UpdateTaskQueueConfigResponse>("matching.UpdateTaskQueueConfig");
   AddPlain<&MatchingService::ShutdownWorker, api::ShutdownWorkerRequest,
            api::ShutdownWorkerResponse>("matching.ShutdownWorker");
-  methods_["matching.AddWorkflowTask"] = [this](Call call) {
-    wire::WorkflowTask task;
-    if (!task.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
-    if (!HasQueue(call.name_space, task.task_queue(), QueueKind::kWorkflow)) {
-      parts_.cluster.Refresh();
-      return std::move(call.reply)(base::ShardMoved());
-    }
-    parts_.matching.AddWorkflowTask(FromWire(task, call.name_space));
-    std::move(call.reply)(std::string());
-  };
-  methods_["matching.AddActivityTask"] = [this](Call call) {
-    wire::ActivityTask task;
-    if (!task.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
-    if (!HasQueue(call.name_space, task.task_queue(), QueueKind::kActivity)) {
-      parts_.cluster.Refresh();
-      return std::move(call.reply)(base::ShardMoved());
-    }
-    parts_.matching.AddActivityTask(FromWire(task, call.name_space));
-    std::move(call.reply)(std::string());
-  };
-  methods_["matching.ForgetTasks"] = [this](Call call) {
-    wire::ForgetTasksRequest request;
-    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+  AddPush<wire::WorkflowTask>(
+      "matching.AddWorkflowTask", QueueKind::kWorkflow,
+      [this](services::WorkflowTask task) { parts_.matching.AddWorkflowTask(std::move(task)); });
+  AddPush<wire::ActivityTask>(
+      "matching.AddActivityTask", QueueKind::kActivity,
+      [this](services::ActivityTask task) { parts_.matching.AddActivityTask(std::move(task)); });
+  AddOwn<wire::ForgetTasksRequest>("matching.ForgetTasks", [this](wire::ForgetTasksRequest request,
+                                                                  Call call) {
     parts_.matching.ForgetTasks(call.name_space, request.run_id(), request.scheduled_event_id());
     std::move(call.reply)(std::string());
-  };
-  methods_["matching.Query"] = [this](Call call) {
-    wire::QueryTaskRequest request;
-    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
-    if (!HasQueue(call.name_space, request.task_queue(), QueueKind::kWorkflow)) {
-      parts_.cluster.Refresh();
-      return std::move(call.reply)(base::ShardMoved());
-    }
-    parts_.matching.Query(std::move(call.context),
-                          FromWire(std::move(request), std::move(call.name_space)),
-                          Serialized<api::QueryWorkflowResponse>(std::move(call.reply)));
-  };
+  });
+  AddOwn<wire::QueryTaskRequest>(
+      "matching.Query", [this](wire::QueryTaskRequest request, Call call) {
+        if (!HasQueue(call.name_space, request.task_queue(), QueueKind::kWorkflow)) {
+          return std::move(call.reply)(base::ShardMoved());
+        }
+        parts_.matching.Query(std::move(call.context),
+                              FromWire(std::move(request), std::move(call.name_space)),
+                              Serialized<api::QueryWorkflowResponse>(std::move(call.reply)));
+      });
 }
 
 }  // namespace perdure::cluster

@@ -50,9 +50,13 @@ class NodeHandler {
   void Begin(const Method& method, wire::Request request,
              std::shared_ptr<services::Cancellation> cancellation,
              services::Reply<std::string> reply, bool has_reloaded);
-  // Whether this node holds the queue, as far as it knows.
+  // Whether this node holds the queue, as far as it knows; if not, it looks again.
   bool HasQueue(const services::NamespacePtr& name_space, const std::string& task_queue,
-                services::QueueKind kind) const;
+                services::QueueKind kind);
+  template <class Request, class Handle>
+  void AddOwn(const char* name, Handle handle);
+  template <class Task, class Add>
+  void AddPush(const char* name, services::QueueKind kind, Add add);
   template <auto Member, class Request, class Response>
   void AddPoll(const char* name, services::QueueKind kind);
   template <auto Member, class Request, class Response>

@@ -106,6 +106,20 @@ void Send(RoutingParts parts, typename Journey<Response>::Plan plan,
   std::make_shared<Journey<Response>>(parts, std::move(plan), std::move(reply))->Go();
 }
 
+// A request of the API, here by `Method` of `local`, elsewhere by the plan's name for it.
+template <auto Method, class Service, class Request, class Response>
+void SendRequest(RoutingParts parts, Service& local, typename Journey<Response>::Plan plan,
+                 services::CallContext context, services::NamespacePtr name_space, Request request,
+                 services::Reply<Response> reply) {
+  auto shared = std::make_shared<Request>(std::move(request));
+  plan.here = [&local, shared, context = std::move(context),
+               name_space = std::move(name_space)](services::Reply<Response> done) {
+    (local.*Method)(context, name_space, *shared, std::move(done));
+  };
+  plan.body = [shared] { return shared->SerializeAsString(); };
+  Send(parts, std::move(plan), std::move(reply));
+}
+
 // What must be heard in the end, for nobody says it again, and may be heard twice: sent until it
 // is, to whoever is the target then; or until there is none any more, if `may_be_none`.
 inline void SendUntilHeard(RoutingParts parts, Journey<wire::Empty>::Plan plan,
