@@ -4,6 +4,7 @@ A step is a function that returns the cases it ran; steps without a common need 
 step prints goes to build/log/STEP.log and is shown when it fails. The last line counts all cases.
 """
 
+import collections
 import dataclasses
 import os
 import pathlib
@@ -77,7 +78,8 @@ class Step:
         if not path.exists():
             raise StepFailed(f"no results in {path.name}")
         for case in ElementTree.parse(path).getroot().iter("testcase"):
-            name = f"{case.get('classname')}.{case.get('name')}"
+            name, folder = case.get("name"), case.get("classname")
+            name = name if folder == name else f"{folder}.{name}"
             if case.find("failure") is not None or case.find("error") is not None:
                 outcome.failed += 1
                 outcome.notes.append(f"FAILED {name}")
@@ -420,7 +422,7 @@ TEST = {
     "protocol": (protocol, ["python"]),
     "postgres": (postgres, ["python"]),
     "release": (release, ["protos"]),
-    "demo": (demo, ["release", "python"]),
+    "demo": (demo, ["release_cpp", "python"]),
     "asan": (asan, ["release"]),
     "release_cpp": (release_cpp, ["release"]),
     "cpp_consumer": (cpp_consumer, ["release_cpp", "gcc", "python"]),
@@ -471,6 +473,13 @@ def with_needs(plan: dict, names) -> set[str]:
     return wanted
 
 
+def summary(notes: list[str]) -> list[str]:
+    """The notes, those on tests that were skipped as a count for each suite."""
+    suites = collections.Counter(note.rpartition(".")[0] for note in notes if note.startswith("skipped "))
+    told = [note for note in notes if not note.startswith("skipped ")][:40]
+    return told + [f"{suite}: {count}" for suite, count in suites.items()]
+
+
 class Run:
     def __init__(self, plan: dict, pattern: str):
         self.plan = plan
@@ -486,6 +495,7 @@ class Run:
         self.busy = 0
         self.change = threading.Condition()
         self.start = time.monotonic()
+        self.failures: dict[str, str] = {}
 
     def say(self, text: str):
         print(f"[{time.monotonic() - self.start:6.0f} s] {text}", flush=True)
@@ -505,15 +515,20 @@ class Run:
             took = time.monotonic() - begin
             counts = f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
             self.say(f"{name}: {'done' if name in BUILDS and not outcome.failed else counts} in {took:.0f} s")
-            for note in outcome.notes[:40]:
+            for note in summary(outcome.notes):
                 self.say(f"    {note}")
             if outcome.failed:
-                self.say(f"    {failure or 'failures'}; the end of {step.path.relative_to(ROOT)}:")
-                tail = step.path.read_text(errors="replace").splitlines()[-200:]
-                print("\n".join("    | " + line for line in tail), flush=True)
+                self.failures[name] = failure or "failures"
+                self.tell_failure(name, lines=200)
             self.ended[name] = outcome
             self.busy -= 1
             self.change.notify_all()
+
+    def tell_failure(self, name: str, lines: int):
+        path = LOG / f"{name}.log"
+        self.say(f"    {name}: {self.failures[name]}; the end of {path.relative_to(ROOT)}:")
+        tail = path.read_text(errors="replace").splitlines()[-lines:]
+        print("\n".join("    | " + line[:300] for line in tail), flush=True)
 
     def next_step(self) -> str | None:
         for name in self.waiting:
@@ -543,6 +558,11 @@ class Run:
         failed = sum(outcome.failed for outcome in self.ended.values())
         skipped = sum(outcome.skipped for outcome in self.ended.values())
         self.say("all steps ended")
+        for name in self.failures:  # Again, where a reader of the last lines finds it.
+            for note in self.ended[name].notes:
+                if note.startswith("FAILED"):
+                    self.say(f"    {name}: {note}")
+            self.tell_failure(name, lines=60 // len(self.failures))
         print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
         return 1 if failed or not passed else 0
 
