@@ -31,13 +31,15 @@ class Node {
     std::function<void(std::function<void()>)> reload_namespaces;
     // Looks anew who is there.
     std::function<void()> refresh;
+    // This node hands over what it has and takes nothing, or no longer so.
+    std::function<void(bool is_drained, services::Cluster::Done)> set_drained;
   };
   explicit Node(Parts parts);
 
   services::HistoryService& history() { return *history_; }
   services::MatchingService& matching() { return *matching_; }
   NodeHandler& handler() { return handler_; }
-  const services::Cluster& cluster() const { return keeper_; }
+  services::Cluster& cluster() { return keeper_; }
   services::ClusterViewPtr view() const { return keeper_.view(); }
 
   // From history::ClusterHooks.
@@ -46,6 +48,7 @@ class Node {
 
  private:
   void AskForTasks(const services::ClusterView& view);
+  void SetDrained(base::IncarnationId member, bool is_drained, services::Cluster::Done done);
 
   const Parts parts_;
   ViewKeeper keeper_;
