@@ -27,12 +27,16 @@ struct Client::Call {
   std::function<void(std::string)> done;
 };
 
-Client::Client(const std::string& address)
+Client::Client(const std::string& address, int64_t connections)
     : tag_(absl::StrCat("bench-", absl::GetCurrentTimeNanos())) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
-  stub_ = std::make_unique<grpc::GenericStub>(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+  // Not one connection for all who speak to that address from this process.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  for (int64_t i = 0; i < connections; ++i) {
+    stubs_.push_back(std::make_unique<grpc::GenericStub>(
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments)));
+  }
 }
 
 void Client::SendBytes(const char* method, const std::string& request,
@@ -44,13 +48,20 @@ void Client::SendBytes(const char* method, const std::string& request,
   call->context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
   const grpc::Slice slice(request);
   const grpc::ByteBuffer body(&slice, 1);
-  call->reader = stub_->PrepareUnaryCall(
+  call->reader = stubs_[next_stub_++ % stubs_.size()]->PrepareUnaryCall(
       &call->context, absl::StrCat("/temporal.api.workflowservice.v1.WorkflowService/", method),
       body, &queue_);
   call->reader->StartCall();
   // Owned by the completion queue until RunUntil takes it back.
   Call* tag = call.release();
   tag->reader->Finish(&tag->response, &tag->status, tag);
+}
+
+bool Client::WaitUnanswered(absl::Duration duration) {
+  void* tag = nullptr;
+  bool ok = false;
+  return queue_.AsyncNext(&tag, &ok, absl::ToChronoTime(absl::Now() + duration)) ==
+         grpc::CompletionQueue::TIMEOUT;
 }
 
 bool Client::RunUntil(const std::function<bool()>& ended) {

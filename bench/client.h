@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "grpcpp/completion_queue.h"
@@ -21,7 +22,8 @@ namespace enums = temporal::api::enums::v1;
 
 class Client {
  public:
-  explicit Client(const std::string& address);
+  // Calls go over `connections` of its own, in turn.
+  explicit Client(const std::string& address, int64_t connections = 1);
 
   // A name that no other run of the load has used, for task queues and workflow ids.
   const std::string& tag() const { return tag_; }
@@ -40,6 +42,8 @@ class Client {
 
   // Handles answers until `ended` says so; false when too many calls failed.
   bool RunUntil(const std::function<bool()>& ended);
+  // Lets calls be under way for that long; none may be answered meanwhile.
+  bool WaitUnanswered(absl::Duration duration);
 
  private:
   struct Call;
@@ -49,7 +53,8 @@ class Client {
 
   const std::string tag_;
   grpc::CompletionQueue queue_;
-  std::unique_ptr<grpc::GenericStub> stub_;
+  std::vector<std::unique_ptr<grpc::GenericStub>> stubs_;
+  size_t next_stub_ = 0;
   int64_t errors_ = 0;
 };
 

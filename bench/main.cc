@@ -31,6 +31,14 @@ double CpuSecondsOf(int64_t pid) {
   return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
+double ResidentMbOf(int64_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
+  double all = 0;
+  double resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
+}
+
 double OwnCpuSeconds() {
   rusage usage;
   getrusage(RUSAGE_SELF, &usage);
@@ -44,7 +52,7 @@ int Main(int argc, char** argv) {
   const std::map<std::string, Figures (*)(Client&, const Options&)> scenarios = {
       {"workflows", Workflows}, {"timers", Timers},   {"sequential", Sequential},
       {"signals", Signals},     {"updates", Updates}, {"asleep", Asleep},
-      {"lists", Lists},         {"counts", Counts}};
+      {"lists", Lists},         {"counts", Counts},   {"polls", Polls}};
   CLI::App app("Load for measuring a server of Temporal's API");
   std::string scenario = "workflows";
   std::string address = "127.0.0.1:7233";
@@ -58,10 +66,10 @@ int Main(int argc, char** argv) {
   app.add_flag("--like-sdk", options.is_like_sdk,
                "Workflows: with a sticky queue and eager activities, as the SDKs' workers");
   app.add_option("--query", options.query, "The filter of lists and counts");
-  app.add_option("--pids", pids, "Processes whose CPU time counts")->delimiter(',');
+  app.add_option("--pids", pids, "Processes whose CPU time and memory count")->delimiter(',');
   CLI11_PARSE(app, argc, argv);
 
-  Client client(address);
+  Client client(address, scenario == "polls" ? (options.count + 9) / 10 : 1);
   const double own_before = OwnCpuSeconds();
   std::vector<double> before;
   for (const int64_t pid : pids) before.push_back(CpuSecondsOf(pid));
@@ -72,6 +80,9 @@ int Main(int argc, char** argv) {
   for (size_t i = 0; i < pids.size(); ++i) {
     figures.emplace_back("pid_" + std::to_string(pids[i]) + "_cpu_ms",
                          (CpuSecondsOf(pids[i]) - before[i]) / count * 1e3);
+  }
+  for (const int64_t pid : pids) {
+    figures.emplace_back("pid_" + std::to_string(pid) + "_resident_mb", ResidentMbOf(pid));
   }
   for (const auto& [name, value] : figures) std::printf("%-28s %.3f\n", name.c_str(), value);
   // Polls are still open: the process ends with them.

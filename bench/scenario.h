@@ -39,6 +39,9 @@ Figures Signals(Client& client, const Options& options);
 Figures Updates(Client& client, const Options& options);
 // Starts `count` workflows that sleep for a month.
 Figures Asleep(Client& client, const Options& options);
+// `count` polls that find nothing, half for workflow tasks and half for activities, ten to a queue
+// and a connection as workers have them.
+Figures Polls(Client& client, const Options& options);
 // The query, `count` times: lists of 100 rows, or counts.
 Figures Lists(Client& client, const Options& options);
 Figures Counts(Client& client, const Options& options);

@@ -204,6 +204,15 @@ class Bench:
                  f"{(after[1]['statements'] - before[1]['statements']) / seconds:.1f}", "0.2 %; 2")
         server.stop()
 
+    def polls(self):
+        count = 10000
+        server = self.perdure(self.database())
+        before = resident_mb(server.pids[0])
+        seen = load(server, "polls", count, 1, "--pids", server.pids[0])
+        self.say(f"{count:,} idle long polls over 1,000 connections, PostgreSQL: resident memory",
+                 f"{seen[f'pid_{server.pids[0]}_resident_mb']:.0f} MB ({before:.0f} MB before)", "300 MB")
+        server.stop()
+
     def asleep(self):
         count = self.options.asleep
         for store, db in (("SQLite", self.file()), ("PostgreSQL", self.database())):
@@ -315,7 +324,7 @@ class Bench:
 
 
 def main():
-    rows = ["throughput", "cost", "statements", "latency", "timers", "size", "idle", "sequential", "signals", "lists",
+    rows = ["throughput", "cost", "statements", "latency", "timers", "size", "idle", "polls", "sequential", "signals", "lists",
             "asleep", "sdk", "sdk_core", "sdk_cached"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", default=rows, help="some of: " + ", ".join(rows))

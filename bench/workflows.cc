@@ -131,4 +131,26 @@ Figures Asleep(Client& client, const Options& options) {
   return {{"asleep_per_second", starter.PerSecond()}};
 }
 
+Figures Polls(Client& client, const Options& options) {
+  for (int64_t i = 0; i < options.count; ++i) {
+    const std::string queue = absl::StrCat(client.tag(), "-", i / 10);
+    if (i % 2 == 0) {
+      api::PollWorkflowTaskQueueRequest poll;
+      poll.set_namespace_("default");
+      poll.set_identity("bench");
+      poll.mutable_task_queue()->set_name(queue);
+      client.Send<api::PollWorkflowTaskQueueResponse>("PollWorkflowTaskQueue", poll, [](auto&) {});
+    } else {
+      api::PollActivityTaskQueueRequest poll;
+      poll.set_namespace_("default");
+      poll.set_identity("bench");
+      poll.mutable_task_queue()->set_name(queue);
+      client.Send<api::PollActivityTaskQueueResponse>("PollActivityTaskQueue", poll, [](auto&) {});
+    }
+  }
+  // Long enough for all to arrive; shorter than a poll waits.
+  if (!client.WaitUnanswered(absl::Seconds(20))) return {};
+  return {{"polls", static_cast<double>(options.count)}};
+}
+
 }  // namespace perdure::bench
