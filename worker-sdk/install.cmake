@@ -13,8 +13,11 @@ endfunction()
 perdure_archive(sdk sdk_core sdk_coro sdk_client sdk_worker sdk_replayer)
 perdure_archive(testing sdk_testing base query runtime store store_simulated services machines history matching frontend)
 perdure_archive(guard guard)
+perdure_archive(prometheus sdk_prometheus)
+perdure_archive(remote_codec sdk_remote_codec)
 # What `cmake --install` needs built.
-add_custom_target(perdure_install DEPENDS perdure_sdk_archive perdure_testing_archive perdure_guard_archive)
+add_custom_target(perdure_install DEPENDS perdure_sdk_archive perdure_testing_archive perdure_guard_archive
+                  perdure_prometheus_archive perdure_remote_codec_archive)
 
 set(PERDURE_SDK_LIBS absl::any_invocable absl::bad_optional_access absl::btree absl::cord absl::flat_hash_map
     absl::inlined_vector absl::random_random absl::span absl::status absl::statusor absl::str_format absl::strings

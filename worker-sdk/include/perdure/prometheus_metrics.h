@@ -1,8 +1,8 @@
 // Metrics for Prometheus: link perdure::prometheus.
 //
 //   auto metrics = std::make_shared<perdure::PrometheusMetrics>();
-//   metrics->serve("0.0.0.0:9464");                       // or give metrics->text() to a server of
-//   your own auto client = perdure::Client::connect({.metrics = metrics});
+//   metrics->serve("0.0.0.0:9464");  // or give metrics->text() to a server of your own
+//   auto client = perdure::Client::connect({.metrics = metrics});
 #pragma once
 
 #include <memory>

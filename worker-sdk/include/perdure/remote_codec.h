@@ -13,6 +13,7 @@
 #include <string>
 
 #include "perdure/client_options.h"
+#include "perdure/errors.h"
 #include "perdure/payload_codec.h"
 
 namespace perdure {
