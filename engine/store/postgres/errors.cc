@@ -26,7 +26,8 @@ absl::Status StatusOfResult(const pg_result* result) {
   if (code == "PD001") return absl::AbortedError(text);
   if (code == "PD002") return absl::FailedPreconditionError(text);
   if (code == "23505") {
-    const bool is_journal = Field(result, PG_DIAG_TABLE_NAME) == "journal";
+    // The parts of a table that is spread over several are named after it.
+    const bool is_journal = absl::StartsWith(Field(result, PG_DIAG_TABLE_NAME), "journal");
     if (is_journal) {
       return absl::FailedPreconditionError("a journal sequence is not the next one");
     }

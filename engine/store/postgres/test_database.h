@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <pqxx/pqxx>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -31,6 +32,26 @@ class TestDatabase {
     return absl::StrCat(server.substr(0, server.rfind('/') + 1), name_);
   }
   const std::string& name() const { return name_; }
+
+  // Spreads tables of the schema, empty as they are, over `kParts` by shard_id, as a distributed
+  // database would over machines: the part of a shard has the same number in each.
+  static constexpr int kParts = 8;
+  void Distribute(const std::vector<std::string>& tables) const {
+    pqxx::connection connection(url());
+    pqxx::work change(connection);
+    for (const std::string& table : tables) {
+      change.exec(absl::StrCat("ALTER TABLE ", table, " RENAME TO whole"));
+      change.exec(absl::StrCat("CREATE TABLE ", table,
+                               " (LIKE whole INCLUDING DEFAULTS INCLUDING CONSTRAINTS"
+                               " INCLUDING INDEXES) PARTITION BY HASH (shard_id)"));
+      for (int i = 0; i < kParts; ++i) {
+        change.exec(absl::StrCat("CREATE TABLE ", table, "_part", i, " PARTITION OF ", table,
+                                 " FOR VALUES WITH (MODULUS ", kParts, ", REMAINDER ", i, ")"));
+      }
+      change.exec("DROP TABLE whole");
+    }
+    change.commit();
+  }
 
   // Runs a statement in the server's own database.
   static void Administrate(const std::string& sql) {
