@@ -27,12 +27,14 @@ struct Client::Call {
   std::function<void(std::string)> done;
 };
 
-Client::Client(const std::string& address)
+Client::Client(const std::vector<std::string>& addresses)
     : tag_(absl::StrCat("bench-", absl::GetCurrentTimeNanos())) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
-  stub_ = std::make_unique<grpc::GenericStub>(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+  for (const std::string& address : addresses) {
+    stubs_.push_back(std::make_unique<grpc::GenericStub>(
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments)));
+  }
 }
 
 void Client::SendBytes(const char* method, const std::string& request,
@@ -44,7 +46,8 @@ void Client::SendBytes(const char* method, const std::string& request,
   call->context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
   const grpc::Slice slice(request);
   const grpc::ByteBuffer body(&slice, 1);
-  call->reader = stub_->PrepareUnaryCall(
+  const auto& stub = stubs_[absl::Uniform<size_t>(random_, 0, stubs_.size())];
+  call->reader = stub->PrepareUnaryCall(
       &call->context, absl::StrCat("/temporal.api.workflowservice.v1.WorkflowService/", method),
       body, &queue_);
   call->reader->StartCall();

@@ -8,7 +8,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/random/random.h"
 #include "absl/time/time.h"
 #include "grpcpp/completion_queue.h"
 #include "grpcpp/generic/generic_stub.h"
@@ -21,7 +23,8 @@ namespace enums = temporal::api::enums::v1;
 
 class Client {
  public:
-  explicit Client(const std::string& address);
+  // Each call goes to one of the addresses, by chance, as through a load balancer.
+  explicit Client(const std::vector<std::string>& addresses);
 
   // A name that no other run of the load has used, for task queues and workflow ids.
   const std::string& tag() const { return tag_; }
@@ -49,7 +52,8 @@ class Client {
 
   const std::string tag_;
   grpc::CompletionQueue queue_;
-  std::unique_ptr<grpc::GenericStub> stub_;
+  std::vector<std::unique_ptr<grpc::GenericStub>> stubs_;
+  absl::BitGen random_;
   int64_t errors_ = 0;
 };
 

@@ -16,9 +16,11 @@ constexpr absl::Duration kAnnounceMax = absl::Seconds(2);
 Node::Node(Parts parts)
     : parts_(std::move(parts)),
       history_(MakeHistoryRouter(parts_.loop, keeper_, parts_.peers, parts_.history)),
-      matching_(MakeMatchingRouter(parts_.loop, keeper_, parts_.peers, parts_.matching)),
+      matching_(MakeMatchingRouter(parts_.loop, keeper_, parts_.peers, parts_.matching,
+                                   parts_.partitions)),
+      partition_peers_(MakePartitionRouter(parts_.loop, keeper_, parts_.peers)),
       handler_({parts_.loop, keeper_, parts_.namespaces, parts_.history, parts_.matching,
-                parts_.reload_namespaces, parts_.push_tasks}) {
+                parts_.partitions, parts_.reload_namespaces, parts_.push_tasks}) {
   keeper_.set_refresh(parts_.refresh);
 }
 
