@@ -67,7 +67,17 @@ class RealGrpcServer final : public GrpcServer {
         unary_(methods_, dispatcher_, open_calls_),
         streams_(reflection_, health, guard, open_calls_) {}
 
-  ~RealGrpcServer() override { Shutdown(absl::ZeroDuration()); }
+  ~RealGrpcServer() override {
+    Shutdown(absl::ZeroDuration());
+    for (auto& queue : queues_) queue->Shutdown();
+    if (first_thread_.joinable()) {
+      first_thread_.join();
+    } else {
+      // It never listened.
+      for (auto& queue : queues_) Serve(*queue);
+    }
+    for (auto& thread : threads_) thread.join();
+  }
 
   absl::Status Listen(const GrpcOptions& options) {
     CaptureProtobufComplaints();
@@ -107,6 +117,7 @@ class RealGrpcServer final : public GrpcServer {
   }
 
   int port() const override { return port_; }
+  CallQueue call_queue() override { return CallQueue(*queues_[0]); }
 
   runtime::Pump& BeginPump() override {
     first_is_pumped_ = true;
@@ -130,14 +141,6 @@ class RealGrpcServer final : public GrpcServer {
     }
     // A call that was cancelled still gets its answer, which must not meet a queue that is gone.
     open_calls_.AwaitNone(absl::InfiniteDuration());
-    for (auto& queue : queues_) queue->Shutdown();
-    if (first_thread_.joinable()) {
-      first_thread_.join();
-    } else {
-      // It never listened.
-      for (auto& queue : queues_) Serve(*queue);
-    }
-    for (auto& thread : threads_) thread.join();
   }
 
  private:

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "rpc/call_queue.h"
 #include "rpc/guard.h"
 #include "rpc/health.h"
 #include "rpc/observer.h"
@@ -45,6 +46,8 @@ class GrpcServer {
   // from BeginPump until EndPump. Neither is called from that loop.
   virtual runtime::Pump& BeginPump() = 0;
   virtual void EndPump() = 0;
+  // Served until the server is destroyed, also while it shuts down. What uses it must be gone then.
+  virtual CallQueue call_queue() = 0;
   // Takes no more calls and waits for open ones to end, those still open after `grace` being
   // cancelled. Long polls end when their handler answers them, so drain it first. Once.
   virtual void Shutdown(absl::Duration grace) = 0;

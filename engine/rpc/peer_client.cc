@@ -18,6 +18,7 @@
 #include "grpcpp/impl/codegen/proto_utils.h"
 #include "grpcpp/support/channel_arguments.h"
 #include "rpc/peer_wire.h"
+#include "rpc/tag.h"
 
 namespace perdure::rpc {
 namespace {
@@ -52,13 +53,15 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, const TlsFile
   return grpc::CreateCustomChannel(address, MakeChannelCredentials(tls), arguments);
 }
 
+using Stub = grpc::TemplatedGenericStub<wire::Frames, wire::Frames>;
+
 class Stream;
 
 // What is open with one node. Outlives its streams.
 class Link : public std::enable_shared_from_this<Link> {
  public:
-  Link(runtime::Loop& loop, const std::string& address, const PeerOptions& options)
-      : loop_(loop), address_(address), stub_(Connect(address, options.tls)) {}
+  Link(runtime::Loop& loop, CallQueue calls, const std::string& address, const PeerOptions& options)
+      : loop_(loop), calls_(calls), address_(address), stub_(Connect(address, options.tls)) {}
 
   void Call(wire::Request request, const services::CallContext& context, Reply reply);
   void EndOverdue(absl::Time now);
@@ -70,7 +73,6 @@ class Link : public std::enable_shared_from_this<Link> {
   void OnBroken(Stream* stream, const grpc::Status& status);
 
  private:
-  using Stub = grpc::TemplatedGenericStub<wire::Frames, wire::Frames>;
   struct Open {
     Reply reply;
     absl::Time overdue = absl::InfiniteFuture();
@@ -82,6 +84,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void Cancel(uint64_t id);
 
   runtime::Loop& loop_;
+  const CallQueue calls_;
   const std::string address_;
   Stub stub_;
 
@@ -96,37 +99,90 @@ class Link : public std::enable_shared_from_this<Link> {
   absl::flat_hash_map<uint64_t, Open> open_ ABSL_GUARDED_BY(mutex_);
 };
 
-// One life of a connection. Owns itself, until gRPC is done with it.
-class Stream final : public grpc::ClientBidiReactor<wire::Frames, wire::Frames> {
+// One life of a connection. Owns itself, and goes when gRPC holds no operation of it: at most one
+// read and one write, and the finish after both.
+class Stream final {
  public:
-  explicit Stream(std::shared_ptr<Link> link) : link_(std::move(link)) {}
-  grpc::ClientContext& context() { return context_; }
-  void Start() {
-    StartRead(&read_);
-    StartCall();
-  }
-  void Write(wire::Frames frames) {
-    written_ = std::move(frames);
-    StartWrite(&written_);
-  }
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    link_->OnFrames(this, std::exchange(read_, wire::Frames()));
-    StartRead(&read_);
-  }
-  void OnWriteDone(bool ok) override {
-    if (ok) link_->OnWritten(this);
-  }
-  void OnDone(const grpc::Status& status) override {
-    link_->OnBroken(this, status);
-    delete this;
+  Stream(std::shared_ptr<Link> link, Stub& stub, grpc::CompletionQueue* queue)
+      : link_(std::move(link)),
+        call_(stub.PrepareCall(&context_, kExchangeMethod, queue)),
+        started_(this, &Stream::OnStarted),
+        read_(this, &Stream::OnRead),
+        written_(this, &Stream::OnWritten),
+        finished_(this, &Stream::OnFinished) {}
+
+  // Says hello first; Link::OnWritten comes when that is done.
+  void Start() { call_->StartCall(static_cast<Tag*>(&started_)); }
+  void Cancel() { context_.TryCancel(); }
+  // When the write before it is done, and from any thread. Dropped on a stream that has broken.
+  void Write(const wire::Frames& frames) {
+    absl::MutexLock lock(&mutex_);
+    if (is_broken_) return;
+    is_writing_ = true;
+    call_->Write(frames, static_cast<Tag*>(&written_));
   }
 
  private:
+  void OnStarted(bool ok) {
+    if (!ok) return Broken();
+    {
+      absl::MutexLock lock(&mutex_);
+      is_reading_ = true;
+      call_->Read(&incoming_, static_cast<Tag*>(&read_));
+    }
+    wire::Frames hello;
+    hello.add_frames()->mutable_hello()->set_protocol(kPeerProtocol);
+    Write(hello);
+  }
+  void OnRead(bool ok) {
+    if (ok) {
+      link_->OnFrames(this, std::exchange(incoming_, wire::Frames()));
+      call_->Read(&incoming_, static_cast<Tag*>(&read_));
+      return;
+    }
+    {
+      absl::MutexLock lock(&mutex_);
+      is_reading_ = false;
+    }
+    Broken();
+  }
+  void OnWritten(bool ok) {
+    bool is_broken = false;
+    {
+      absl::MutexLock lock(&mutex_);
+      is_writing_ = false;
+      is_broken = is_broken_ || !ok;
+    }
+    if (is_broken) return Broken();
+    link_->OnWritten(this);
+  }
+  void Broken() {
+    context_.TryCancel();
+    absl::MutexLock lock(&mutex_);
+    is_broken_ = true;
+    if (is_reading_ || is_writing_ || is_finishing_) return;
+    is_finishing_ = true;
+    call_->Finish(&status_, static_cast<Tag*>(&finished_));
+  }
+  void OnFinished(bool ok) {
+    link_->OnBroken(this, status_);
+    delete this;
+  }
+
   const std::shared_ptr<Link> link_;
   grpc::ClientContext context_;
-  wire::Frames read_;
-  wire::Frames written_;
+  const std::unique_ptr<grpc::ClientAsyncReaderWriter<wire::Frames, wire::Frames>> call_;
+  wire::Frames incoming_;
+  grpc::Status status_;
+  MemberTag<Stream> started_;
+  MemberTag<Stream> read_;
+  MemberTag<Stream> written_;
+  MemberTag<Stream> finished_;
+  absl::Mutex mutex_;
+  bool is_reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_broken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_finishing_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 void Link::Call(wire::Request request, const services::CallContext& context, Reply reply) {
@@ -156,15 +212,9 @@ void Link::Call(wire::Request request, const services::CallContext& context, Rep
 }
 
 void Link::Begin() {
-  stream_ = new Stream(shared_from_this());
+  stream_ = new Stream(shared_from_this(), stub_, calls_.get());
   is_up_ = false;
   is_writing_ = true;  // the hello
-  stub_.PrepareBidiStreamingCall(&stream_->context(), kExchangeMethod, grpc::StubOptions(),
-                                 stream_);
-  wire::Frames hello;
-  wire::Hello& own = *hello.add_frames()->mutable_hello();
-  own.set_protocol(kPeerProtocol);
-  stream_->Write(std::move(hello));
   stream_->Start();
 }
 
@@ -186,7 +236,7 @@ void Link::WriteMore() {
   }
   if (batch.frames_size() == 0) return;
   is_writing_ = true;
-  stream_->Write(std::move(batch));
+  stream_->Write(batch);
 }
 
 void Link::OnWritten(Stream* stream) {
@@ -281,7 +331,7 @@ void Link::EndOverdue(absl::Time now) {
 void Link::End() {
   absl::MutexLock lock(&mutex_);
   is_over_ = true;
-  if (stream_ != nullptr) stream_->context().TryCancel();
+  if (stream_ != nullptr) stream_->Cancel();
   const auto is_ended = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return stream_ == nullptr && !is_answering_;
   };
@@ -290,8 +340,11 @@ void Link::End() {
 
 class GrpcPeers final : public NodePeers {
  public:
-  GrpcPeers(runtime::Loop& loop, PeerOptions options)
-      : loop_(loop), options_(std::move(options)), alive_(std::make_shared<bool>(true)) {
+  GrpcPeers(runtime::Loop& loop, PeerOptions options, CallQueue calls)
+      : loop_(loop),
+        options_(std::move(options)),
+        calls_(calls),
+        alive_(std::make_shared<bool>(true)) {
     SweepLater();
   }
   ~GrpcPeers() override { GrpcPeers::Close(); }
@@ -313,7 +366,7 @@ class GrpcPeers final : public NodePeers {
       absl::MutexLock lock(&mutex_);
       if (!is_over_) {
         std::shared_ptr<Link>& entry = links_[to.address];
-        if (entry == nullptr) entry = std::make_shared<Link>(loop_, to.address, options_);
+        if (entry == nullptr) entry = std::make_shared<Link>(loop_, calls_, to.address, options_);
         link = entry;
       }
     }
@@ -340,6 +393,7 @@ class GrpcPeers final : public NodePeers {
 
   runtime::Loop& loop_;
   const PeerOptions options_;
+  const CallQueue calls_;
   absl::Mutex mutex_;
   bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, std::shared_ptr<Link>> links_ ABSL_GUARDED_BY(mutex_);
@@ -348,8 +402,8 @@ class GrpcPeers final : public NodePeers {
 
 }  // namespace
 
-std::unique_ptr<NodePeers> MakePeers(runtime::Loop& loop, PeerOptions options) {
-  return std::make_unique<GrpcPeers>(loop, std::move(options));
+std::unique_ptr<NodePeers> MakePeers(runtime::Loop& loop, PeerOptions options, CallQueue calls) {
+  return std::make_unique<GrpcPeers>(loop, std::move(options), calls);
 }
 
 }  // namespace perdure::rpc

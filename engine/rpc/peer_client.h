@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cluster/peers.h"
+#include "rpc/call_queue.h"
 #include "rpc/tls.h"
 #include "runtime/runtime.h"
 
@@ -24,7 +25,8 @@ class NodePeers : public cluster::Peers {
 
 // Connects when it is first called, and anew when a stream breaks. What was written when it broke
 // is answered UNAVAILABLE, what was not, base::ShardMoved. Closes when it is destroyed.
-// `loop` is for times.
-std::unique_ptr<NodePeers> MakePeers(runtime::Loop& loop, PeerOptions options);
+// `loop` is for times. Neither Close nor the destructor is called on the thread that serves
+// `calls`.
+std::unique_ptr<NodePeers> MakePeers(runtime::Loop& loop, PeerOptions options, CallQueue calls);
 
 }  // namespace perdure::rpc

@@ -1,8 +1,8 @@
 #include "rpc/peer_server.h"
 
 #include <deque>
-#include <map>
-#include <set>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -15,7 +15,9 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
+#include "rpc/open_calls.h"
 #include "rpc/peer_wire.h"
+#include "rpc/tag.h"
 #include "rpc/wire.h"
 
 namespace perdure::rpc {
@@ -25,13 +27,14 @@ namespace wire = cluster::wire;
 
 // Pings of nodes that have nothing to say are no attack.
 constexpr int kPingMinMs = 500;
+constexpr absl::Duration kLookForArrivals = absl::Milliseconds(20);
 
 // Who handles, while somebody does. Shared by the server and its streams.
 class Door {
  public:
-  void Open(cluster::NodeHandler& handler) {
+  void Open(PeerServer::Handler handler) {
     absl::MutexLock lock(&mutex_);
-    handler_ = &handler;
+    handler_ = std::move(handler);
   }
   // Waits for those who are in.
   void Close() {
@@ -43,7 +46,7 @@ class Door {
     {
       absl::ReaderMutexLock lock(&mutex_);
       if (handler_ != nullptr) {
-        return handler_->Handle(std::move(request), std::move(cancellation), std::move(reply));
+        return handler_(std::move(request), std::move(cancellation), std::move(reply));
       }
     }
     std::move(reply)(base::ShardMoved());
@@ -51,10 +54,10 @@ class Door {
 
  private:
   absl::Mutex mutex_;
-  cluster::NodeHandler* handler_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  PeerServer::Handler handler_ ABSL_GUARDED_BY(mutex_);
 };
 
-// What is open on one stream. Shared by the reactor and the answers under way, which may come when
+// What is open on one stream. Shared by the stream and the answers under way, which may come when
 // the stream is gone.
 class Session : public std::enable_shared_from_this<Session> {
  public:
@@ -149,70 +152,152 @@ class Session : public std::enable_shared_from_this<Session> {
       ABSL_GUARDED_BY(mutex_);
 };
 
-// Owns itself, until gRPC is done with it.
-class Reactor final : public grpc::ServerGenericBidiReactor {
+// Whom the streams belong to.
+struct NodeService {
+  CallQueue calls;
+  grpc::AsyncGenericService generic;
+  std::unique_ptr<grpc::ServerCompletionQueue> arrivals;
+  OpenCalls open;
+  Door door;
+};
+
+// One stream of another node. Owns itself, and goes when gRPC has told that it is done and holds no
+// operation of it: at most one read and one write, and the finish after both.
+class Exchange final {
  public:
-  explicit Reactor(Door& door)
-      : session_(std::make_shared<Session>(door, [this](const wire::Frames& frames) {
-          written_ = Serialize(frames);
-          StartWrite(&written_);
-        })) {
+  static void Listen(NodeService& service) { std::make_unique<Exchange>(service).release(); }
+
+  explicit Exchange(NodeService& service)
+      : service_(service),
+        stream_(&context_),
+        requested_(this, &Exchange::OnRequested),
+        done_(this, &Exchange::OnDone),
+        read_(this, &Exchange::OnRead),
+        written_(this, &Exchange::OnWritten),
+        finished_(this, &Exchange::OnFinished) {
+    context_.AsyncNotifyWhenDone(static_cast<Tag*>(&done_));
+    service_.generic.RequestCall(&context_, &stream_, service_.calls.get(), service_.arrivals.get(),
+                                 static_cast<Tag*>(&requested_));
+  }
+
+ private:
+  void OnRequested(bool ok) {
+    if (!ok) {
+      delete this;
+      return;
+    }
+    service_.open.Begin();
+    Listen(service_);
+    if (context_.method() != kExchangeMethod) {
+      return End({grpc::StatusCode::UNIMPLEMENTED, "nodes have one method: Exchange"});
+    }
+    session_ = std::make_shared<Session>(service_.door,
+                                         [this](const wire::Frames& frames) { Write(frames); });
+    {
+      absl::MutexLock lock(&mutex_);
+      is_reading_ = true;
+    }
     wire::Frame hello;
     hello.mutable_hello()->set_protocol(kPeerProtocol);
     session_->Say(std::move(hello));
-    StartRead(&read_);
+    stream_.Read(&incoming_, static_cast<Tag*>(&read_));
   }
 
-  void OnReadDone(bool ok) override {
+  // From the session, until it has ended; from any thread.
+  void Write(const wire::Frames& frames) {
+    absl::MutexLock lock(&mutex_);
+    if (status_.has_value()) return;
+    is_writing_ = true;
+    stream_.Write(Serialize(frames), static_cast<Tag*>(&written_));
+  }
+  void OnRead(bool ok) {
     wire::Frames frames;
-    if (!ok || !Parse(read_, frames).ok()) return Over();
-    session_->Take(std::move(frames));
-    read_.Clear();
-    StartRead(&read_);
+    if (ok && Parse(incoming_, frames).ok()) {
+      session_->Take(std::move(frames));
+      incoming_.Clear();
+      stream_.Read(&incoming_, static_cast<Tag*>(&read_));
+      return;
+    }
+    {
+      absl::MutexLock lock(&mutex_);
+      is_reading_ = false;
+    }
+    End(grpc::Status::OK);
+    MaybeDelete();
   }
-  void OnWriteDone(bool ok) override {
-    if (!ok) return Over();
+  void OnWritten(bool ok) {
+    {
+      absl::MutexLock lock(&mutex_);
+      is_writing_ = false;
+    }
+    if (!ok) return End(grpc::Status::OK);
     session_->Written();
+    MaybeFinish();
   }
-  void OnCancel() override { Over(); }
-  void OnDone() override { delete this; }
-
- private:
-  void Over() {
-    // After this nothing is written any more.
-    session_->End();
-    if (!is_over_.exchange(true)) Finish(grpc::Status::OK);
+  void OnDone(bool ok) {
+    End(grpc::Status::CANCELLED);
+    {
+      absl::MutexLock lock(&mutex_);
+      is_done_ = true;
+    }
+    MaybeDelete();
   }
-
-  grpc::ByteBuffer read_;
-  grpc::ByteBuffer written_;
-  std::atomic<bool> is_over_{false};
-  const std::shared_ptr<Session> session_;
-};
-
-class Refusal final : public grpc::ServerGenericBidiReactor {
- public:
-  Refusal() { Finish({grpc::StatusCode::UNIMPLEMENTED, "nodes have one method: Exchange"}); }
-  void OnDone() override { delete this; }
-};
-
-class NodeService final : public grpc::CallbackGenericService {
- public:
-  Door& door() { return door_; }
-
- private:
-  grpc::ServerGenericBidiReactor* CreateReactor(
-      grpc::GenericCallbackServerContext* context) override {
-    if (context->method() != kExchangeMethod) return new Refusal();
-    return new Reactor(door_);
+  void OnFinished(bool ok) {
+    {
+      absl::MutexLock lock(&mutex_);
+      is_finished_ = true;
+    }
+    MaybeDelete();
   }
 
-  Door door_;
+  // Nothing more is written or heard; a read still with gRPC ends with the connection.
+  void End(const grpc::Status& status) {
+    if (session_ != nullptr) session_->End();
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!status_.has_value()) status_ = status;
+    }
+    MaybeFinish();
+  }
+  void MaybeFinish() {
+    absl::MutexLock lock(&mutex_);
+    if (!status_.has_value() || is_writing_ || is_finish_sent_) return;
+    is_finish_sent_ = true;
+    stream_.Finish(*status_, static_cast<Tag*>(&finished_));
+  }
+  // Runs on the queue's one thread, as all the tags do but the first.
+  void MaybeDelete() {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!is_done_ || !is_finished_ || is_reading_) return;
+    }
+    OpenCalls& open = service_.open;
+    delete this;
+    open.End();
+  }
+
+  NodeService& service_;
+  grpc::GenericServerContext context_;
+  grpc::GenericServerAsyncReaderWriter stream_;
+  grpc::ByteBuffer incoming_;
+  MemberTag<Exchange> requested_;
+  MemberTag<Exchange> done_;
+  MemberTag<Exchange> read_;
+  MemberTag<Exchange> written_;
+  MemberTag<Exchange> finished_;
+  std::shared_ptr<Session> session_;
+  absl::Mutex mutex_;
+  std::optional<grpc::Status> status_ ABSL_GUARDED_BY(mutex_);  // set: nothing is written any more
+  bool is_reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_finish_sent_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_done_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 class GrpcPeerServer final : public PeerServer {
  public:
-  explicit GrpcPeerServer(const PeerServerOptions& options) {
+  GrpcPeerServer(const PeerServerOptions& options, CallQueue calls) : service_{.calls = calls} {
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(kPeerMessageMax);
     builder.SetMaxSendMessageSize(kPeerMessageMax);
@@ -223,31 +308,68 @@ class GrpcPeerServer final : public PeerServer {
     tls.requires_client_certificate = !tls.ca.empty();
     builder.AddListeningPort(absl::StrCat(options.ip, ":", options.port),
                              MakeServerCredentials(tls), &port_);
-    builder.RegisterCallbackGenericService(&service_);
+    builder.RegisterAsyncGenericService(&service_.generic);
+    service_.arrivals = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();
+    if (!is_listening()) return;
+    Exchange::Listen(service_);
+    thread_ = std::thread([this] { TakeArrivals(); });
   }
   ~GrpcPeerServer() override {
     Close();
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+    service_.open.AwaitNone(absl::InfiniteDuration());
+    service_.arrivals->Shutdown();
+    if (thread_.joinable()) {
+      thread_.join();
+    } else {
+      while (TakeArrival() != grpc::CompletionQueue::SHUTDOWN) continue;
+    }
   }
   bool is_listening() const { return server_ != nullptr && port_ != 0; }
   int port() const override { return port_; }
-  void Open(cluster::NodeHandler& handler) override { service_.door().Open(handler); }
-  void Close() override { service_.door().Close(); }
+  void Open(Handler handler) override { service_.door.Open(std::move(handler)); }
+  void Close() override { service_.door.Close(); }
 
  private:
+  // Looks for streams that come, which is seldom, rather than wait for them on the queue: a thread
+  // that waits there would watch the sockets of all (call_queue.h).
+  void TakeArrivals() {
+    for (;;) {
+      switch (TakeArrival()) {
+        case grpc::CompletionQueue::GOT_EVENT:
+          break;
+        case grpc::CompletionQueue::TIMEOUT:
+          absl::SleepFor(kLookForArrivals);
+          break;
+        case grpc::CompletionQueue::SHUTDOWN:
+          return;
+      }
+    }
+  }
+  grpc::CompletionQueue::NextStatus TakeArrival() {
+    void* tag = nullptr;
+    bool ok = false;
+    const auto status =
+        service_.arrivals->AsyncNext(&tag, &ok, std::chrono::system_clock::time_point());
+    if (status == grpc::CompletionQueue::GOT_EVENT) static_cast<Tag*>(tag)->Complete(ok);
+    return status;
+  }
+
   NodeService service_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
+  std::thread thread_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(const PeerServerOptions& options) {
+absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(const PeerServerOptions& options,
+                                                              CallQueue calls) {
   if (!options.tls.is_plain()) {
     if (auto status = CheckTlsFiles(options.tls); !status.ok()) return status;
   }
-  auto server = std::make_unique<GrpcPeerServer>(options);
+  auto server = std::make_unique<GrpcPeerServer>(options, calls);
   if (!server->is_listening()) {
     return base::Unavailable(
         absl::StrCat("can't listen on ", options.ip, ":", options.port, " for other nodes"));

@@ -2,11 +2,13 @@
 // itself does not show in this header.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "cluster/node_handler.h"
+#include "cluster/peers.h"
+#include "rpc/call_queue.h"
 #include "rpc/tls.h"
 
 namespace perdure::rpc {
@@ -22,13 +24,18 @@ struct PeerServerOptions {
 class PeerServer {
  public:
   // UNAVAILABLE if the address can't be listened on. Requests are refused until Open.
-  static absl::StatusOr<std::unique_ptr<PeerServer>> Start(const PeerServerOptions& options);
-  // Closes first if that was not done, then ends all streams.
+  static absl::StatusOr<std::unique_ptr<PeerServer>> Start(const PeerServerOptions& options,
+                                                           CallQueue calls);
+  // Closes first if that was not done, then ends all streams. Not on the thread that serves
+  // `calls`.
   virtual ~PeerServer() = default;
   virtual int port() const = 0;
-  // Borrowed until Close returns.
-  virtual void Open(cluster::NodeHandler& handler) = 0;
-  // No handler is called from then on.
+  // Called on the thread that serves `calls`, until Close returns; its reply from any.
+  using Handler =
+      std::function<void(cluster::wire::Request, std::shared_ptr<services::Cancellation>,
+                         services::Reply<std::string>)>;
+  virtual void Open(Handler handler) = 0;
+  // The handler is not called from then on.
   virtual void Close() = 0;
 };
 

@@ -166,7 +166,7 @@ int Serve(const ServerCommand& command, const sigset_t& signals) {
   rpc::Health health;
   auto server = Server::Listen(command.options, metrics, health);
   if (!server.ok()) return Fail(server.status());
-  auto core = MakeCore(command.options, metrics, health);
+  auto core = MakeCore(command.options, metrics, health, (*server)->call_queue());
   if (!core.ok()) return Fail(core.status());
   (*server)->Serve(*std::move(core));
   PrintBanner(**server, command.options);

@@ -85,8 +85,9 @@ int64_t SharedRequests() {
 
 class RealCore final : public Core {
  public:
-  explicit RealCore(const base::Settings& settings)
+  RealCore(const base::Settings& settings, rpc::CallQueue calls)
       : settings_(settings),
+        calls_(calls),
         uuids_(Seed()),
         engine_loop_(runtime::MakeThreadLoop(Seed())),
         frontend_loop_(runtime::MakeThreadLoop(Seed())) {}
@@ -172,10 +173,10 @@ class RealCore final : public Core {
     peer_options.ip = options.ip;
     peer_options.tls = options.security.internal_tls;
     peer_options.port = options.internal_port.value_or(kInternalPort);
-    auto listening = rpc::PeerServer::Start(peer_options);
+    auto listening = rpc::PeerServer::Start(peer_options, calls_);
     if (!listening.ok() && !options.internal_port.has_value()) {
       peer_options.port = 0;
-      listening = rpc::PeerServer::Start(peer_options);
+      listening = rpc::PeerServer::Start(peer_options, calls_);
     }
     if (!listening.ok()) return listening.status();
     peer_server_ = *std::move(listening);
@@ -189,7 +190,7 @@ class RealCore final : public Core {
     peer_options.tls = options.security.internal_tls;
     // Nodes find each other by address; the CA signs nobody else.
     peer_options.tls.verifies_host_name = false;
-    peers_ = rpc::MakePeers(*engine_loop_, peer_options);
+    peers_ = rpc::MakePeers(*engine_loop_, peer_options, calls_);
     node_ = std::make_unique<cluster::Node>(cluster::Node::Parts{
         *engine_loop_, *peers_, *namespaces_, *history_, *matching_, *matching_,
         [this](services::QueueFilter owned) { matching_->SetOwned(std::move(owned)); },
@@ -221,7 +222,10 @@ class RealCore final : public Core {
     };
     hooks.announce = [this](const services::Member& member) { node_->Announce(member); };
     history_->Begin(std::move(hooks));
-    if (peer_server_ != nullptr) peer_server_->Open(node_->handler());
+    if (peer_server_ == nullptr) return;
+    peer_server_->Open([&handler = node_->handler()](auto request, auto cancellation, auto reply) {
+      handler.Handle(std::move(request), std::move(cancellation), std::move(reply));
+    });
   }
 
   // Before each scrape: what is cheaper to read than to keep pushing.
@@ -243,6 +247,7 @@ class RealCore final : public Core {
   }
 
   const base::Settings settings_;
+  const rpc::CallQueue calls_;
   frontend::UuidSource uuids_;
   frontend::ClusterFacts cluster_;
   std::unique_ptr<frontend::NamespaceRegistry> namespaces_;
@@ -262,8 +267,8 @@ class RealCore final : public Core {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Core>> MakeCore(const ServerOptions& options, base::Metrics& metrics,
-                                               rpc::Health& health) {
-  auto core = std::make_unique<RealCore>(options.settings);
+                                               rpc::Health& health, rpc::CallQueue calls) {
+  auto core = std::make_unique<RealCore>(options.settings, calls);
   const absl::Status started = core->Start(options, metrics, health);
   if (!started.ok()) return started;
   return core;

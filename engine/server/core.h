@@ -7,6 +7,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "base/metrics.h"
+#include "rpc/call_queue.h"
 #include "rpc/health.h"
 #include "runtime/runtime.h"
 #include "server/options.h"
@@ -17,7 +18,7 @@ namespace perdure::server {
 // Thread-safe.
 class Core {
  public:
-  // Not before Drain's callback ran, if Drain was called.
+  // Not before Drain's callback ran, if Drain was called, nor on a thread that serves calls.
   virtual ~Core() = default;
   // Null on a node without the role frontend.
   virtual services::RpcHandler* handler() = 0;
@@ -33,8 +34,9 @@ class Core {
 
 // Opens the store, brings its schema up to date, loads the namespaces and begins to take over the
 // shards, telling `health` from then on: kServing once it has them, kStandby while another server
-// does. Blocks for the store and no longer. Calls are UNAVAILABLE until it serves.
+// does. Blocks for the store and no longer. Calls are UNAVAILABLE until it serves. `calls` are
+// those to and from other nodes; its server must outlive the core.
 absl::StatusOr<std::unique_ptr<Core>> MakeCore(const ServerOptions& options, base::Metrics& metrics,
-                                               rpc::Health& health);
+                                               rpc::Health& health, rpc::CallQueue calls);
 
 }  // namespace perdure::server

@@ -158,9 +158,10 @@ void Server::Stop() {
     grpc_->EndPump();
   }
   grpc_->Shutdown(kCallGrace);
-  grpc_.reset();
   metrics_http_.reset();
+  // Its calls to other nodes end on the queue of the server.
   core_.reset();
+  grpc_.reset();
 }
 
 }  // namespace perdure::server

@@ -1,7 +1,7 @@
 // A whole server: its listeners first, so that probes are answered while it starts, then its core.
 //
 //   auto server = Server::Listen(options, metrics, health);
-//   auto core = MakeCore(options, metrics, health);
+//   auto core = MakeCore(options, metrics, health, (*server)->call_queue());
 //   (*server)->Serve(*std::move(core));
 //   … until told to stop …
 //   (*server)->Stop();
@@ -56,6 +56,8 @@ class Server {
   void Stop();
 
   int port() const { return grpc_->port(); }
+  // For MakeCore.
+  rpc::CallQueue call_queue() { return grpc_->call_queue(); }
   int http_port() const { return http_->port(); }
   int metrics_port() const { return metrics_http_->port(); }
 
