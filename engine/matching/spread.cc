@@ -140,7 +140,8 @@ void Spread::OnReport(base::IncarnationId id, int64_t asked, absl::StatusOr<Repo
     const absl::Time now = loop_.Now();
     if (report->polls_waiting() > 0) queue_.SawPollElsewhere();
     for (const auto& poller : report->pollers()) {
-      queue_.SawPollerElsewhere(poller.info(), now - absl::Microseconds(poller.age_us()));
+      const absl::Duration age = absl::Microseconds(std::max<int64_t>(poller.age_us(), 0));
+      queue_.SawPollerElsewhere(poller.info(), now - age);
     }
     if (is_split_ && report->polls_sent() > 0) {
       polls_expected_ += report->polls_sent();
