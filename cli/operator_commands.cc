@@ -1,6 +1,7 @@
 // operator namespace …, operator search-attribute …, operator cluster ….
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "cli/arguments.h"
 #include "cli/workflow_commands.h"
 #include "grpc/health/v1/health.pb.h"
@@ -15,6 +16,9 @@ namespace api = temporal::api::workflowservice::v1;
 namespace enums = temporal::api::enums::v1;
 namespace cluster_api = perdure::cluster::v1;
 namespace operator_api = temporal::api::operatorservice::v1;
+
+constexpr absl::Duration kDrainMax = absl::Seconds(30);
+constexpr absl::Duration kDrainLook = absl::Milliseconds(100);
 
 void PrintDone(absl::string_view what, Format format) {
   if (format == Format::kTable) {
@@ -317,9 +321,10 @@ absl::Status ListMembers(Client& client, Format format) {
   for (const auto& member : response->members()) {
     rows.push_back({absl::StrCat(member.incarnation()), member.node_name(), member.address(),
                     absl::StrJoin(member.roles(), ","), absl::StrCat(member.shards()),
-                    member.is_leaving() ? "leaving"
-                    : member.answers()  ? "serving, answers"
-                                        : "serving"});
+                    member.is_leaving() && member.shards() == 0 ? "drained"
+                    : member.is_leaving()                       ? "leaving"
+                    : member.answers()                          ? "serving, answers"
+                                                                : "serving"});
   }
   PrintTable(rows);
   return absl::OkStatus();
@@ -344,6 +349,54 @@ absl::Status ListShards(Client& client, Format format) {
   }
   PrintTable(rows);
   return absl::OkStatus();
+}
+
+struct DrainFlags {
+  std::string node;
+  bool is_undone = false;
+};
+
+// By incarnation, address or name, as `members` shows them.
+absl::StatusOr<cluster_api::DescribeMembersResponse::Member> FindMember(Client& client,
+                                                                        const std::string& node) {
+  const auto response = AskForMembers(client);
+  if (!response.ok()) return response.status();
+  std::vector<cluster_api::DescribeMembersResponse::Member> found;
+  for (const auto& member : response->members()) {
+    if (node == absl::StrCat(member.incarnation()) || node == member.address()) return member;
+    if (node == member.node_name()) found.push_back(member);
+  }
+  if (found.size() == 1) return found[0];
+  return found.empty()
+             ? absl::NotFoundError(absl::StrCat("no node is called ", node, ": see `members`"))
+             : absl::InvalidArgumentError(absl::StrCat(found.size(), " nodes are called ", node,
+                                                       ": name one by its incarnation"));
+}
+
+// Returns when the node has nothing any more.
+absl::Status DrainNode(Client& client, const DrainFlags& flags) {
+  const auto member = FindMember(client, flags.node);
+  if (!member.ok()) return member.status();
+  cluster_api::DrainMemberRequest request;
+  request.set_incarnation(member->incarnation());
+  request.set_undo(flags.is_undone);
+  const auto begun =
+      client.Call<cluster_api::DrainMemberResponse>(kClusterService, "DrainMember", request);
+  if (!begun.ok()) return begun.status();
+  if (flags.is_undone) {
+    PrintLine(absl::StrCat("Node ", member->incarnation(), " takes its share again."));
+    return absl::OkStatus();
+  }
+  for (const absl::Time until = absl::Now() + kDrainMax; absl::Now() < until;
+       absl::SleepFor(kDrainLook)) {
+    const auto now = FindMember(client, absl::StrCat(member->incarnation()));
+    if (!now.ok()) return now.status();
+    if (now->shards() > 0 || !now->is_leaving()) continue;
+    PrintLine(absl::StrCat("Node ", member->incarnation(),
+                           " is drained: stop it, or let it take its share again with --undo."));
+    return absl::OkStatus();
+  }
+  return absl::DeadlineExceededError("the node still has shards: see `members`");
 }
 
 absl::Status DescribeSystem(Client& client, Format format) {
@@ -371,6 +424,13 @@ void AddClusterCommands(CLI::App& operate, const SessionPtr& session) {
   OnCommand(*group.add_subcommand("members", "Which nodes live, and what is theirs?"), session,
             &ListMembers);
   OnCommand(*group.add_subcommand("shards", "Which node owns which shard?"), session, &ListShards);
+  CLI::App& drain = *group.add_subcommand("drain", "Let a node hand over all that it has.");
+  auto drained = std::make_shared<DrainFlags>();
+  drain.add_option("--node", drained->node, "Incarnation, address or name, see `members`.")
+      ->required();
+  drain.add_flag("--undo", drained->is_undone, "Let it take its share again.");
+  OnCommand(drain, session,
+            [drained](Client& client, Format) { return DrainNode(client, *drained); });
   OnCommand(*group.add_subcommand("system", "What can it do?"), session, &DescribeSystem);
 }
 

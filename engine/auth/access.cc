@@ -51,6 +51,7 @@ constexpr Access kTable[] = {
     {"DescribeWorkerDeploymentVersion", Scope::kNamespace, Role::kReader, Effect::kRead},
     {"DescribeWorkflowExecution", Scope::kNamespace, Role::kReader, Effect::kRead},
     {"DescribeWorkflowRule", Scope::kNamespace, Role::kReader, Effect::kRead},
+    {"DrainMember", Scope::kCluster, Role::kAdmin, Effect::kChange},
     {"ExecuteMultiOperation", Scope::kNamespace, Role::kWriter, Effect::kChange},
     {"FetchWorkerConfig", Scope::kNamespace, Role::kWorker, Effect::kRead},
     {"GetClusterInfo", Scope::kCluster, Role::kReader, Effect::kRead},

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
 #include "cluster/routing.h"
 #include "cluster/wire.h"
 
@@ -10,6 +12,7 @@ namespace {
 
 // An announcement is a hint: the next heartbeat tells the same.
 constexpr absl::Duration kAnnounceMax = absl::Seconds(2);
+constexpr absl::Duration kDrainMax = absl::Seconds(5);
 
 }  // namespace
 
@@ -20,8 +23,12 @@ Node::Node(Parts parts)
                                    parts_.partitions)),
       partition_peers_(MakePartitionRouter(parts_.loop, keeper_, parts_.peers)),
       handler_({parts_.loop, keeper_, parts_.namespaces, parts_.history, parts_.matching,
-                parts_.partitions, parts_.reload_namespaces, parts_.push_tasks}) {
+                parts_.partitions, parts_.reload_namespaces, parts_.push_tasks,
+                parts_.set_drained}) {
   keeper_.set_refresh(parts_.refresh);
+  keeper_.set_drain([this](base::IncarnationId member, bool is_drained, auto done) {
+    SetDrained(member, is_drained, std::move(done));
+  });
 }
 
 void Node::SetView(services::ClusterViewPtr view) {
@@ -72,6 +79,30 @@ void Node::Announce(const services::Member& member) {
   SetContext(context, parts_.loop.Now(), request);
   parts_.peers.Call(member, std::move(request), std::move(context),
                     [](absl::StatusOr<std::string>) {});
+}
+
+void Node::SetDrained(base::IncarnationId id, bool is_drained, services::Cluster::Done done) {
+  const services::ClusterViewPtr view = keeper_.view();
+  const services::Member* member = Find(*view, id);
+  if (member == nullptr) {
+    return std::move(done)(base::NotFound(absl::StrCat("no node with incarnation ", id.value())));
+  }
+  if (id == view->self) return parts_.set_drained(is_drained, std::move(done));
+  wire::DrainRequest body;
+  body.set_is_drained(is_drained);
+  wire::Request request;
+  request.set_to_incarnation(id.value());
+  request.set_method("cluster.Drain");
+  request.set_body(body.SerializeAsString());
+  services::CallContext context;
+  context.deadline = parts_.loop.Now() + kDrainMax;
+  SetContext(context, parts_.loop.Now(), request);
+  parts_.peers.Call(*member, std::move(request), std::move(context),
+                    [done = std::move(done)](const absl::StatusOr<std::string>& answer) mutable {
+                      std::move(done)(base::IsShardMoved(answer.status())
+                                          ? base::Unavailable(answer.status().message())
+                                          : answer.status());
+                    });
 }
 
 }  // namespace perdure::cluster

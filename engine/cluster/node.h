@@ -33,6 +33,8 @@ class Node {
     std::function<void(std::function<void()>)> reload_namespaces;
     // Looks anew who is there.
     std::function<void()> refresh;
+    // This node hands over what it has and takes nothing, or no longer so.
+    std::function<void(bool is_drained, services::Cluster::Done)> set_drained;
   };
   explicit Node(Parts parts);
 
@@ -40,7 +42,7 @@ class Node {
   services::MatchingService& matching() { return *matching_; }
   services::PartitionPeers& partition_peers() { return *partition_peers_; }
   NodeHandler& handler() { return handler_; }
-  const services::Cluster& cluster() const { return keeper_; }
+  services::Cluster& cluster() { return keeper_; }
   services::ClusterViewPtr view() const { return keeper_.view(); }
 
   // From history::ClusterHooks.
@@ -49,6 +51,7 @@ class Node {
 
  private:
   void AskForTasks(const services::ClusterView& view);
+  void SetDrained(base::IncarnationId member, bool is_drained, services::Cluster::Done done);
 
   const Parts parts_;
   ViewKeeper keeper_;

@@ -49,6 +49,15 @@ NodeHandler::NodeHandler(Parts parts) : parts_(std::move(parts)) {
     parts_.cluster.Refresh();
     std::move(call.reply)(std::string());
   };
+  methods_["cluster.Drain"] = [this](Call call) {
+    wire::DrainRequest request;
+    if (!request.ParseFromString(call.body)) return std::move(call.reply)(Unreadable());
+    parts_.set_drained(request.is_drained(),
+                       [reply = std::move(call.reply)](const absl::Status& status) mutable {
+                         if (!status.ok()) return std::move(reply)(status);
+                         std::move(reply)(std::string());
+                       });
+  };
 }
 
 void NodeHandler::Handle(wire::Request request,

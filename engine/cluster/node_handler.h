@@ -30,6 +30,7 @@ class NodeHandler {
     // does not know yet.
     std::function<void(std::function<void()>)> reload_namespaces;
     std::function<void(services::QueueFilter)> push_tasks;
+    std::function<void(bool is_drained, services::Cluster::Done)> set_drained;
   };
   explicit NodeHandler(Parts parts);
 

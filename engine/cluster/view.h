@@ -42,11 +42,18 @@ class ViewKeeper final : public services::Cluster {
   void Refresh() override {
     if (refresh_) refresh_();
   }
+  void SetDrained(base::IncarnationId member, bool is_drained, Done done) override {
+    set_drained_(member, is_drained, std::move(done));
+  }
   // Before any other call. `refresh` may be called on any thread.
   void set_refresh(absl::AnyInvocable<void()> refresh) { refresh_ = std::move(refresh); }
+  // The same for SetDrained.
+  using Drain = absl::AnyInvocable<void(base::IncarnationId, bool is_drained, Done)>;
+  void set_drain(Drain drain) { set_drained_ = std::move(drain); }
 
  private:
   absl::AnyInvocable<void()> refresh_;
+  Drain set_drained_;
   mutable absl::Mutex mutex_;
   services::ClusterViewPtr view_ ABSL_GUARDED_BY(mutex_);
 };

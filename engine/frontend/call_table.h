@@ -50,7 +50,7 @@ struct Dependencies {
   UuidSource& uuids;
   const ClusterFacts& cluster;
   const base::Settings& settings;
-  const services::Cluster* cluster_view = nullptr;  // null: nothing is told of it
+  services::Cluster* members = nullptr;  // null: nothing is told of it
 };
 
 // What a check of one request may look at. Borrowed: valid only during the check.

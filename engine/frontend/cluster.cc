@@ -1,4 +1,4 @@
-// Perdure's own service: who is in the cluster.
+// Perdure's own service: who is in the cluster, and who should do nothing.
 #include <algorithm>
 #include <utility>
 
@@ -37,12 +37,23 @@ cluster_api::DescribeMembersResponse Describe(const services::ClusterView& view)
 }  // namespace
 
 void AddClusterCalls(CallTable& calls, const Dependencies& dependencies) {
-  if (dependencies.cluster_view == nullptr) return;
+  if (dependencies.members == nullptr) return;
   calls.Add<cluster_api::DescribeMembersRequest, cluster_api::DescribeMembersResponse>(
       "DescribeMembers",
       [&dependencies](services::CallContext, cluster_api::DescribeMembersRequest,
                       services::Reply<cluster_api::DescribeMembersResponse> reply) {
-        std::move(reply)(Describe(*dependencies.cluster_view->view()));
+        std::move(reply)(Describe(*dependencies.members->view()));
+      });
+  calls.Add<cluster_api::DrainMemberRequest, cluster_api::DrainMemberResponse>(
+      "DrainMember",
+      [&dependencies](services::CallContext, const cluster_api::DrainMemberRequest& request,
+                      services::Reply<cluster_api::DrainMemberResponse> reply) {
+        dependencies.members->SetDrained(
+            base::IncarnationId(request.incarnation()), !request.undo(),
+            [reply = std::move(reply)](const absl::Status& status) mutable {
+              if (!status.ok()) return std::move(reply)(status);
+              std::move(reply)(cluster_api::DrainMemberResponse());
+            });
       });
 }
 

@@ -37,6 +37,12 @@ class HistoryImpl final : public History {
     loop_.Post([this] { ownership_.Look(); });
   }
 
+  void SetDrained(bool is_drained, services::Cluster::Done done) override {
+    loop_.Post([this, is_drained, done = std::move(done)]() mutable {
+      std::move(done)(ownership_.SetDrained(is_drained));
+    });
+  }
+
   void PushMoved(services::QueueFilter moved) override {
     loop_.Post([this, moved = std::move(moved)] { core_.PushMoved(moved); });
   }

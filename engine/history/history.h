@@ -55,6 +55,9 @@ class History : public services::HistoryService {
   virtual ServingState state() const = 0;
   // Something of what the last view said is no longer so.
   virtual void LookAtCluster() = 0;
+  // Hands over all shards and takes none, while there are others for all that this node does; or no
+  // longer so. As services::Cluster::SetDrained.
+  virtual void SetDrained(bool is_drained, services::Cluster::Done done) = 0;
   // These task queues have another owner now: what waits for a worker there is pushed again.
   virtual void PushMoved(services::QueueFilter moved) = 0;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/errors.h"
 #include "base/ids.h"
 #include "base/log.h"
 
@@ -118,7 +119,7 @@ void Ownership::Beat() {
   beats_again_ = false;
   last_beat_ = core_.loop().Now();
   core_.store().Heartbeat(
-      incarnation_, /*is_leaving=*/static_cast<bool>(left_),
+      incarnation_, /*is_leaving=*/is_drained_ || left_,
       [this, sent = last_beat_, life = life_](absl::StatusOr<store::ClusterState> state) {
         core_.loop().Post([this, sent, life, state = std::move(state)] {
           if (IsCurrent(life)) Heard(sent, std::move(state));
@@ -231,12 +232,18 @@ void Ownership::ShowState() {
 }
 
 void Ownership::Balance() {
+  if (is_drained_ && !HasSubstitutes()) {
+    base::LogWarning("there is no other node any more: this one is no longer drained");
+    is_drained_ = false;
+    Look();
+  }
   if (is_moving_ || shards_version_ < 0 || is_reading_shards_) return;
   std::vector<base::IncarnationId> takers;
   for (const services::Member& member : members_) {
     const bool is_late = std::find(late_.begin(), late_.end(), member.id) != late_.end();
     const bool takes = (member.roles & base::kRoleHistory) != 0 && !member.is_leaving && !is_late;
-    if (takes && !(left_ && member.id == incarnation_)) takers.push_back(member.id);
+    const bool is_self = member.id == incarnation_;
+    if (takes && !(is_self && (is_drained_ || left_))) takers.push_back(member.id);
   }
   const ShardOwners wanted = AssignShards(takers, owners_);
   std::vector<base::ShardId> to_claim;
@@ -320,6 +327,28 @@ void Ownership::HandedOver(base::IncarnationId to, const std::vector<base::Shard
     if (member.id != incarnation_ && hooks_.announce) hooks_.announce(member);
   }
   Balance();
+}
+
+// --- Drained by an operator
+// -----------------------------------------------------------------------------
+
+bool Ownership::HasSubstitutes() const {
+  int32_t roles = 0;
+  for (const services::Member& member : members_) {
+    if (member.id != incarnation_ && !member.is_leaving) roles |= member.roles;
+  }
+  return (options_.roles & ~roles) == 0;
+}
+
+absl::Status Ownership::SetDrained(bool is_drained) {
+  if (is_drained && !HasSubstitutes()) {
+    return base::FailedPrecondition("no other node does what this one does");
+  }
+  base::LogInfo(is_drained ? "drained: all is handed over" : "no longer drained");
+  is_drained_ = is_drained;
+  // With this beat the others know.
+  Look();
+  return absl::OkStatus();
 }
 
 // --- The end

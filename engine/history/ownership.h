@@ -28,6 +28,9 @@ class Ownership {
   // Hands over all shards, if there is anybody to take them, and gives up the rest; so that others
   // go on at once. `done` runs when nothing is owned any more.
   void Leave(absl::AnyInvocable<void() &&> done);
+  // Hands over all shards and takes none, until that is undone or there is nobody else for what
+  // this node does. FAILED_PRECONDITION if that is so already.
+  absl::Status SetDrained(bool is_drained);
   // Looks now what is new, unless it has just done so.
   void Look();
   ServingState state() const { return state_.load(); }
@@ -54,6 +57,8 @@ class Ownership {
                   const absl::Status& status);
   void GiveUp();
   bool IsLive(base::IncarnationId id) const;
+  // Whether others do all that this node does.
+  bool HasSubstitutes() const;
 
   Core& core_;
   const HistoryOptions options_;
@@ -75,6 +80,7 @@ class Ownership {
   bool is_reading_shards_ = false;
   bool is_moving_ = false;  // a claim or a hand-over is under way
   bool was_complete_ = false;
+  bool is_drained_ = false;
   absl::AnyInvocable<void() &&> left_ = nullptr;  // set while it leaves
   bool is_over_ = false;
 };

@@ -198,7 +198,10 @@ class RealCore final : public Core {
         [this](std::function<void()> done) {
           namespaces_->Reload([done = std::move(done)](const absl::Status&) { done(); });
         },
-        [this] { history_->LookAtCluster(); }});
+        [this] { history_->LookAtCluster(); },
+        [this](bool is_drained, services::Cluster::Done done) {
+          history_->SetDrained(is_drained, std::move(done));
+        }});
     history_->set_matching(&node_->matching());
     history_->set_others(&node_->history());
     matching_->SetHistory(&node_->history());

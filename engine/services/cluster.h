@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "base/ids.h"
 #include "base/roles.h"
 
@@ -38,6 +40,11 @@ class Cluster {
   virtual ClusterViewPtr view() const = 0;
   // What was known turned out to be old: it is looked up anew, at once but not too often.
   virtual void Refresh() = 0;
+  // Lets a member hand over its shards and task queues and take no others, or ends that. `done`
+  // runs on any thread, once the member knows: NOT_FOUND if there is none of that id,
+  // FAILED_PRECONDITION if no other could take what it has.
+  using Done = absl::AnyInvocable<void(absl::Status) &&>;
+  virtual void SetDrained(base::IncarnationId member, bool is_drained, Done done) = 0;
 };
 
 }  // namespace perdure::services

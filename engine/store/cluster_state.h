@@ -34,7 +34,7 @@ struct Incarnation {
   NodeFacts node;
   absl::Duration since_heartbeat;  // by the database's clock
   bool is_fenced = false;
-  bool is_leaving = false;  // it is about to stop, and takes no shards
+  bool is_leaving = false;  // it gives away what it has, and takes no shards
   // Whether the database still knows a connection of its process. A process that was killed has
   // none from then on; one that has none may yet live, and only fencing makes an end of it.
   bool has_session = true;

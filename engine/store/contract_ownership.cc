@@ -280,12 +280,13 @@ TEST_P(StoreContract, TellsAHeartbeatWhatIsNew) {
   });
   ASSERT_TRUE(matching.ok()) << matching.status();
   ASSERT_TRUE(State(*store_, *matching, /*is_leaving=*/true).ok());
-  // It stays so.
-  ASSERT_TRUE(State(*store_, *matching).ok());
   const auto after = State(*store_, incarnation_);
   ASSERT_EQ(after->incarnations.size(), 2u);
   EXPECT_EQ(after->incarnations[1].node.roles, base::kRoleMatching);
   EXPECT_TRUE(after->incarnations[1].is_leaving);
+  ASSERT_TRUE(State(*store_, *matching).ok());
+  EXPECT_FALSE(State(*store_, incarnation_)->incarnations[1].is_leaving)
+      << "it has changed its mind";
   EXPECT_EQ(after->shards_version, before->shards_version);
   EXPECT_EQ(after->registry_version, before->registry_version);
   if (!backend().is_shareable) return;

@@ -268,7 +268,7 @@ class Store {
 
   // --- Ownership
   virtual void RegisterIncarnation(NodeFacts node, Result<IncarnationId> result) = 0;
-  // ABORTED if fenced. `is_leaving` stays once it was set.
+  // ABORTED if fenced. `is_leaving`: gives away what it has, and takes no shards.
   virtual void Heartbeat(IncarnationId incarnation, bool is_leaving,
                          Result<ClusterState> result) = 0;
   virtual void ListIncarnations(Result<std::vector<Incarnation>> result) = 0;

@@ -3,9 +3,11 @@ replaced, under load through all of them, with a ledger of what was acknowledged
 """
 
 import asyncio
+import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
 import urllib.request
@@ -30,7 +32,7 @@ from load import QUEUE, Load, check, with_retries
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from perdure_server import Server  # noqa: E402
+from perdure_server import PROGRAM, Server  # noqa: E402
 
 NODES = 3
 # Between the death of a node and the next answer of its workflows. The goal is 5 s on a machine that does nothing
@@ -151,6 +153,24 @@ async def replace(cluster: Cluster, server: Server) -> None:
     print(f"replaced: shared by all after {await cluster.until_shared_by(NODES):.1f} s")
 
 
+async def drain(cluster: Cluster, server: Server) -> None:
+    """An operator takes all from it, by way of another node, and gives it back: it serves all the while."""
+    async def operate(through: Server, *arguments: str) -> str:
+        return await asyncio.to_thread(
+            subprocess.check_output,
+            [PROGRAM, "operator", "cluster", *arguments, "--address", through.address], text=True, timeout=60)
+
+    members = json.loads(await operate(server, "members", "-o", "json"))["members"]
+    node = next(member["incarnation"] for member in members if member.get("answers"))
+    await operate(cluster.servers[0], "drain", "--node", node)
+    assert await cluster.until_shared_by(NODES - 1, seconds=1) < 1
+    assert "drained" in await operate(cluster.servers[0], "members")
+    await asyncio.sleep(SETTLED_SECONDS)
+    assert len(await cluster.owners()) == NODES - 1, "it took shards again by itself"
+    await operate(server, "drain", "--node", node, "--undo")
+    print(f"taken back: shared by all after {await cluster.until_shared_by(NODES):.1f} s")
+
+
 async def cut_sessions(cluster: Cluster, server: Server) -> None:
     """Every connection to the database breaks at once: all live, connect anew and keep what they have."""
     before = await cluster.owners()
@@ -190,12 +210,12 @@ async def freeze(cluster: Cluster, server: Server) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("PERDURE_TEST_DB"), reason="SQLite has one server at a time")
-@pytest.mark.parametrize("act", [kill, freeze, cut_sessions, replace])
+@pytest.mark.parametrize("act", [kill, freeze, cut_sessions, drain, replace])
 def test_nothing_is_lost_and_work_goes_on(act):
     cluster = Cluster()
     try:
-        load = asyncio.run(under_load(cluster, act, patience=30 if act is replace else 2))
-        if act is replace:
+        load = asyncio.run(under_load(cluster, act, patience=30 if act in (drain, replace) else 2))
+        if act in (drain, replace):
             assert load.unanswered == 0, "a request failed in spite of the client's retries"
     except BaseException:
         for server in cluster.servers:

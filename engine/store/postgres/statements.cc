@@ -213,7 +213,7 @@ const Statement kEndSessions = {"end_sessions", "SELECT pg_terminate_backend(pid
 const Statement kHeartbeat = {
     "heartbeat",
     "WITH beat AS (UPDATE incarnations SET heartbeat_at = clock_timestamp(),"
-    "  is_leaving = is_leaving OR $2::boolean WHERE id = $1::bigint AND NOT is_fenced RETURNING id)"
+    "  is_leaving = $2::boolean WHERE id = $1::bigint AND NOT is_fenced RETURNING id)"
     " SELECT " PERDURE_INCARNATION
     ", c.shards_version, c.registry_version,"
     " (SELECT count(*) FROM beat)::integer FROM cluster_state c LEFT JOIN incarnations i ON true"

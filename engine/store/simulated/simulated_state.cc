@@ -391,7 +391,7 @@ absl::StatusOr<ClusterState> SimulatedState::Heartbeat(IncarnationId id, bool is
     if (found == incarnations_.end() || found->second.is_fenced) return FencedError(id);
     found->second.heartbeat_at = now;
     found->second.has_session = true;
-    found->second.is_leaving |= is_leaving;
+    found->second.is_leaving = is_leaving;
     state.shards_version = shards_version_;
     state.registry_version = registry_version_;
   }

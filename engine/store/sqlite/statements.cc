@@ -109,7 +109,7 @@ Sql kInsertSetting = "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFL
 Sql kInsertIncarnation =
     "INSERT INTO incarnations (node_name, address, heartbeat_at_us, roles) VALUES (?1, ?2, ?3, ?4)";
 Sql kHeartbeat =
-    "UPDATE incarnations SET heartbeat_at_us = ?2, is_leaving = max(is_leaving, ?3)"
+    "UPDATE incarnations SET heartbeat_at_us = ?2, is_leaving = ?3"
     " WHERE id = ?1 AND NOT is_fenced";
 Sql kSelectIncarnations =
     "SELECT id, node_name, address, heartbeat_at_us, is_fenced, roles, is_leaving FROM incarnations"
