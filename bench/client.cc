@@ -27,13 +27,14 @@ struct Client::Call {
   std::function<void(std::string)> done;
 };
 
-Client::Client(const std::string& address, int64_t connections)
+Client::Client(const std::vector<std::string>& addresses, int64_t connections)
     : tag_(absl::StrCat("bench-", absl::GetCurrentTimeNanos())) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   // Not one connection for all who speak to that address from this process.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   for (int64_t i = 0; i < connections; ++i) {
+    const std::string& address = addresses[static_cast<size_t>(i) % addresses.size()];
     stubs_.push_back(std::make_unique<grpc::GenericStub>(
         grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments)));
   }
@@ -48,7 +49,8 @@ void Client::SendBytes(const char* method, const std::string& request,
   call->context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
   const grpc::Slice slice(request);
   const grpc::ByteBuffer body(&slice, 1);
-  call->reader = stubs_[next_stub_++ % stubs_.size()]->PrepareUnaryCall(
+  const auto& stub = stubs_[absl::Uniform<size_t>(random_, 0, stubs_.size())];
+  call->reader = stub->PrepareUnaryCall(
       &call->context, absl::StrCat("/temporal.api.workflowservice.v1.WorkflowService/", method),
       body, &queue_);
   call->reader->StartCall();

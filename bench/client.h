@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/random/random.h"
 #include "absl/time/time.h"
 #include "grpcpp/completion_queue.h"
 #include "grpcpp/generic/generic_stub.h"
@@ -22,8 +23,9 @@ namespace enums = temporal::api::enums::v1;
 
 class Client {
  public:
-  // Calls go over `connections` of its own, in turn.
-  explicit Client(const std::string& address, int64_t connections = 1);
+  // Each call goes over one of the connections to these addresses, by chance, as through a load
+  // balancer.
+  Client(const std::vector<std::string>& addresses, int64_t connections);
 
   // A name that no other run of the load has used, for task queues and workflow ids.
   const std::string& tag() const { return tag_; }
@@ -54,7 +56,7 @@ class Client {
   const std::string tag_;
   grpc::CompletionQueue queue_;
   std::vector<std::unique_ptr<grpc::GenericStub>> stubs_;
-  size_t next_stub_ = 0;
+  absl::BitGen random_;
   int64_t errors_ = 0;
 };
 

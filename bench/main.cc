@@ -55,11 +55,11 @@ int Main(int argc, char** argv) {
       {"lists", Lists},         {"counts", Counts},   {"polls", Polls}};
   CLI::App app("Load for measuring a server of Temporal's API");
   std::string scenario = "workflows";
-  std::string address = "127.0.0.1:7233";
+  std::vector<std::string> addresses = {"127.0.0.1:7233"};
   std::vector<int64_t> pids;
   Options options;
   app.add_option("scenario", scenario, "What to measure")->check(CLI::IsMember(scenarios));
-  app.add_option("--address", address, "The server");
+  app.add_option("--address", addresses, "The server, or several of one cluster")->delimiter(',');
   app.add_option("--in-flight", options.in_flight, "How many at a time")
       ->check(CLI::Range(1, 100000));
   app.add_option("--count", options.count, "How many in all")->check(CLI::Range(1, 100000000));
@@ -69,7 +69,8 @@ int Main(int argc, char** argv) {
   app.add_option("--pids", pids, "Processes whose CPU time and memory count")->delimiter(',');
   CLI11_PARSE(app, argc, argv);
 
-  Client client(address, scenario == "polls" ? (options.count + 9) / 10 : 1);
+  const auto connections = static_cast<int64_t>(addresses.size());
+  Client client(addresses, scenario == "polls" ? (options.count + 9) / 10 : connections);
   const double own_before = OwnCpuSeconds();
   std::vector<double> before;
   for (const int64_t pid : pids) before.push_back(CpuSecondsOf(pid));

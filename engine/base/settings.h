@@ -65,6 +65,7 @@ enum class SettingId {
   kRequestBytesLimit,
   kLongPollsLimit,
   kSharedRequestsLimit,
+  kTaskQueueSplitRate,
   kRetentionDefault,
   kRetentionMin,
   kLogLevel,

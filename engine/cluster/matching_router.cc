@@ -29,18 +29,27 @@ QueueKind KindOf(int task_queue_type) {
 
 class MatchingRouter final : public MatchingService {
  public:
-  MatchingRouter(RoutingParts parts, MatchingService& local) : parts_(parts), local_(local) {}
+  MatchingRouter(RoutingParts parts, MatchingService& local, services::Partitions& partitions)
+      : parts_(parts), local_(local), partitions_(partitions) {}
 
   void AddWorkflowTask(services::WorkflowTask task) override {
     if (IsAlone()) return local_.AddWorkflowTask(std::move(task));
-    Push("matching.AddWorkflowTask", QueueKind::kWorkflow, std::move(task),
-         [this](const services::WorkflowTask& task) { local_.AddWorkflowTask(task); });
+    if (!task.is_sticky && HasPartition(task.key.name_space, task.task_queue, kWorkflow)) {
+      return partitions_.TryWorkflowTask(std::move(task), [this](services::WorkflowTask untaken) {
+        PushHome(std::move(untaken));
+      });
+    }
+    PushHome(std::move(task));
   }
 
   void AddActivityTask(services::ActivityTask task) override {
     if (IsAlone()) return local_.AddActivityTask(std::move(task));
-    Push("matching.AddActivityTask", QueueKind::kActivity, std::move(task),
-         [this](const services::ActivityTask& task) { local_.AddActivityTask(task); });
+    if (HasPartition(task.key.name_space, task.task_queue, kActivity)) {
+      return partitions_.TryActivityTask(std::move(task), [this](services::ActivityTask untaken) {
+        PushHome(std::move(untaken));
+      });
+    }
+    PushHome(std::move(task));
   }
 
   // Its tasks may be on several queues; and hardly ever is there one.
@@ -82,18 +91,18 @@ class MatchingRouter final : public MatchingService {
   void PollWorkflowTaskQueue(CallContext context, NamespacePtr name_space,
                              api::PollWorkflowTaskQueueRequest request,
                              Reply<api::PollWorkflowTaskQueueResponse> reply) override {
-    const std::string queue = request.task_queue().name();
-    Route<&MatchingService::PollWorkflowTaskQueue>(
-        "matching.PollWorkflowTaskQueue", queue, QueueKind::kWorkflow, std::move(context),
+    const bool is_sticky =
+        request.task_queue().kind() == temporal::api::enums::v1::TASK_QUEUE_KIND_STICKY;
+    Poll<&MatchingService::PollWorkflowTaskQueue>(
+        "matching.PollWorkflowTaskQueue", kWorkflow, is_sticky, std::move(context),
         std::move(name_space), std::move(request), std::move(reply));
   }
 
   void PollActivityTaskQueue(CallContext context, NamespacePtr name_space,
                              api::PollActivityTaskQueueRequest request,
                              Reply<api::PollActivityTaskQueueResponse> reply) override {
-    const std::string queue = request.task_queue().name();
-    Route<&MatchingService::PollActivityTaskQueue>(
-        "matching.PollActivityTaskQueue", queue, QueueKind::kActivity, std::move(context),
+    Poll<&MatchingService::PollActivityTaskQueue>(
+        "matching.PollActivityTaskQueue", kActivity, /*is_sticky=*/false, std::move(context),
         std::move(name_space), std::move(request), std::move(reply));
   }
 
@@ -110,10 +119,27 @@ class MatchingRouter final : public MatchingService {
   void ListTaskQueuePartitions(CallContext context, NamespacePtr name_space,
                                api::ListTaskQueuePartitionsRequest request,
                                Reply<api::ListTaskQueuePartitionsResponse> reply) override {
-    const std::string queue = request.task_queue().name();
-    Route<&MatchingService::ListTaskQueuePartitions>(
-        "matching.ListTaskQueuePartitions", queue, QueueKind::kWorkflow, std::move(context),
-        std::move(name_space), std::move(request), std::move(reply));
+    if (IsAlone()) {
+      return local_.ListTaskQueuePartitions(std::move(context), std::move(name_space),
+                                            std::move(request), std::move(reply));
+    }
+    // The two queues of that name have homes of their own; each knows its partitions.
+    using Response = api::ListTaskQueuePartitionsResponse;
+    const auto ask = [this, context, name_space, request](QueueKind kind, Reply<Response> answer) {
+      Route<&MatchingService::ListTaskQueuePartitions>("matching.ListTaskQueuePartitions",
+                                                       request.task_queue().name(), kind, context,
+                                                       name_space, request, std::move(answer));
+    };
+    ask(kWorkflow, [ask, reply = std::move(reply)](absl::StatusOr<Response> workflows) mutable {
+      if (!workflows.ok()) return std::move(reply)(workflows.status());
+      ask(kActivity, [workflows = *std::move(workflows),
+                      reply = std::move(reply)](absl::StatusOr<Response> activities) mutable {
+        if (!activities.ok()) return std::move(reply)(activities.status());
+        *workflows.mutable_activity_task_queue_partitions() =
+            std::move(*activities->mutable_activity_task_queue_partitions());
+        std::move(reply)(std::move(workflows));
+      });
+    });
   }
 
   void UpdateTaskQueueConfig(CallContext context, NamespacePtr name_space,
@@ -149,7 +175,14 @@ class MatchingRouter final : public MatchingService {
   void Drain() override { local_.Drain(); }
 
  private:
+  static constexpr QueueKind kWorkflow = QueueKind::kWorkflow;
+  static constexpr QueueKind kActivity = QueueKind::kActivity;
+
   bool IsAlone() const { return parts_.cluster.view()->members.size() <= 1; }
+  bool HasPartition(const NamespacePtr& name_space, const std::string& queue,
+                    QueueKind kind) const {
+    return partitions_.HasPartition(name_space->number, queue, kind);
+  }
 
   template <class Response>
   typename Journey<Response>::Plan PlanFor(const char* method, CallContext context,
@@ -176,6 +209,35 @@ class MatchingRouter final : public MatchingService {
     auto plan = PlanFor<Response>(name, context, name_space, task_queue, kind);
     SendRequest<Method>(parts_, local_, std::move(plan), std::move(context), std::move(name_space),
                         std::move(request), std::move(reply));
+  }
+
+  // In a partition here, if there is one, for as long as that wants it; then at home.
+  template <auto Method, class Request, class Response>
+  void Poll(const char* name, QueueKind kind, bool is_sticky, CallContext context,
+            NamespacePtr name_space, Request request, Reply<Response> reply) {
+    const std::string queue = request.task_queue().name();
+    if (IsAlone() || is_sticky || !HasPartition(name_space, queue, kind)) {
+      return Route<Method>(name, queue, kind, std::move(context), std::move(name_space),
+                           std::move(request), std::move(reply));
+    }
+    // The partition takes what it needs of the request; the home gets all of it.
+    Request copy = request;
+    auto tried = [this, name, queue, kind, context, name_space, request = std::move(request),
+                  reply = std::move(reply)](absl::StatusOr<Response> answer) mutable {
+      if (!base::IsShardMoved(answer.status())) return std::move(reply)(std::move(answer));
+      Route<Method>(name, queue, kind, std::move(context), std::move(name_space),
+                    std::move(request), std::move(reply));
+    };
+    (local_.*Method)(std::move(context), std::move(name_space), std::move(copy), std::move(tried));
+  }
+
+  void PushHome(services::WorkflowTask task) {
+    Push("matching.AddWorkflowTask", kWorkflow, std::move(task),
+         [this](const services::WorkflowTask& task) { local_.AddWorkflowTask(task); });
+  }
+  void PushHome(services::ActivityTask task) {
+    Push("matching.AddActivityTask", kActivity, std::move(task),
+         [this](const services::ActivityTask& task) { local_.AddActivityTask(task); });
   }
 
   template <class Task, class Here>
@@ -216,6 +278,7 @@ class MatchingRouter final : public MatchingService {
 
   const RoutingParts parts_;
   MatchingService& local_;
+  services::Partitions& partitions_;
 };
 
 }  // namespace
@@ -223,8 +286,9 @@ class MatchingRouter final : public MatchingService {
 std::unique_ptr<services::MatchingService> MakeMatchingRouter(runtime::Loop& loop,
                                                               services::Cluster& cluster,
                                                               Peers& peers,
-                                                              services::MatchingService& local) {
-  return std::make_unique<MatchingRouter>(RoutingParts{loop, cluster, peers}, local);
+                                                              services::MatchingService& local,
+                                                              services::Partitions& partitions) {
+  return std::make_unique<MatchingRouter>(RoutingParts{loop, cluster, peers}, local, partitions);
 }
 
 }  // namespace perdure::cluster

@@ -19,9 +19,12 @@ constexpr absl::Duration kDrainMax = absl::Seconds(5);
 Node::Node(Parts parts)
     : parts_(std::move(parts)),
       history_(MakeHistoryRouter(parts_.loop, keeper_, parts_.peers, parts_.history)),
-      matching_(MakeMatchingRouter(parts_.loop, keeper_, parts_.peers, parts_.matching)),
+      matching_(MakeMatchingRouter(parts_.loop, keeper_, parts_.peers, parts_.matching,
+                                   parts_.partitions)),
+      partition_peers_(MakePartitionRouter(parts_.loop, keeper_, parts_.peers)),
       handler_({parts_.loop, keeper_, parts_.namespaces, parts_.history, parts_.matching,
-                parts_.reload_namespaces, parts_.push_tasks, parts_.set_drained}) {
+                parts_.partitions, parts_.reload_namespaces, parts_.push_tasks,
+                parts_.set_drained}) {
   keeper_.set_refresh(parts_.refresh);
   keeper_.set_drain([this](base::IncarnationId member, bool is_drained, auto done) {
     SetDrained(member, is_drained, std::move(done));

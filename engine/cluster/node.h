@@ -8,6 +8,7 @@
 #include "cluster/history_router.h"
 #include "cluster/matching_router.h"
 #include "cluster/node_handler.h"
+#include "cluster/partition_router.h"
 #include "cluster/peers.h"
 #include "cluster/view.h"
 
@@ -22,6 +23,7 @@ class Node {
     services::Namespaces& namespaces;
     services::HistoryService& history;  // this process's
     services::MatchingService& matching;
+    services::Partitions& partitions;
     // Which task queues are this process's from now on.
     std::function<void(services::QueueFilter owned)> set_owned_queues;
     // Pushes what waits for a worker in these queues (again): they have another owner, or their
@@ -38,6 +40,7 @@ class Node {
 
   services::HistoryService& history() { return *history_; }
   services::MatchingService& matching() { return *matching_; }
+  services::PartitionPeers& partition_peers() { return *partition_peers_; }
   NodeHandler& handler() { return handler_; }
   services::Cluster& cluster() { return keeper_; }
   services::ClusterViewPtr view() const { return keeper_.view(); }
@@ -54,6 +57,7 @@ class Node {
   ViewKeeper keeper_;
   const std::unique_ptr<services::HistoryService> history_;
   const std::unique_ptr<services::MatchingService> matching_;
+  const std::unique_ptr<services::PartitionPeers> partition_peers_;
   NodeHandler handler_;
 };
 

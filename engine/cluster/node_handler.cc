@@ -44,6 +44,7 @@ Reply<Message> Serialized(Reply<std::string> reply) {
 NodeHandler::NodeHandler(Parts parts) : parts_(std::move(parts)) {
   AddHistory();
   AddMatching();
+  AddPartitions();
   methods_["cluster.Look"] = [this](Call call) {
     parts_.cluster.Refresh();
     std::move(call.reply)(std::string());
@@ -236,6 +237,28 @@ void NodeHandler::AddMatching() {
         parts_.matching.Query(std::move(call.context),
                               FromWire(std::move(request), std::move(call.name_space)),
                               Serialized<api::QueryWorkflowResponse>(std::move(call.reply)));
+      });
+}
+
+void NodeHandler::AddPartitions() {
+  AddOwn<wire::HoldPartitionRequest>(
+      "matching.HoldPartition", [this](wire::HoldPartitionRequest request, Call call) {
+        if (request.task_queue_type() != static_cast<int32_t>(QueueKind::kWorkflow) &&
+            request.task_queue_type() != static_cast<int32_t>(QueueKind::kActivity)) {
+          return std::move(call.reply)(base::InvalidArgument("unknown task_queue_type"));
+        }
+        const services::ClusterViewPtr view = parts_.cluster.view();
+        const services::Member* home =
+            MatchingFor(*view, call.name_space->number, request.task_queue(),
+                        static_cast<QueueKind>(request.task_queue_type()));
+        // Polls would be sent from here to another home than the one that asks for them.
+        if (home == nullptr || home->id.value() != request.home_incarnation()) {
+          parts_.cluster.Refresh();
+          return std::move(call.reply)(base::ShardMoved());
+        }
+        parts_.partitions.HoldPartition(
+            std::move(call.name_space), std::move(request),
+            Serialized<wire::HoldPartitionResponse>(std::move(call.reply)));
       });
 }
 

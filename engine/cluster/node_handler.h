@@ -12,6 +12,7 @@
 #include "services/history_service.h"
 #include "services/matching_service.h"
 #include "services/namespaces.h"
+#include "services/partitions.h"
 
 namespace perdure::cluster {
 
@@ -24,6 +25,7 @@ class NodeHandler {
     services::Namespaces& namespaces;
     services::HistoryService& history;
     services::MatchingService& matching;
+    services::Partitions& partitions;
     // Reads the registry anew, and then calls back: another node knows a namespace that this one
     // does not know yet.
     std::function<void(std::function<void()>)> reload_namespaces;
@@ -48,6 +50,7 @@ class NodeHandler {
 
   void AddHistory();
   void AddMatching();
+  void AddPartitions();
   void Begin(const Method& method, wire::Request request,
              std::shared_ptr<services::Cancellation> cancellation,
              services::Reply<std::string> reply, bool has_reloaded);

@@ -59,6 +59,14 @@ const services::Member* MatchingFor(const services::ClusterView& view, base::Nam
   return best;
 }
 
+std::vector<services::Member> OthersWithMatching(const services::ClusterView& view) {
+  std::vector<services::Member> others;
+  for (const services::Member& member : view.members) {
+    if (DoesMatching(member) && member.id != view.self) others.push_back(member);
+  }
+  return others;
+}
+
 bool IsSelf(const services::ClusterView& view, const services::Member* member) {
   return member != nullptr && member->id == view.self;
 }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -20,6 +21,8 @@ const services::Member* OwnerOf(const services::ClusterView& view, base::ShardId
 // but those it takes or had. Null: nobody does matching just now.
 const services::Member* MatchingFor(const services::ClusterView& view, base::NamespaceNumber number,
                                     absl::string_view task_queue, services::QueueKind kind);
+// All others that hold task queues.
+std::vector<services::Member> OthersWithMatching(const services::ClusterView& view);
 bool IsSelf(const services::ClusterView& view, const services::Member* member);
 // Whether matching is shared out in the same way in both.
 bool HasSameMatching(const services::ClusterView& a, const services::ClusterView& b);

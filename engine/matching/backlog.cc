@@ -18,6 +18,7 @@ const services::TaskKey* TaskKeyOf(const Task& task) {
 }  // namespace
 
 void Engine::OnHeld(TaskQueue& queue, const Task& task) {
+  OnLack(queue.identity());
   const services::TaskKey* key = TaskKeyOf(task);
   if (key == nullptr || key->run_id.empty()) return;
   std::vector<Held>& held = held_[{key->name_space->number.value(), key->run_id}];

@@ -1,4 +1,5 @@
 // What task queues tell of themselves, and their configuration.
+#include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "google/protobuf/util/time_util.h"
 #include "matching/engine.h"
@@ -133,13 +134,30 @@ void Engine::DescribeVersions(const services::NamespacePtr& name_space,
 }
 
 api::ListTaskQueuePartitionsResponse Engine::ListPartitions(
+    const services::NamespacePtr& name_space,
     const api::ListTaskQueuePartitionsRequest& request) const {
   api::ListTaskQueuePartitionsResponse response;
-  for (auto* partition : {response.add_activity_task_queue_partitions(),
-                          response.add_workflow_task_queue_partitions()}) {
-    partition->set_key(request.task_queue().name());
-    partition->set_owner_host_name(options_.host_name);
-  }
+  const std::string& name = request.task_queue().name();
+  const auto list = [&](QueueKind kind, auto add) {
+    add(name, options_.host_name);
+    const Spread* spread = FindSpread({name_space, kind, name, false});
+    if (spread == nullptr) return;
+    int number = 0;
+    for (const std::string& holder : spread->PartitionHolders()) {
+      add(absl::StrCat("/_sys/", name, "/", ++number), holder);  // Temporal's names for them.
+    }
+  };
+  const auto set = [](taskqueue::TaskQueuePartitionMetadata* partition, const std::string& key,
+                      const std::string& host_name) {
+    partition->set_key(key);
+    partition->set_owner_host_name(host_name);
+  };
+  list(QueueKind::kActivity, [&](const std::string& key, const std::string& host_name) {
+    set(response.add_activity_task_queue_partitions(), key, host_name);
+  });
+  list(QueueKind::kWorkflow, [&](const std::string& key, const std::string& host_name) {
+    set(response.add_workflow_task_queue_partitions(), key, host_name);
+  });
   return response;
 }
 
@@ -176,6 +194,7 @@ absl::StatusOr<api::UpdateTaskQueueConfigResponse> Engine::UpdateConfig(
     queue->SetApiRate(limit.has_rate_limit()
                           ? std::optional<double>(limit.rate_limit().requests_per_second())
                           : std::nullopt);
+    OnRateChanged(*queue);
   }
   api::UpdateTaskQueueConfigResponse response;
   *response.mutable_config() = std::move(config);

@@ -16,11 +16,6 @@ constexpr absl::Duration kRetryMin = absl::Milliseconds(20);
 constexpr absl::Duration kRetryMax = absl::Seconds(1);
 constexpr int kDefaultPriority = 3;
 
-int PriorityOf(const temporal::api::common::v1::Priority& priority) {
-  if (priority.priority_key() <= 0) return kDefaultPriority;
-  return std::min<int>(priority.priority_key(), TaskQueue::kPriorities);
-}
-
 // History could not decide; the task is as good as before.
 bool IsRetriable(const absl::Status& status) {
   switch (status.code()) {
@@ -36,6 +31,11 @@ bool IsRetriable(const absl::Status& status) {
 }
 
 }  // namespace
+
+int Engine::PriorityOf(const temporal::api::common::v1::Priority& priority) {
+  if (priority.priority_key() <= 0) return kDefaultPriority;
+  return std::min<int>(priority.priority_key(), TaskQueue::kPriorities);
+}
 
 Engine::Key Engine::KeyOf(const TaskQueue::Identity& identity) {
   return {identity.name_space->number.value(), identity.kind, identity.name};
@@ -54,6 +54,7 @@ TaskQueue& Engine::Queue(const TaskQueue::Identity& identity) {
     if (config != configs_.end() && config->second.queue_rate_limit().has_rate_limit()) {
       queue->SetApiRate(config->second.queue_rate_limit().rate_limit().requests_per_second());
     }
+    if (!identity.is_sticky && peers_ != nullptr) queue->SetBusyRate(options_.spread.split_rate);
     ScheduleSweep();
   }
   if (identity.is_sticky) queue->MarkSticky();
@@ -75,12 +76,14 @@ void Engine::Sweep() {
   for (auto it = queues_.begin(); it != queues_.end();) {
     it->second->poller_history().Forget(now);
     if (it->second->IsIdle()) {
+      ForgetSpread(it->first);
       it->second->Close();
       it = queues_.erase(it);
     } else {
       ++it;
     }
   }
+  std::erase_if(spreads_, [](const auto& entry) { return entry.second->IsOver(); });
   std::erase_if(shut_down_workers_,
                 [now](const auto& entry) { return now - entry.second > kShutDownRemembered; });
 }
@@ -135,7 +138,14 @@ void Engine::AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll,
     return poll->Refuse(
         base::Unavailable("this server does not serve now: it is starting or on standby"));
   }
-  if (!IsOwned(identity)) return poll->Refuse(base::ShardMoved());
+  Partition* partition = nullptr;
+  if (!IsOwned(identity)) {
+    // A rate is the home's to keep.
+    const bool has_rate =
+        poll->tasks_per_second_max.value_or(RateLimiter::kSystemRate) < RateLimiter::kSystemRate;
+    partition = has_rate ? nullptr : FindPartition(identity);
+    if (partition == nullptr) return poll->Refuse(base::ShardMoved());
+  }
   if (!MayWait(*poll)) return poll->AnswerEmpty();
   if (poll->cancellation != nullptr) {
     poll->cancellation->OnCancel(
@@ -144,10 +154,16 @@ void Engine::AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll,
             const auto self = weak.lock();
             if (self == nullptr) return;
             if (TaskQueue* queue = self->FindQueue(identity)) queue->EndPoll(sequence);
+            if (Partition* partition = self->FindPartition(identity)) {
+              partition->queue->EndPoll(sequence);
+            }
           });
         });
   }
-  Queue(identity).AddPoll(std::move(poll));
+  if (partition != nullptr) return partition->queue->AddPoll(std::move(poll));
+  TaskQueue& queue = Queue(identity);
+  queue.AddPoll(std::move(poll));
+  OnRateChanged(queue);
 }
 
 bool Engine::IsOwned(const TaskQueue::Identity& identity) const {
@@ -215,16 +231,26 @@ services::Reply<Response> Engine::OnRecorded(std::unique_ptr<HandOut> hand_out) 
 }
 
 void Engine::OnRefused(std::unique_ptr<HandOut> hand_out, const absl::Status& status) {
+  const bool is_retriable = IsRetriable(status);
+  if (hand_out->go_home != nullptr) {
+    return OnRefusedInPartition(std::move(hand_out), is_retriable);
+  }
   // The queue's new owner is given the task, and asked by the next poll.
   if (!IsOwned(hand_out->queue)) return hand_out->poll->AnswerEmpty();
-  const bool is_retriable = IsRetriable(status);
   if (!MayWait(*hand_out->poll)) {
-    if (is_retriable && !is_draining_) Queue(hand_out->queue).ReturnTask(std::move(hand_out->task));
+    if (is_retriable && !is_draining_) {
+      Queue(hand_out->queue).ReturnTask(std::move(hand_out->task));
+      OnLack(hand_out->queue);
+    }
     return hand_out->poll->AnswerEmpty();
   }
   if (!is_retriable) {  // Stale, taken, or history will never start it: history knows why.
     return Queue(hand_out->queue).ReturnPoll(std::move(hand_out->poll));
   }
+  RetryHandOut(std::move(hand_out));
+}
+
+void Engine::RetryHandOut(std::unique_ptr<HandOut> hand_out) {
   // The same poll asks again with the same request id: if the first time was recorded after all, it
   // gets that.
   const absl::Duration delay =
@@ -238,15 +264,23 @@ void Engine::ShutdownWorker(const services::NamespacePtr& name_space,
                             const api::ShutdownWorkerRequest& request) {
   const std::string& key = request.worker_instance_key();
   if (!key.empty()) shut_down_workers_[key] = loop_.Now();
-  const Key first{name_space->number.value(), QueueKind::kWorkflow, ""};
-  for (auto it = queues_.lower_bound(first); it != queues_.end(); ++it) {
-    if (std::get<0>(it->first) != name_space->number.value()) break;
-    if (key.empty()) continue;
-    const int64_t ended = it->second->EndPollsIf(
-        [&key](const Poll& poll) { return poll.worker_instance_key == key; });
-    if (ended > 0 || it->first == Key{name_space->number.value(), std::get<1>(it->first),
-                                      request.task_queue()}) {
-      it->second->ForgetPoller(request.identity());
+  const int32_t number = name_space->number.value();
+  const Key first{number, QueueKind::kWorkflow, ""};
+  const auto end_polls_of = [&](TaskQueue& queue) {
+    const int64_t ended =
+        queue.EndPollsIf([&key](const Poll& poll) { return poll.worker_instance_key == key; });
+    if (ended > 0 || queue.identity().name == request.task_queue()) {
+      queue.ForgetPoller(request.identity());
+    }
+  };
+  if (!key.empty()) {
+    for (auto it = queues_.lower_bound(first);
+         it != queues_.end() && std::get<0>(it->first) == number; ++it) {
+      end_polls_of(*it->second);
+    }
+    for (auto it = partitions_.lower_bound(first);
+         it != partitions_.end() && std::get<0>(it->first) == number; ++it) {
+      end_polls_of(*it->second.queue);
     }
   }
   if (request.sticky_task_queue().empty()) return;
@@ -262,13 +296,13 @@ void Engine::ShutdownWorker(const services::NamespacePtr& name_space,
 void Engine::SetServing(bool is_serving) {
   is_serving_ = is_serving;
   if (is_serving_) return;
-  for (auto& [key, queue] : queues_) {
-    queue->EndPollsIf([](const Poll&) { return true; });
-  }
+  EndPolls();
 }
 
 void Engine::SetOwned(services::QueueFilter owned) {
   owned_ = std::move(owned);
+  // Some may be this process's now. The homes of the others ask again.
+  EndPartitions();
   for (auto it = queues_.begin(); it != queues_.end();) {
     const TaskQueue::Identity& identity = it->second->identity();
     if (IsOwned(identity)) {
@@ -281,16 +315,25 @@ void Engine::SetOwned(services::QueueFilter owned) {
         EndQuery(query->id, base::Unavailable("the task queue moved to another server, try again"));
       }
     }
+    ForgetSpread(it->first);
     it->second->Close();
     it = queues_.erase(it);
   }
 }
 
-void Engine::Drain() {
-  is_draining_ = true;
+void Engine::EndPolls() {
   for (auto& [key, queue] : queues_) {
     queue->EndPollsIf([](const Poll&) { return true; });
   }
+  for (auto& [key, partition] : partitions_) {
+    partition.queue->EndPollsIf([](const Poll&) { return true; });
+  }
+  EndPartitions();
+}
+
+void Engine::Drain() {
+  is_draining_ = true;
+  EndPolls();
   while (!queries_.empty()) {
     EndQuery(std::string(queries_.begin()->first), base::Unavailable("The server is stopping."));
   }
@@ -298,6 +341,8 @@ void Engine::Drain() {
 
 void Engine::Close() {
   Drain();
+  for (auto& [key, spread] : spreads_) spread->Close();
+  spreads_.clear();
   for (auto& [key, queue] : queues_) queue->Close();
   queues_.clear();
   if (sweep_timer_ != 0) loop_.Cancel(std::exchange(sweep_timer_, 0));
@@ -338,7 +383,9 @@ void Engine::Query(services::CallContext context, services::QueryTask task,
       });
     });
   }
-  Queue(identity).AddTask({++last_sequence_, 1, absl::Time(), QueryReference{id}});
+  TaskQueue& queue = Queue(identity);
+  queue.AddTask({++last_sequence_, 1, absl::Time(), QueryReference{id}});
+  if (queue.waiting_count() > 0) OnLack(identity);
 }
 
 // Temporal: a second before the deadline, a better error for a caller who has started no worker.

@@ -1,6 +1,7 @@
 // The task queues of this process and the queries under way: what Matching does on its loop.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,6 +11,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "matching/matching.h"
+#include "matching/partition_table.h"
+#include "matching/spread.h"
 #include "matching/task_queue.h"
 
 namespace perdure::matching {
@@ -18,9 +21,13 @@ namespace perdure::matching {
 // history, so that a late one finds it.
 class Engine final : public TaskQueueHost, public std::enable_shared_from_this<Engine> {
  public:
-  Engine(runtime::Loop& loop, Options options) : loop_(loop), options_(std::move(options)) {}
+  Engine(runtime::Loop& loop, Options options)
+      : loop_(loop),
+        options_(std::move(options)),
+        spread_metrics_(MakeSpreadMetrics(options_.metrics)) {}
 
   void SetHistory(services::HistoryService* history) { history_ = history; }
+  void SetPartitionPeers(services::PartitionPeers* peers) { peers_ = peers; }
 
   void AddWorkflowTask(services::WorkflowTask task);
   void AddActivityTask(services::ActivityTask task);
@@ -37,9 +44,20 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   // `poll` comes with all that the request said; the engine sets its place and its times.
   void AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll, absl::Time deadline);
 
+  // Thread-safe.
+  const PartitionTable& partition_table() const { return table_; }
+  void TryWorkflowTask(services::WorkflowTask task,
+                       services::Untaken<services::WorkflowTask> untaken);
+  void TryActivityTask(services::ActivityTask task,
+                       services::Untaken<services::ActivityTask> untaken);
+  void HoldPartition(services::NamespacePtr name_space,
+                     const perdure::internal::v1::HoldPartitionRequest& request,
+                     services::Reply<perdure::internal::v1::HoldPartitionResponse> reply);
+
   api::DescribeTaskQueueResponse Describe(const services::NamespacePtr& name_space,
                                           const api::DescribeTaskQueueRequest& request);
   api::ListTaskQueuePartitionsResponse ListPartitions(
+      const services::NamespacePtr& name_space,
       const api::ListTaskQueuePartitionsRequest& request) const;
   absl::StatusOr<api::UpdateTaskQueueConfigResponse> UpdateConfig(
       const services::NamespacePtr& name_space, const api::UpdateTaskQueueConfigRequest& request);
@@ -60,9 +78,11 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
                 int32_t scaling_hint) override;
   void OnDrained(TaskQueue& queue) override;
   void OnStickyAbandoned(TaskQueue& queue, std::vector<Task> tasks) override;
+  void OnBusy(TaskQueue& queue) override;
 
  private:
   using Key = std::tuple<int32_t, QueueKind, std::string>;
+  using GoHome = absl::AnyInvocable<void(Task) &&>;
 
   // A task on its way to a worker, while history decides.
   struct HandOut {
@@ -72,6 +92,14 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
     int32_t scaling_hint = 0;
     int64_t backlog_count = 0;
     int attempts = 0;
+    GoHome go_home;  // set in a partition
+  };
+  struct Partition {
+    uint64_t id = 0;
+    std::unique_ptr<TaskQueue> queue;  // of polls alone
+    absl::Time lease_until;
+    runtime::TimerId lease_timer = 0;
+    std::array<int64_t, TaskQueue::kPriorities> matched_counts{};
   };
   struct PendingQuery {
     services::QueryTask task;
@@ -81,6 +109,7 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
     runtime::TimerId no_poller_timer = 0;
   };
 
+  static int PriorityOf(const temporal::api::common::v1::Priority& priority);
   static Key KeyOf(const TaskQueue::Identity& identity);
   TaskQueue& Queue(const TaskQueue::Identity& identity);
   TaskQueue* FindQueue(const TaskQueue::Identity& identity);
@@ -93,6 +122,23 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   template <class Response>
   services::Reply<Response> OnRecorded(std::unique_ptr<HandOut> hand_out);
   void OnRefused(std::unique_ptr<HandOut> hand_out, const absl::Status& status);
+  void RetryHandOut(std::unique_ptr<HandOut> hand_out);
+
+  Partition* FindPartition(const TaskQueue::Identity& identity);
+  Partition& MakePartition(const TaskQueue::Identity& identity);
+  void ArmLeaseTimer(const Key& key, Partition& partition);
+  void EndPartition(const Key& key);
+  void EndPartitions();
+  void EndPolls();
+  void SendHome(std::vector<std::unique_ptr<Poll>> polls);
+  perdure::internal::v1::HoldPartitionResponse ReportOf(Partition& partition) const;
+  void TryTask(const TaskQueue::Identity& identity, Task task, GoHome go_home);
+  void OnRefusedInPartition(std::unique_ptr<HandOut> hand_out, bool is_retriable);
+  Spread* FindSpread(const TaskQueue::Identity& identity) const;
+  // A task or a query waits.
+  void OnLack(const TaskQueue::Identity& identity);
+  void OnRateChanged(const TaskQueue& queue);
+  void ForgetSpread(const Key& key);
 
   void DispatchQuery(TaskQueue& queue, std::unique_ptr<Poll> poll, const std::string& id,
                      int32_t scaling_hint);
@@ -107,13 +153,19 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
 
   runtime::Loop& loop_;
   const Options options_;
+  const SpreadMetrics spread_metrics_;
   services::HistoryService* history_ = nullptr;
+  services::PartitionPeers* peers_ = nullptr;  // null: no queue is ever split
   uint64_t last_sequence_ = 0;
   services::QueueFilter owned_;  // empty: all
   bool is_serving_ = true;
   bool is_draining_ = false;
   runtime::TimerId sweep_timer_ = 0;
   std::map<Key, std::unique_ptr<TaskQueue>> queues_;
+  std::map<Key, Partition> partitions_;  // of queues that are not owned
+  PartitionTable table_;                 // the same
+  // Of owned queues that have been busy. Shared with the answers under way from the partitions.
+  std::map<Key, std::shared_ptr<Spread>> spreads_;
   std::map<Key, temporal::api::taskqueue::v1::TaskQueueConfig> configs_;
   std::map<std::string, PendingQuery> queries_;
   // Where the held tasks of a run are: only those that met no poll at once.

@@ -48,6 +48,10 @@ class LoopMatching final : public Matching {
     Post([history](Engine& engine) { engine.SetHistory(history); });
   }
 
+  void SetPartitionPeers(services::PartitionPeers* peers) override {
+    Post([peers](Engine& engine) { engine.SetPartitionPeers(peers); });
+  }
+
   void AddWorkflowTask(services::WorkflowTask task) override {
     Post([task = std::move(task)](Engine& engine) mutable {
       engine.AddWorkflowTask(std::move(task));
@@ -115,8 +119,9 @@ class LoopMatching final : public Matching {
   void ListTaskQueuePartitions(CallContext context, NamespacePtr name_space,
                                api::ListTaskQueuePartitionsRequest request,
                                Reply<api::ListTaskQueuePartitionsResponse> reply) override {
-    Post([request = std::move(request), reply = std::move(reply)](Engine& engine) mutable {
-      std::move(reply)(engine.ListPartitions(request));
+    Post([name_space = std::move(name_space), request = std::move(request),
+          reply = std::move(reply)](Engine& engine) mutable {
+      std::move(reply)(engine.ListPartitions(name_space, request));
     });
   }
   void UpdateTaskQueueConfig(CallContext context, NamespacePtr name_space,
@@ -134,6 +139,30 @@ class LoopMatching final : public Matching {
           reply = std::move(reply)](Engine& engine) mutable {
       engine.ShutdownWorker(name_space, request);
       std::move(reply)(api::ShutdownWorkerResponse());
+    });
+  }
+
+  bool HasPartition(base::NamespaceNumber number, const std::string& task_queue,
+                    QueueKind kind) const override {
+    return engine_->partition_table().Has(number, task_queue, kind);
+  }
+  void TryWorkflowTask(services::WorkflowTask task,
+                       services::Untaken<services::WorkflowTask> untaken) override {
+    Post([task = std::move(task), untaken = std::move(untaken)](Engine& engine) mutable {
+      engine.TryWorkflowTask(std::move(task), std::move(untaken));
+    });
+  }
+  void TryActivityTask(services::ActivityTask task,
+                       services::Untaken<services::ActivityTask> untaken) override {
+    Post([task = std::move(task), untaken = std::move(untaken)](Engine& engine) mutable {
+      engine.TryActivityTask(std::move(task), std::move(untaken));
+    });
+  }
+  void HoldPartition(NamespacePtr name_space, perdure::internal::v1::HoldPartitionRequest request,
+                     Reply<perdure::internal::v1::HoldPartitionResponse> reply) override {
+    Post([name_space = std::move(name_space), request = std::move(request),
+          reply = std::move(reply)](Engine& engine) mutable {
+      engine.HoldPartition(std::move(name_space), request, std::move(reply));
     });
   }
 

@@ -21,6 +21,22 @@ void PollerHistory::Saw(const Poll& poll, absl::Time now) {
   if (poll.has_deployment) *entry.info.mutable_deployment_options() = poll.deployment;
 }
 
+void PollerHistory::SawElsewhere(const PollerInfo& info, absl::Time when) {
+  const auto [entry, is_new] = seen_.try_emplace(info.identity());
+  if (!is_new && entry->second.last_seen >= when) return;
+  entry->second = {when, info};
+}
+
+std::vector<std::pair<PollerInfo, absl::Duration>> PollerHistory::SeenWithin(absl::Duration window,
+                                                                             absl::Time now) const {
+  std::vector<std::pair<PollerInfo, absl::Duration>> pollers;
+  for (const auto& [identity, entry] : seen_) {
+    const absl::Duration age = now - entry.last_seen;
+    if (age <= window) pollers.emplace_back(entry.info, age);
+  }
+  return pollers;
+}
+
 void PollerHistory::Forget(absl::Time now) {
   for (auto it = seen_.begin(); it != seen_.end();) {
     it = now - it->second.last_seen > kRemembered ? seen_.erase(it) : std::next(it);

@@ -13,10 +13,10 @@ namespace perdure::matching {
 
 class RateMeter {
  public:
-  void Add(absl::Time now) {
+  void Add(absl::Time now, int64_t count = 1) {
     if (first_ == absl::InfinitePast()) first_ = now;
     Advance(now);
-    ++counts_[bucket_ % kBuckets];
+    counts_[bucket_ % kBuckets] += count;
   }
 
   double PerSecond(absl::Time now) {

@@ -77,6 +77,7 @@ void TaskQueue::AddTask(Task task) {
   }
   Line& line = LineOf(task);
   line.added.Add(task.added);
+  if (traffic_.Add(task.added)) host_.OnBusy(*this);
   if (held_count_ >= tasks_max_) {
     ++dropped_count_;
     return;
@@ -141,6 +142,30 @@ std::vector<Task> TaskQueue::TakeAll() {
   for (Task& query : std::exchange(queries_, {})) tasks.push_back(std::move(query));
   while (auto task = TakeTask()) tasks.push_back(*std::move(task));
   return tasks;
+}
+
+std::unique_ptr<Poll> TaskQueue::MeetPoll(const Task& task, int32_t& scaling_hint) {
+  while (!polls_.empty() && polls_.begin()->second->IsCancelled()) EndPoll(polls_.begin()->first);
+  if (polls_.empty()) return nullptr;
+  CountMatched(task.priority, 1);
+  auto poll = TakePoll(polls_.begin()->first);
+  scaling_hint = ScalingHint(*poll, task);
+  return poll;
+}
+
+std::vector<std::unique_ptr<Poll>> TaskQueue::TakePolls(int64_t count_max) {
+  std::vector<std::unique_ptr<Poll>> polls;
+  while (!polls_.empty() && static_cast<int64_t>(polls.size()) < count_max) {
+    polls.push_back(TakePoll(polls_.begin()->first));
+  }
+  return polls;
+}
+
+void TaskQueue::CountMatched(int priority, int64_t count) {
+  Line& line = lines_[static_cast<size_t>(priority - 1)];
+  line.added.Add(loop_.Now(), count);
+  line.dispatched.Add(loop_.Now(), count);
+  traffic_.AddElsewhere(count);
 }
 
 void TaskQueue::SetApiRate(std::optional<double> rate) {

@@ -12,11 +12,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "matching/poll.h"
 #include "matching/poller_history.h"
 #include "matching/rate_limiter.h"
 #include "matching/rate_meter.h"
+#include "matching/traffic.h"
 
 namespace perdure::matching {
 
@@ -39,6 +41,8 @@ class TaskQueueHost {
   virtual void OnDrained(TaskQueue& queue) = 0;
   // The worker of this sticky queue is gone and these tasks are still here.
   virtual void OnStickyAbandoned(TaskQueue& queue, std::vector<Task> tasks) = 0;
+  // Its traffic has reached the busy rate: at most once a second.
+  virtual void OnBusy(TaskQueue& queue) = 0;
 };
 
 class TaskQueue {
@@ -85,12 +89,32 @@ class TaskQueue {
   // All that it holds, queries first.
   std::vector<Task> TakeAll();
 
+  // As a partition, which holds no tasks. The poll that this task, which is not held, meets at
+  // once, with its scaling hint; null if none waits.
+  std::unique_ptr<Poll> MeetPoll(const Task& task, int32_t& scaling_hint);
+  // Of those that wait, the oldest; at most so many.
+  std::vector<std::unique_ptr<Poll>> TakePolls(int64_t count_max);
+  // As the home of partitions: what goes on there counts here.
+  void CountMatched(int priority, int64_t count);
+  void SawPollElsewhere() { last_poll_ = loop_.Now(); }
+  void SawPollerElsewhere(const temporal::api::taskqueue::v1::PollerInfo& info, absl::Time when) {
+    history_.SawElsewhere(info, when);
+  }
+  // 0: it is never busy.
+  void SetBusyRate(int64_t tasks_per_second) { traffic_.set_busy_rate(tasks_per_second); }
+
   void SetApiRate(std::optional<double> rate);
 
   // A poll waits, or was here within the window.
   bool HasRecentPoll(absl::Duration window) const;
   bool IsIdle() const;
+  bool IsRateLimited() const { return rate_limiter_.source() != RateLimiter::Source::kSystem; }
   int64_t held_count() const { return held_count_; }
+  int64_t poll_count() const { return static_cast<int64_t>(polls_.size()); }
+  // Held tasks and queries.
+  int64_t waiting_count() const { return held_count_ + static_cast<int64_t>(queries_.size()); }
+  // All tasks that have ever come, those of partitions too.
+  int64_t traffic() const { return traffic_.total(); }
   // With those that were dropped.
   int64_t backlog_count() const { return held_count_ + dropped_count_; }
   // The backlog as a poll's answer tells it. Of a sticky queue only what goes beyond a hundred: for
@@ -134,6 +158,7 @@ class TaskQueue {
   int64_t dropped_count_ = 0;
   absl::Time last_poll_ = absl::InfinitePast();
   PollerHistory history_;
+  Traffic traffic_;
   RateLimiter rate_limiter_;
   absl::Time rate_limited_at_ = absl::InfinitePast();
   absl::Time next_hint_ = absl::InfinitePast();

@@ -135,6 +135,7 @@ class RealCore final : public Core {
     matching::Options matching_options;
     matching_options.host_name = host;
     matching_options.metrics = &metrics;
+    matching_options.spread.split_rate = settings_.Int(base::SettingId::kTaskQueueSplitRate);
     matching_ = matching::MakeMatching(*engine_loop_, matching_options);
     history::HistoryOptions history_options;
     history_options.node_name = host;
@@ -191,7 +192,7 @@ class RealCore final : public Core {
     peer_options.tls.verifies_host_name = false;
     peers_ = rpc::MakePeers(*engine_loop_, peer_options, calls_);
     node_ = std::make_unique<cluster::Node>(cluster::Node::Parts{
-        *engine_loop_, *peers_, *namespaces_, *history_, *matching_,
+        *engine_loop_, *peers_, *namespaces_, *history_, *matching_, *matching_,
         [this](services::QueueFilter owned) { matching_->SetOwned(std::move(owned)); },
         [this](services::QueueFilter moved) { history_->PushMoved(std::move(moved)); },
         [this](std::function<void()> done) {
@@ -204,6 +205,7 @@ class RealCore final : public Core {
     history_->set_matching(&node_->matching());
     history_->set_others(&node_->history());
     matching_->SetHistory(&node_->history());
+    matching_->SetPartitionPeers(&node_->partition_peers());
   }
 
   void Begin(rpc::Health& health) {

@@ -4,13 +4,31 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "matching/spread.h"
 
 namespace perdure::sim {
+namespace {
+
+// Any task splits its queue, or nearly any, and hardly anything joins it again.
+matching::SpreadOptions DrawSpread(base::Random& random) {
+  matching::SpreadOptions spread;
+  spread.split_rate = 1 + static_cast<int64_t>(random.Below(3));
+  spread.busy_seconds = 1 + static_cast<int>(random.Below(2));
+  spread.calm_seconds = 1 + static_cast<int>(random.Below(10));
+  spread.backlog_max = absl::Milliseconds(10 + static_cast<int64_t>(random.Below(1000)));
+  spread.pause_after_join = absl::Milliseconds(static_cast<int64_t>(random.Below(3000)));
+  spread.vain_seconds = 1 + static_cast<int>(random.Below(10));
+  spread.pause_after_vain = absl::Milliseconds(static_cast<int64_t>(random.Below(5000)));
+  return spread;
+}
+
+}  // namespace
 
 Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& database,
                PeerNetwork& peers, int number, const base::Settings& settings,
-               const history::CoreOptions& core_options, std::string name,
-               absl::Duration clock_offset, store::simulated::SimulatedFaults faults)
+               const history::CoreOptions& core_options, matching::Options matching_options,
+               std::string name, absl::Duration clock_offset,
+               store::simulated::SimulatedFaults faults)
     : settings_(settings),
       uuids_(scheduler.random().Next()),
       cluster_{.cluster_id = "simulated"},
@@ -21,7 +39,6 @@ Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& databa
   store_ = store::simulated::MakeSimulatedStore(database, *store_loop_, faults);
   namespaces_ =
       std::make_unique<frontend::NamespaceRegistry>(*store_, *frontend_loop_, settings_, uuids_);
-  matching::Options matching_options;
   matching_options.host_name = name;
   matching_ = matching::MakeMatching(*engine_loop_, matching_options);
   history::HistoryOptions history_options;
@@ -31,7 +48,7 @@ Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& databa
   history_ = history::MakeHistory(*engine_loop_, *store_, *namespaces_, history_options);
   peers_ = peers.PeersOf(number);
   node_ = std::make_unique<cluster::Node>(cluster::Node::Parts{
-      *engine_loop_, *peers_, *namespaces_, *history_, *matching_,
+      *engine_loop_, *peers_, *namespaces_, *history_, *matching_, *matching_,
       [this](services::QueueFilter owned) { matching_->SetOwned(std::move(owned)); },
       [this](services::QueueFilter moved) { history_->PushMoved(std::move(moved)); },
       [this](std::function<void()> done) {
@@ -44,6 +61,7 @@ Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& databa
   history_->set_matching(&node_->matching());
   history_->set_others(&node_->history());
   matching_->SetHistory(&node_->history());
+  matching_->SetPartitionPeers(&node_->partition_peers());
   frontend_ = std::make_unique<frontend::Frontend>(
       frontend::Dependencies{*namespaces_, node_->history(), node_->matching(), *store_,
                              *frontend_loop_, uuids_, cluster_, settings_},
@@ -127,6 +145,8 @@ Cluster::Cluster(Scheduler& scheduler, SimLoop& world, Network& network, PeerNet
     core_options_.journal_growth_max = 1;
   }
   if (random.Chance(0.5)) core_options_.recent_bytes_max = static_cast<int64_t>(random.Below(4000));
+  matching_options_.metrics = &matching_metrics_;
+  if (random.Chance(0.6)) matching_options_.spread = DrawSpread(random);
 }
 
 Cluster::~Cluster() {
@@ -139,9 +159,9 @@ void Cluster::Start(int server) {
   const auto index = static_cast<size_t>(server);
   PERDURE_CHECK(servers_[index] == nullptr);
   const int64_t life = ++lives_[index];
-  servers_[index] =
-      std::make_unique<Server>(scheduler_, database_, peers_, server, settings_, core_options_,
-                               absl::StrCat("server", server, ".", life), offsets_[index], faults_);
+  servers_[index] = std::make_unique<Server>(
+      scheduler_, database_, peers_, server, settings_, core_options_, matching_options_,
+      absl::StrCat("server", server, ".", life), offsets_[index], faults_);
   peers_.SetServer(server, &servers_[index]->node_handler());
   servers_[index]->Start([this, server, life] {
     world_.Post([this, server, life] {
@@ -172,6 +192,18 @@ void Cluster::DrainThenCrash(int server) {
   servers_[index]->Drain(end);
   // A server that does not come to rest is killed in the end, as an operator would.
   world_.After(absl::Seconds(10), end);
+}
+
+void Cluster::CountSplits(Ledger& ledger) {
+  const matching::SpreadMetrics metrics = matching::MakeSpreadMetrics(&matching_metrics_);
+  const auto count = [&ledger](const char* what, const base::Counter* counter) {
+    const auto times = static_cast<int64_t>(counter->Value());
+    if (times > 0) ledger.counts[what] += times;
+  };
+  count("task queue split", metrics.splits);
+  count("task queue joined", metrics.joins);
+  count("poll sent home from a partition", metrics.polls_sent_home);
+  count("task met a poll in a partition", metrics.matched);
 }
 
 void Cluster::SetStoreFaults(store::simulated::SimulatedFaults faults) {

@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/settings.h"
 #include "cluster/node.h"
 #include "frontend/frontend.h"
 #include "frontend/namespace_registry.h"
 #include "history/history.h"
 #include "matching/matching.h"
+#include "sim/ledger.h"
 #include "sim/network.h"
 #include "sim/peers.h"
 #include "sim/scheduler.h"
@@ -25,7 +27,8 @@ class Server {
   // `number` tells its place in the network of servers.
   Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& database, PeerNetwork& peers,
          int number, const base::Settings& settings, const history::CoreOptions& core_options,
-         std::string name, absl::Duration clock_offset, store::simulated::SimulatedFaults faults);
+         matching::Options matching_options, std::string name, absl::Duration clock_offset,
+         store::simulated::SimulatedFaults faults);
   // A crash.
   ~Server();
 
@@ -74,6 +77,8 @@ class Cluster {
   void Crash(int server);
   void DrainThenCrash(int server);
   void SetStoreFaults(store::simulated::SimulatedFaults faults);
+  // Task queues that were split and joined, and what that did.
+  void CountSplits(Ledger& ledger);
   // For reading what is stored, without faults.
   store::Store& reader() { return *reader_; }
 
@@ -84,6 +89,8 @@ class Cluster {
   PeerNetwork& peers_;
   base::Settings settings_;
   history::CoreOptions core_options_;
+  matching::Options matching_options_;
+  base::Metrics matching_metrics_;  // of all lives of all servers
   store::simulated::SimulatedFaults faults_;
   store::simulated::SimulatedDatabase database_;
   std::unique_ptr<store::simulated::SimulatedStore> reader_;

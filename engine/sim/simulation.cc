@@ -70,6 +70,7 @@ Verdict Simulate(uint64_t seed, bool verbose) {
     }
     // What is still on its way between runs arrives.
     scheduler.RunUntil(scheduler.Now() + absl::Seconds(10));
+    cluster.CountSplits(ledger);
     verdict.wrongs = ledger.wrongs;
     for (std::string& wrong : checkers.Check()) verdict.wrongs.push_back(std::move(wrong));
     if (verbose) {

@@ -10,12 +10,19 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from datetime import timedelta
 
 import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
-from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    ListTaskQueuePartitionsRequest,
+    SignalWorkflowExecutionRequest,
+)
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
@@ -35,12 +42,16 @@ FENCED_MAX_SECONDS = 15.0
 SETTLED_SECONDS = 4.0  # more than it takes to miss a server whose sessions are gone
 HELD = 20  # requests to the frozen server
 ANSWER_MAX = timedelta(seconds=30)
+SPLIT_RATE = "5"  # tasks a second: these tests' load is more
+SPLIT_MAX_SECONDS = 60.0
+MATCHES = 50
 
 
 class Cluster:
     def __init__(self):
-        first = Server("--internal-port", "0").start()
-        self.servers = [first] + [Server("--internal-port", "0", beside=first).start() for _ in range(NODES - 1)]
+        flags = ("--internal-port", "0", "--task-queue-split-rate", SPLIT_RATE)
+        first = Server(*flags).start()
+        self.servers = [first] + [Server(*flags, beside=first).start() for _ in range(NODES - 1)]
         self.clients: dict[Server, Client] = {}
         self.workers: dict[Server, Worker] = {}
         self.running: dict[Server, asyncio.Task] = {}
@@ -71,13 +82,21 @@ class Cluster:
 
     async def begin_worker(self, server: Server) -> None:
         worker = Worker(await Client.connect(server.address), task_queue=QUEUE, workflows=[Account, Job],
-                        activities=[post, only_once], graceful_shutdown_timeout=timedelta(seconds=1))
+                        activities=[post, only_once], identity=server.address, graceful_shutdown_timeout=timedelta(seconds=1))
         self.workers[server] = worker
         self.running[server] = asyncio.create_task(worker.run())
 
     async def end_workers(self) -> None:
         await asyncio.gather(*(worker.shutdown() for worker in self.workers.values()))
         await asyncio.gather(*self.running.values())
+
+    def metric(self, name: str) -> float:
+        """Of all that live."""
+        total = 0.0
+        for server in self.servers:
+            page = urllib.request.urlopen(f"{server.page('metrics')}/metrics", timeout=5).read().decode()
+            total += sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith(name + " "))
+        return total
 
     def end(self) -> None:
         for server in self.servers[1:] + self.servers[:1]:
@@ -198,6 +217,60 @@ def test_nothing_is_lost_and_work_goes_on(act):
         load = asyncio.run(under_load(cluster, act, patience=30 if act in (drain, replace) else 2))
         if act in (drain, replace):
             assert load.unanswered == 0, "a request failed in spite of the client's retries"
+    except BaseException:
+        for server in cluster.servers:
+            print(server.log_tail())
+        raise
+    finally:
+        cluster.end()
+
+
+async def until_split(cluster: Cluster) -> None:
+    """Until each node has a part of the workflows' queue; any of them is asked."""
+    begin = time.monotonic()
+    while True:
+        client = cluster.clients[cluster.servers[int(time.monotonic()) % NODES]]
+        listed = await client.workflow_service.list_task_queue_partitions(
+            ListTaskQueuePartitionsRequest(namespace="default", task_queue=TaskQueue(name=QUEUE)))
+        names = [partition.key for partition in listed.workflow_task_queue_partitions]
+        assert names[0] == QUEUE
+        assert len(set(names)) == len(names)
+        if len(names) == NODES:
+            return
+        assert time.monotonic() - begin < SPLIT_MAX_SECONDS, "the queue is not split"
+        await asyncio.sleep(0.1)
+
+
+async def split_and_described(cluster: Cluster) -> None:
+    await cluster.connect()
+    await cluster.until_shared_by(NODES)
+    for server in cluster.servers:
+        await cluster.begin_worker(server)
+    try:
+        load = Load(list(cluster.clients.values()))
+        await load.begin()
+        await until_split(cluster)
+        begin = time.monotonic()
+        while await asyncio.to_thread(cluster.metric, "task_queue_partition_matches") < MATCHES:
+            assert time.monotonic() - begin < SPLIT_MAX_SECONDS, "hardly a task meets a poll in a partition"
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(3)  # more than it takes until the home hears of pollers
+        described = await cluster.clients[cluster.servers[0]].workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(namespace="default", task_queue=TaskQueue(name=QUEUE), report_stats=True,
+                                     task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW))
+        assert described.stats.tasks_dispatch_rate > float(SPLIT_RATE)
+        assert {poller.identity for poller in described.pollers} == {server.address for server in cluster.servers}
+        await load.end()
+        await check(cluster.clients[cluster.servers[0]], load)
+    finally:
+        await cluster.end_workers()
+
+
+@pytest.mark.skipif(not os.environ.get("PERDURE_TEST_DB"), reason="SQLite has one server at a time")
+def test_a_busy_task_queue_is_split_and_described_as_one():
+    cluster = Cluster()
+    try:
+        asyncio.run(split_and_described(cluster))
     except BaseException:
         for server in cluster.servers:
             print(server.log_tail())
