@@ -220,6 +220,10 @@ def protocol(step: Step) -> Outcome:
     return step.pytest("tests/protocol")
 
 
+def checker(step: Step) -> Outcome:
+    return step.pytest("tests/checker")
+
+
 def layers(step: Step) -> Outcome:
     step.run("./dev", "_preset", "release", "perdure_layers", timeout=1200)
     return step.ctest("release", "-L", "layers")
@@ -435,6 +439,7 @@ TEST = {
     "golang": (golang, ["release", "python"]),
     "java": (java, ["release", "python"]),
     "webui": (webui, ["release", "python"]),
+    "checker": (checker, ["python"]),
     "crash_sqlite": (crash_sqlite, ["release", "python"]),
     "crash_postgres": (crash_postgres, ["release", "postgres"]),
     "simulator": (simulator, ["release"]),
