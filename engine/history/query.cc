@@ -172,19 +172,13 @@ void Query(Core& core, CallContext context, NamespacePtr name_space,
             });
 }
 
-void AnswerQueries(Core& core, const ExecutionPtr& execution,
-                   const api::RespondWorkflowTaskCompletedRequest& request) {
-  for (const auto& [id, result] : request.query_results()) {
+void AnswerQueries(const ExecutionPtr& execution, const QueryResults& results) {
+  for (const auto& [id, result] : results) {
     const auto found = execution->queries.find(id);
     if (found == execution->queries.end()) continue;
     QueryReply reply = std::move(found->second.reply);
     execution->queries.erase(found);
-    // What the answer shows became durable no later than the task's completion.
-    core.committer().AfterCommits(
-        execution, [result = result, reply = std::move(reply)](absl::Status status) mutable {
-          if (!status.ok()) return std::move(reply)(std::move(status));
-          AnswerOne(std::move(reply), result);
-        });
+    AnswerOne(std::move(reply), result);
   }
 }
 
