@@ -376,6 +376,30 @@ void Checkers::CheckUpdates() {
   }
 }
 
+// The answers to a workflow's requests, and what is stored of it, are those of one correct server.
+void Checkers::CheckOrder() {
+  std::map<std::string, Entries> ends;  // the log of each workflow's last run
+  for (const auto& [run_id, run] : runs_) {
+    if (run.events.empty() || run.state.IsRunning()) continue;
+    const HistoryEvent& last = run.events.back();
+    const bool goes_on =
+        last.has_workflow_execution_continued_as_new_event_attributes() ||
+        !last.workflow_execution_failed_event_attributes().new_execution_run_id().empty();
+    if (!goes_on) ends[run.workflow_id] = run.replay.log();
+  }
+  for (const auto& [workflow_id, record] : ledger_.workflows) {
+    std::vector<SentRequest> requests = record.requests;
+    SentRequest last{.begin = std::numeric_limits<int64_t>::max() - 1, .is_running = false};
+    const bool has_one_log = MakeProgram({.seed = record.seed}).attempts_max <= 1;
+    if (has_one_log) last.seen = ends[workflow_id];
+    requests.push_back(std::move(last));
+    const std::string wrong = CheckLinearizable(
+        std::move(requests),
+        +[](const std::string& entry) { return absl::StartsWith(entry, "peer:"); });
+    if (!wrong.empty()) wrongs_.push_back(absl::StrCat(workflow_id, ": ", wrong));
+  }
+}
+
 // The list shows each run once, as its history says.
 void Checkers::CheckList() {
   std::map<std::string, int> listed;
@@ -438,6 +462,7 @@ std::vector<std::string> Checkers::Check() {
   CheckSignals();
   CheckUpdates();
   CheckList();
+  CheckOrder();
   return wrongs_;
 }
 

@@ -109,8 +109,7 @@ class Search {
       unknown[{Kind::kWrite, entry}] = {
           .kind = Kind::kWrite, .outcome = Outcome::kUnknown, .begin = -1, .entry = entry};
     }
-    unknown[{Kind::kClose, ""}] = {
-        .kind = Kind::kClose, .outcome = Outcome::kUnknown, .begin = -1};
+    unknown[{Kind::kClose, ""}] = {.kind = Kind::kClose, .outcome = Outcome::kUnknown, .begin = -1};
     for (const SentRequest& one : all_) {
       if (MustHappen(one)) {
         chosen_.push_back(one);
@@ -123,9 +122,8 @@ class Search {
       one.end = kNever;
       chosen_.push_back(std::move(one));
     }
-    std::stable_sort(
-        chosen_.begin(), chosen_.end(),
-        [](const SentRequest& a, const SentRequest& b) { return a.begin < b.begin; });
+    std::stable_sort(chosen_.begin(), chosen_.end(),
+                     [](const SentRequest& a, const SentRequest& b) { return a.begin < b.begin; });
   }
   bool IsSeen(const std::string& entry) const { return place_.contains(entry); }
 

@@ -90,8 +90,8 @@ TEST(Linearizability, FindsAStaleRead) {
 
 TEST(Linearizability, FindsADoubleApply) {
   EXPECT_FALSE(HasOrder({Write("a", 2, 3), Read(4, 5, "aa")}));
-  EXPECT_FALSE(HasOrder({Unknown(Write("a", 2, 2)), Write("a", 3, 4), Write("b", 5, 6),
-                         Read(7, 8, "aba")}));
+  EXPECT_FALSE(
+      HasOrder({Unknown(Write("a", 2, 2)), Write("a", 3, 4), Write("b", 5, 6), Read(7, 8, "aba")}));
 }
 
 TEST(Linearizability, FindsWhatIsAcceptedAfterTheClose) {
