@@ -1,7 +1,9 @@
 #include "sim/checkers.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -339,8 +341,7 @@ void Checkers::CheckSignals() {
 void Checkers::CheckUpdates() {
   struct Fate {
     int64_t accepted = 0;
-    int64_t completed = 0;
-    std::string outcome;
+    std::set<std::string> outcomes;  // more than one where a later run of the chain did it again
   };
   std::map<std::pair<std::string, std::string>, Fate> fates;
   for (const auto& [run_id, run] : runs_) {
@@ -352,9 +353,8 @@ void Checkers::CheckUpdates() {
       }
       if (event.has_workflow_execution_update_completed_event_attributes()) {
         const auto& a = event.workflow_execution_update_completed_event_attributes();
-        Fate& fate = fates[{run.workflow_id, a.meta().update_id()}];
-        ++fate.completed;
-        fate.outcome = TextOf(a.outcome().success());
+        fates[{run.workflow_id, a.meta().update_id()}].outcomes.insert(
+            TextOf(a.outcome().success()));
       }
     }
   }
@@ -362,15 +362,18 @@ void Checkers::CheckUpdates() {
     for (const auto& [update_id, outcome] : record.updates) {
       const Fate& fate = fates[{workflow_id, update_id}];
       if (fate.accepted < 1) {
-        wrongs_.push_back(absl::StrCat(update_id, ": acknowledged and not in history"));
+        wrongs_.push_back(
+            absl::StrCat(workflow_id, ": ", update_id, " was acknowledged and is not in history"));
       }
-      if (!outcome.empty() && (fate.completed < 1 || fate.outcome != outcome)) {
-        wrongs_.push_back(absl::StrCat(update_id, ": answered and not completed in history"));
+      if (!outcome.empty() && !fate.outcomes.contains(outcome)) {
+        wrongs_.push_back(absl::StrCat(workflow_id, ": ", update_id, " was answered with ", outcome,
+                                       ", which is not in history"));
       }
     }
     for (const std::string& update_id : record.rejected_updates) {
       if (fates[{workflow_id, update_id}].accepted > 0) {
-        wrongs_.push_back(absl::StrCat(update_id, ": rejected and in history"));
+        wrongs_.push_back(
+            absl::StrCat(workflow_id, ": ", update_id, " was rejected and is in history"));
       }
     }
   }

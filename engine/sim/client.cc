@@ -250,6 +250,7 @@ void Client::PlanActions() {
     after(20'000, [this] { DescribeRun(); });
   }
   if (random_.Chance(0.1)) after(20'000, [this] { StartRival(); });
+  if (random_.Chance(0.5)) KeepLooking(40);
   if (random_.Chance(0.1)) after(20'000, [this] { Cancel(); });
   if (random_.Chance(0.07)) after(20'000, [this] { Terminate(); });
   if (random_.Chance(0.07)) after(10'000, [this] { PauseAndUnpause(); });
@@ -375,8 +376,15 @@ void Client::Query() {
 void Client::LookAgain() {
   server_ = static_cast<int>(random_.Below(static_cast<uint64_t>(network_.server_count())));
   ++open_requests_;
-  if (random_.Chance(0.5)) return Query();
+  if (random_.Chance(0.2)) return Query();
   DescribeRun();
+}
+
+void Client::KeepLooking(int times) {
+  if (is_closed_ || times == 0) return;
+  LookAgain();
+  world_.After(absl::Milliseconds(static_cast<int64_t>(random_.Below(1500))),
+               [self = shared_from_this(), this, times] { KeepLooking(times - 1); });
 }
 
 // It cannot begin a second chain, for this id was used.

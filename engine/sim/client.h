@@ -57,6 +57,8 @@ class Client : public std::enable_shared_from_this<Client> {
   void StartRival();
   // Reads what was just acknowledged, from another server.
   void LookAgain();
+  // So many times, each at any server: one that was frozen may hold the answer until it wakes.
+  void KeepLooking(int times);
   struct Reading {
     std::string run_id;
     std::map<std::string, int64_t> before;  // what had been shown when it began
