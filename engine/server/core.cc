@@ -234,6 +234,10 @@ class RealCore final : public Core {
     set("store_rows_written", "Rows that these wrote.", statistics.rows_written);
     set("store_failed_batches", "Batches that failed.", statistics.failed_batches);
     set("store_reads", "Reads and other small requests.", statistics.reads);
+    set("store_lineage_changes", "How often the database was found to be another one than before.",
+        statistics.lineage_changes);
+    set("store_records_lost", "Records that the database had acknowledged and no longer has.",
+        statistics.records_lost);
     // Shared with the loop, which may come to it after the wait has been given up.
     auto measured = std::make_shared<absl::Notification>();
     matching_->MeasureBacklogs([measured] { measured->Notify(); });
