@@ -173,12 +173,16 @@ void Query(Core& core, CallContext context, NamespacePtr name_space,
 }
 
 void AnswerQueries(const ExecutionPtr& execution, const QueryResults& results) {
-  for (const auto& [id, result] : results) {
-    const auto found = execution->queries.find(id);
-    if (found == execution->queries.end()) continue;
-    QueryReply reply = std::move(found->second.reply);
-    execution->queries.erase(found);
-    AnswerOne(std::move(reply), result);
+  // In the order of the queries: that of the results differs from process to process.
+  for (auto query = execution->queries.begin(); query != execution->queries.end();) {
+    const auto result = results.find(query->first);
+    if (result == results.end()) {
+      ++query;
+      continue;
+    }
+    QueryReply reply = std::move(query->second.reply);
+    query = execution->queries.erase(query);
+    AnswerOne(std::move(reply), result->second);
   }
 }
 

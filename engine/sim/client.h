@@ -67,6 +67,7 @@ class Client : public std::enable_shared_from_this<Client> {
   void Cancel();
   void Terminate();
   void PauseAndUnpause();
+  void Unpause();
   void WaitForClose(const std::string& run_id, const std::string& page_token);
 
   SimLoop& world_;
