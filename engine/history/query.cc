@@ -79,6 +79,10 @@ void Buffer(Core& core, const ExecutionPtr& run, CallContext context,
   buffered.query = std::move(query);
   buffered.reply = std::move(reply);
   buffered.context = context;
+  if (run->state.HasStartedTask()) {
+    const pb::WorkflowTask& task = run->state.info.workflow_task();
+    buffered.after_task = {task.scheduled_event_id(), task.attempt()};
+  }
   run->queries.emplace(id, std::move(buffered));
   if (context.deadline == absl::InfiniteFuture()) return;
   core.loop().At(context.deadline, [run, id] {
