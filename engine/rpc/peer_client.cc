@@ -33,6 +33,7 @@ constexpr int kReconnectMaxMs = 500;
 // Longer than the caller waits: then nobody does.
 constexpr absl::Duration kOverdue = absl::Seconds(2);
 constexpr absl::Duration kSweep = absl::Seconds(1);
+constexpr absl::Duration kRefusalLogInterval = absl::Minutes(1);
 
 absl::Status Stopping() { return base::Unavailable("the server is stopping"); }
 
@@ -58,7 +59,11 @@ class Stream;
 class Link : public std::enable_shared_from_this<Link> {
  public:
   Link(runtime::Loop& loop, const std::string& address, const PeerOptions& options)
-      : loop_(loop), address_(address), stub_(Connect(address, options.tls)) {}
+      : loop_(loop),
+        address_(address),
+        protocol_(options.protocol),
+        refusals_(RefusalCounter(options.metrics, "caller")),
+        stub_(Connect(address, options.tls)) {}
 
   void Call(wire::Request request, const services::CallContext& context, Reply reply);
   void EndOverdue(absl::Time now);
@@ -79,10 +84,14 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void Begin() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeHello(const wire::Hello& hello) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteRefusal(const std::string& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Cancel(uint64_t id);
 
   runtime::Loop& loop_;
   const std::string address_;
+  const PeerProtocol protocol_;
+  base::Counter* const refusals_;  // may be null
   Stub stub_;
 
   absl::Mutex mutex_;
@@ -91,6 +100,7 @@ class Link : public std::enable_shared_from_this<Link> {
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_answering_ ABSL_GUARDED_BY(mutex_) = false;  // those whom a broken stream left
   bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time refusal_logged_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<wire::Frame> to_write_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, Open> open_ ABSL_GUARDED_BY(mutex_);
@@ -163,7 +173,7 @@ void Link::Begin() {
                                  stream_);
   wire::Frames hello;
   wire::Hello& own = *hello.add_frames()->mutable_hello();
-  own.set_protocol(kPeerProtocol);
+  own.set_protocol(protocol_.current);
   stream_->Write(std::move(hello));
   stream_->Start();
 }
@@ -196,16 +206,33 @@ void Link::OnWritten(Stream* stream) {
   WriteMore();
 }
 
+void Link::TakeHello(const wire::Hello& hello) {
+  const absl::Status status = CheckProtocol(protocol_, hello.protocol());
+  if (!status.ok()) {
+    NoteRefusal(std::string(status.message()));
+    return stream_->context().TryCancel();
+  }
+  is_up_ = true;
+  WriteMore();
+}
+
+// Each call tries anew: said once in a while, counted always.
+void Link::NoteRefusal(const std::string& why) {
+  if (refusals_ != nullptr) refusals_->Add();
+  const absl::Time now = loop_.Now();
+  if (now - refusal_logged_ < kRefusalLogInterval) return;
+  refusal_logged_ = now;
+  base::LogError("another node is of a version that cannot work with this one",
+                 {{"address", address_}, {"error", why}});
+}
+
 void Link::OnFrames(Stream* stream, wire::Frames frames) {
   std::vector<std::pair<Reply, wire::Answer>> answered;
   {
     absl::MutexLock lock(&mutex_);
     if (stream != stream_) return;
     for (wire::Frame& frame : *frames.mutable_frames()) {
-      if (frame.has_hello()) {
-        is_up_ = true;
-        WriteMore();
-      }
+      if (frame.has_hello()) TakeHello(frame.hello());
       const auto found = open_.find(frame.id());
       if (!frame.has_answer() || found == open_.end()) continue;
       answered.emplace_back(std::move(found->second.reply), std::move(*frame.mutable_answer()));
@@ -235,6 +262,9 @@ void Link::OnBroken(Stream* stream, const grpc::Status& status) {
     is_writing_ = false;
     to_write_.clear();
     open.swap(open_);
+    if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION) {
+      NoteRefusal(status.error_message());
+    }
   }
   if (was_up) {
     base::LogInfo("a connection to another node ended",
@@ -292,6 +322,7 @@ class GrpcPeers final : public NodePeers {
  public:
   GrpcPeers(runtime::Loop& loop, PeerOptions options)
       : loop_(loop), options_(std::move(options)), alive_(std::make_shared<bool>(true)) {
+    (void)RefusalCounter(options_.metrics, "caller");
     SweepLater();
   }
   ~GrpcPeers() override { GrpcPeers::Close(); }

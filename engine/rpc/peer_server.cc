@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "base/errors.h"
+#include "base/log.h"
 #include "cluster/wire.h"
 #include "grpcpp/generic/async_generic_service.h"
 #include "grpcpp/security/server_credentials.h"
@@ -152,13 +153,16 @@ class Session : public std::enable_shared_from_this<Session> {
 // Owns itself, until gRPC is done with it.
 class Reactor final : public grpc::ServerGenericBidiReactor {
  public:
-  explicit Reactor(Door& door)
-      : session_(std::make_shared<Session>(door, [this](const wire::Frames& frames) {
+  Reactor(Door& door, const PeerProtocol& protocol, base::Counter* refusals, std::string peer)
+      : protocol_(protocol),
+        refusals_(refusals),
+        peer_(std::move(peer)),
+        session_(std::make_shared<Session>(door, [this](const wire::Frames& frames) {
           written_ = Serialize(frames);
           StartWrite(&written_);
         })) {
     wire::Frame hello;
-    hello.mutable_hello()->set_protocol(kPeerProtocol);
+    hello.mutable_hello()->set_protocol(protocol_.current);
     session_->Say(std::move(hello));
     StartRead(&read_);
   }
@@ -166,6 +170,7 @@ class Reactor final : public grpc::ServerGenericBidiReactor {
   void OnReadDone(bool ok) override {
     wire::Frames frames;
     if (!ok || !Parse(read_, frames).ok()) return Over();
+    if (const absl::Status status = CheckHello(frames); !status.ok()) return Refuse(status);
     session_->Take(std::move(frames));
     read_.Clear();
     StartRead(&read_);
@@ -178,12 +183,31 @@ class Reactor final : public grpc::ServerGenericBidiReactor {
   void OnDone() override { delete this; }
 
  private:
-  void Over() {
+  void Over(const grpc::Status& status = grpc::Status::OK) {
     // After this nothing is written any more.
     session_->End();
-    if (!is_over_.exchange(true)) Finish(grpc::Status::OK);
+    if (!is_over_.exchange(true)) Finish(status);
   }
 
+  // The first frame is the hello.
+  absl::Status CheckHello(const wire::Frames& frames) {
+    if (was_greeted_) return absl::OkStatus();
+    was_greeted_ = true;
+    const bool is_hello = frames.frames_size() > 0 && frames.frames(0).has_hello();
+    return CheckProtocol(protocol_, is_hello ? frames.frames(0).hello().protocol() : 0);
+  }
+
+  void Refuse(const absl::Status& status) {
+    if (refusals_ != nullptr) refusals_->Add();
+    base::LogError("another node is of a version that cannot work with this one",
+                   {{"address", peer_}, {"error", status}});
+    Over({grpc::StatusCode::FAILED_PRECONDITION, std::string(status.message())});
+  }
+
+  const PeerProtocol protocol_;
+  base::Counter* const refusals_;  // may be null
+  const std::string peer_;
+  bool was_greeted_ = false;
   grpc::ByteBuffer read_;
   grpc::ByteBuffer written_;
   std::atomic<bool> is_over_{false};
@@ -198,21 +222,26 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
 
 class NodeService final : public grpc::CallbackGenericService {
  public:
+  NodeService(const PeerProtocol& protocol, base::Metrics* metrics)
+      : protocol_(protocol), refusals_(RefusalCounter(metrics, "called")) {}
   Door& door() { return door_; }
 
  private:
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override {
     if (context->method() != kExchangeMethod) return new Refusal();
-    return new Reactor(door_);
+    return new Reactor(door_, protocol_, refusals_, context->peer());
   }
 
+  const PeerProtocol protocol_;
+  base::Counter* const refusals_;  // may be null
   Door door_;
 };
 
 class GrpcPeerServer final : public PeerServer {
  public:
-  explicit GrpcPeerServer(const PeerServerOptions& options) {
+  explicit GrpcPeerServer(const PeerServerOptions& options)
+      : service_(options.protocol, options.metrics) {
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(kPeerMessageMax);
     builder.SetMaxSendMessageSize(kPeerMessageMax);
