@@ -8,6 +8,7 @@ import random
 import sys
 import time
 from collections import Counter
+from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
@@ -22,6 +23,8 @@ from linearizability import DONE, REFUSED, UNKNOWN, Request  # noqa: E402
 ACCOUNTS = 16
 QUEUE = "crash"
 END_MAX_SECONDS = 300
+# A query waits for a worker, and a server that stops for its open calls.
+READ_MAX = timedelta(seconds=2)
 
 
 async def with_retries(call, seconds: float = END_MAX_SECONDS):
@@ -126,9 +129,9 @@ class Load:
         while not self.stopped:
             handle = choice.choice(self.clients).get_workflow_handle(account)
             if choice.random() < 0.5:
-                await self.recorded(account, "query", "", handle.query(Account.contents))
+                await self.recorded(account, "query", "", handle.query(Account.contents, rpc_timeout=READ_MAX))
             else:
-                await self.recorded(account, "describe", "", handle.describe())
+                await self.recorded(account, "describe", "", handle.describe(rpc_timeout=READ_MAX))
             await asyncio.sleep(0.5)
 
     def note_answer(self, account: str) -> None:
