@@ -280,25 +280,14 @@ void Link::OnBroken(Stream* stream, const grpc::Status& status) {
   is_answering_ = false;
 }
 
-// Nobody waits for the answer: what was open for it ends at once, whenever the other node is done,
-// or a server that stops would have to wait for it.
 void Link::Cancel(uint64_t id) {
-  Reply reply;
-  {
-    absl::MutexLock lock(&mutex_);
-    const auto found = open_.find(id);
-    if (found == open_.end()) return;
-    reply = std::move(found->second.reply);
-    const bool is_written = found->second.is_written;
-    open_.erase(found);
-    if (is_written) {
-      wire::Frame& frame = to_write_.emplace_back();
-      frame.set_id(id);
-      frame.set_cancel(true);
-      WriteMore();
-    }
-  }
-  std::move(reply)(absl::CancelledError("the caller is gone"));
+  absl::MutexLock lock(&mutex_);
+  const auto found = open_.find(id);
+  if (found == open_.end() || !found->second.is_written) return;
+  wire::Frame& frame = to_write_.emplace_back();
+  frame.set_id(id);
+  frame.set_cancel(true);
+  WriteMore();
 }
 
 void Link::EndOverdue(absl::Time now) {
