@@ -17,10 +17,12 @@ START_MAX_SECONDS = 30.0
 
 
 class Server:
-    def __init__(self, *flags: str, beside: "Server | None" = None, restore: pathlib.Path | None = None):
-        """`beside`: another one, whose database it shares. `restore`: where sqlite.db.gz and postgres.sql.gz are,
-        of which it is to begin with the one that fits."""
+    def __init__(self, *flags: str, beside: "Server | None" = None, restore: pathlib.Path | None = None,
+                 db: str = "", program: str | pathlib.Path = PROGRAM):
+        """`beside`: another one, whose database it shares; `db`: a database to use as it is. `restore`: where
+        sqlite.db.gz and postgres.sql.gz are, of which it is to begin with the one that fits. `program`: another one than this tree's."""
         self.flags = flags
+        self.program = program
         self.prefix: list[str] = []  # what runs it, if it is to run somewhere else
         self.ip = "127.0.0.1"
         self.tls = None  # an ssl.SSLContext, to look at its pages over https
@@ -30,8 +32,8 @@ class Server:
         self.port = 0
         base = os.environ.get("PERDURE_TEST_DB", "")
         self.database = ""
-        if beside is not None:
-            self.db = beside.db
+        if beside is not None or db:
+            self.db = db or beside.db
         elif base:
             self.database = f"perdure_{uuid.uuid4().hex[:12]}"
             self.admin = base
@@ -64,7 +66,7 @@ class Server:
         with open(self.log, "ab") as log:
             begin = self.log.stat().st_size
             self.process = subprocess.Popen(
-                [*self.prefix, PROGRAM, "server", "start-dev", "--ip", self.ip, "--port", str(self.port),
+                [*self.prefix, self.program, "server", "start-dev", "--ip", self.ip, "--port", str(self.port),
                  "--http-port", "0", "--metrics-port", "0", "--db", self.db, *self.flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + START_MAX_SECONDS

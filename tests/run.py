@@ -220,6 +220,10 @@ def protocol(step: Step) -> Outcome:
     return step.pytest("tests/protocol")
 
 
+def checker(step: Step) -> Outcome:
+    return step.pytest("tests/checker")
+
+
 def layers(step: Step) -> Outcome:
     step.run("./dev", "_preset", "release", "perdure_layers", timeout=1200)
     return step.ctest("release", "-L", "layers")
@@ -334,6 +338,11 @@ def golden_postgres(step: Step) -> Outcome:
     return step.pytest("tests/golden", env={"PERDURE_TEST_DB": Postgres.url})
 
 
+def upgrade(step: Step) -> Outcome:
+    """With the server of the release before, which PERDURE_PREVIOUS_BINARY names."""
+    return step.pytest("tests/upgrade", env={"PERDURE_TEST_DB": Postgres.url})
+
+
 def fuzz(step: Step) -> Outcome:
     """Each target, from its kept corpus on, for some seconds."""
     step.run("ninja", "-C", "build/release", "--quiet", "fuzz", timeout=2400, nice=10)
@@ -435,6 +444,7 @@ TEST = {
     "golang": (golang, ["release", "python"]),
     "java": (java, ["release", "python"]),
     "webui": (webui, ["release", "python"]),
+    "checker": (checker, ["python"]),
     "crash_sqlite": (crash_sqlite, ["release", "python"]),
     "crash_postgres": (crash_postgres, ["release", "postgres"]),
     "simulator": (simulator, ["release"]),
@@ -443,6 +453,7 @@ TEST = {
     "security": (security, ["release", "python"]),
     "golden_sqlite": (golden_sqlite, ["release", "python"]),
     "golden_postgres": (golden_postgres, ["release", "postgres"]),
+    "upgrade": (upgrade, ["release", "postgres"]),
     "cpp_interop": (cpp_interop, ["release_cpp", "python"]),
     "cpp_servers_sqlite": (cpp_servers_sqlite, ["release_cpp", "python"]),
     "cpp_servers_postgres": (cpp_servers_postgres, ["release_cpp", "postgres"]),

@@ -125,16 +125,21 @@ void Core::With(const services::NamespacePtr& name_space, const std::string& wor
   }
   const bool is_known_shard = id_ranges_[shard.value()] == 0 && !has_too_many_ids_;
   if (run_id.empty() && is_known_shard && !known_ids_.MayHold(name_space->number, workflow_id)) {
-    return std::move(callback)(RunNotFound(workflow_id, run_id));
+    // Another may have taken over, and a run may have begun there.
+    return std::move(callback)(Vouched(RunNotFound(workflow_id, run_id)));
   }
   auto& waiting = loading_[std::tuple(number, workflow_id, run_id)];
   waiting.push_back(std::move(callback));
   if (waiting.size() == 1) Load(name_space, workflow_id, run_id);
 }
 
+absl::Status Core::Vouched(absl::Status refusal) const {
+  return CanVouch() ? std::move(refusal) : NotServing();
+}
+
 void Core::Show(const services::NamespacePtr& name_space, const std::string& workflow_id,
                 const std::string& run_id, WithRun callback) {
-  if (loop_.Now() > owned_until_) return std::move(callback)(NotServing());
+  if (!CanVouch()) return std::move(callback)(NotServing());
   With(name_space, workflow_id, run_id, std::move(callback));
 }
 

@@ -73,6 +73,9 @@ class Core {
   // From then on another may have taken over without this process knowing (it was frozen, or the
   // database out of reach): what is cached is not shown until a heartbeat has moved the time.
   void set_owned_until(absl::Time time) { owned_until_ = time; }
+  bool CanVouch() const { return loop_.Now() <= owned_until_; }
+  // A refusal that rests on what is cached, or UNAVAILABLE if nobody can vouch for that.
+  absl::Status Vouched(absl::Status refusal) const;
   void set_on_fenced(absl::AnyInvocable<void()> callback) { on_fenced_ = std::move(callback); }
 
   runtime::Loop& loop() { return loop_; }

@@ -38,6 +38,9 @@ struct BufferedQuery {
   services::Reply<api::QueryWorkflowResponse> reply;
   services::CallContext context;
   bool is_sent = false;
+  // The task that was started when it came, by scheduled event and attempt: what had been
+  // acknowledged before may be behind that task, so another one carries it.
+  std::pair<EventId, int64_t> after_task{0, 0};
 };
 
 struct Execution;

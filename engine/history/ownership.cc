@@ -17,6 +17,8 @@ constexpr absl::Duration kLookInterval = absl::Milliseconds(20);
 // One that has missed a beat is given nothing: it may be at its end.
 constexpr double kLateBeats = 2.5;
 constexpr absl::Duration kRetry = absl::Seconds(1);
+// From the end of a life to the next.
+constexpr absl::Duration kRest = absl::Milliseconds(100);
 
 std::vector<services::Member> LiveMembers(const std::vector<store::Incarnation>& incarnations) {
   std::vector<services::Member> members;
@@ -58,7 +60,7 @@ void Ownership::Fenced() {
   if (left_) return GiveUp();
   Set(ServingState::kStandby);
   Publish();
-  timer_ = core_.loop().After(kRetry, [this, life = life_] {
+  timer_ = core_.loop().After(kRest, [this, life = life_] {
     if (IsCurrent(life)) Register();
   });
 }
@@ -150,7 +152,10 @@ void Ownership::Heard(absl::Time sent, absl::StatusOr<store::ClusterState> state
     if (other.id == incarnation_ || other.is_fenced) continue;
     const absl::Duration max =
         other.has_session ? options_.owner_silence_max : options_.owner_absence_max;
-    if (other.since_heartbeat > max) silent.push_back(other.id);
+    // Where we are nobody else can be: it was us.
+    const bool is_former_life = !options_.address.empty() &&
+                                other.node.address == options_.address && other.id < incarnation_;
+    if (is_former_life || other.since_heartbeat > max) silent.push_back(other.id);
     if (other.since_heartbeat > kLateBeats * options_.heartbeat_interval) late_.push_back(other.id);
   }
   if (!silent.empty()) FenceNext(std::move(silent));

@@ -124,7 +124,9 @@ void BuildWorkflowPoll(Core& core, const ExecutionPtr& execution, bool is_sticky
   for (auto& message : machines::UpdateMessagesFor(run.state)) {
     *response.add_messages() = std::move(message);
   }
+  const std::pair<EventId, int64_t> this_task(task.scheduled_event_id(), task.attempt());
   for (auto& [id, query] : run.queries) {
+    if (query.after_task == this_task) continue;
     (*response.mutable_queries())[id] = query.query;
     query.is_sent = true;
   }

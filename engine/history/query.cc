@@ -79,6 +79,10 @@ void Buffer(Core& core, const ExecutionPtr& run, CallContext context,
   buffered.query = std::move(query);
   buffered.reply = std::move(reply);
   buffered.context = context;
+  if (run->state.HasStartedTask()) {
+    const pb::WorkflowTask& task = run->state.info.workflow_task();
+    buffered.after_task = {task.scheduled_event_id(), task.attempt()};
+  }
   run->queries.emplace(id, std::move(buffered));
   if (context.deadline == absl::InfiniteFuture()) return;
   core.loop().At(context.deadline, [run, id] {
@@ -172,19 +176,17 @@ void Query(Core& core, CallContext context, NamespacePtr name_space,
             });
 }
 
-void AnswerQueries(Core& core, const ExecutionPtr& execution,
-                   const api::RespondWorkflowTaskCompletedRequest& request) {
-  for (const auto& [id, result] : request.query_results()) {
-    const auto found = execution->queries.find(id);
-    if (found == execution->queries.end()) continue;
-    QueryReply reply = std::move(found->second.reply);
-    execution->queries.erase(found);
-    // What the answer shows became durable no later than the task's completion.
-    core.committer().AfterCommits(
-        execution, [result = result, reply = std::move(reply)](absl::Status status) mutable {
-          if (!status.ok()) return std::move(reply)(std::move(status));
-          AnswerOne(std::move(reply), result);
-        });
+void AnswerQueries(const ExecutionPtr& execution, const QueryResults& results) {
+  // In the order of the queries: that of the results differs from process to process.
+  for (auto query = execution->queries.begin(); query != execution->queries.end();) {
+    const auto result = results.find(query->first);
+    if (result == results.end()) {
+      ++query;
+      continue;
+    }
+    QueryReply reply = std::move(query->second.reply);
+    query = execution->queries.erase(query);
+    AnswerOne(std::move(reply), result->second);
   }
 }
 

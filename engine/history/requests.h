@@ -58,9 +58,11 @@ void Describe(Core&, CallContext, NamespacePtr, api::DescribeWorkflowExecutionRe
 // query.cc
 void Query(Core&, CallContext, NamespacePtr, api::QueryWorkflowRequest,
            Reply<api::QueryWorkflowResponse>);
-// The answers that came with a completed workflow task.
-void AnswerQueries(Core& core, const ExecutionPtr& execution,
-                   const api::RespondWorkflowTaskCompletedRequest& request);
+using QueryResults =
+    google::protobuf::Map<std::string, temporal::api::query::v1::WorkflowQueryResult>;
+// The answers that came with a completed workflow task. They show what it did: only once that is
+// durable.
+void AnswerQueries(const ExecutionPtr& execution, const QueryResults& results);
 // Queries that no coming task will carry go out alone.
 void ReleaseQueries(Core& core, const ExecutionPtr& execution);
 

@@ -57,10 +57,10 @@ ExecutionPtr Carry(Core& core, const NamespacePtr& name_space, const std::string
 
 void Refuse(Core& core, const ExecutionPtr& run, absl::Status refusal, Core::After done) {
   if (run == nullptr) return std::move(done)(std::move(refusal));
-  core.committer().AfterCommits(
-      run, [refusal = std::move(refusal), done = std::move(done)](absl::Status status) mutable {
-        std::move(done)(status.ok() ? std::move(refusal) : std::move(status));
-      });
+  core.committer().AfterCommits(run, [&core, refusal = std::move(refusal),
+                                      done = std::move(done)](absl::Status status) mutable {
+    std::move(done)(status.ok() ? core.Vouched(std::move(refusal)) : std::move(status));
+  });
 }
 
 void Start(Core& core, CallContext context, NamespacePtr name_space,

@@ -130,14 +130,15 @@ void CompleteOn(Core& core, const ExecutionPtr& run, const NamespacePtr& name_sp
   const bool returns_task = completion->decision.returns_workflow_task;
   const EventId reset_id = completion->reset_history_event_id;
   std::vector<EventId> activities = completion->decision.started_activities;
-  if (answer.ok()) AnswerQueries(core, run, request);
-  core.Apply(run, std::move(completion->decision),
-             [&core, run, answer, returns_task, reset_id, activities = std::move(activities),
-              reply = std::move(reply)](absl::Status status) mutable {
-               if (!status.ok()) return std::move(reply)(std::move(status));
-               if (!answer.ok()) return std::move(reply)(answer);
-               AnswerCompletion(core, run, returns_task, activities, reset_id, std::move(reply));
-             });
+  core.Apply(
+      run, std::move(completion->decision),
+      [&core, run, answer, returns_task, reset_id, activities = std::move(activities),
+       results = request.query_results(), reply = std::move(reply)](absl::Status status) mutable {
+        if (!status.ok()) return std::move(reply)(std::move(status));
+        if (!answer.ok()) return std::move(reply)(answer);
+        AnswerQueries(run, results);
+        AnswerCompletion(core, run, returns_task, activities, reset_id, std::move(reply));
+      });
 }
 
 }  // namespace

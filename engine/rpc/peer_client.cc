@@ -34,6 +34,7 @@ constexpr int kReconnectMaxMs = 500;
 // Longer than the caller waits: then nobody does.
 constexpr absl::Duration kOverdue = absl::Seconds(2);
 constexpr absl::Duration kSweep = absl::Seconds(1);
+constexpr absl::Duration kRefusalLogInterval = absl::Minutes(1);
 
 absl::Status Stopping() { return base::Unavailable("the server is stopping"); }
 
@@ -61,7 +62,12 @@ class Stream;
 class Link : public std::enable_shared_from_this<Link> {
  public:
   Link(runtime::Loop& loop, CallQueue calls, const std::string& address, const PeerOptions& options)
-      : loop_(loop), calls_(calls), address_(address), stub_(Connect(address, options.tls)) {}
+      : loop_(loop),
+        calls_(calls),
+        address_(address),
+        protocol_(options.protocol),
+        refusals_(RefusalCounter(options.metrics, "caller")),
+        stub_(Connect(address, options.tls)) {}
 
   void Call(wire::Request request, const services::CallContext& context, Reply reply);
   void EndOverdue(absl::Time now);
@@ -81,11 +87,15 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void Begin() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeHello(const wire::Hello& hello) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteRefusal(const std::string& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Cancel(uint64_t id);
 
   runtime::Loop& loop_;
   const CallQueue calls_;
   const std::string address_;
+  const PeerProtocol protocol_;
+  base::Counter* const refusals_;  // may be null
   Stub stub_;
 
   absl::Mutex mutex_;
@@ -94,6 +104,7 @@ class Link : public std::enable_shared_from_this<Link> {
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_answering_ ABSL_GUARDED_BY(mutex_) = false;  // those whom a broken stream left
   bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time refusal_logged_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<wire::Frame> to_write_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, Open> open_ ABSL_GUARDED_BY(mutex_);
@@ -103,8 +114,9 @@ class Link : public std::enable_shared_from_this<Link> {
 // read and one write, and the finish after both.
 class Stream final {
  public:
-  Stream(std::shared_ptr<Link> link, Stub& stub, grpc::CompletionQueue* queue)
+  Stream(std::shared_ptr<Link> link, Stub& stub, grpc::CompletionQueue* queue, uint32_t protocol)
       : link_(std::move(link)),
+        protocol_(protocol),
         call_(stub.PrepareCall(&context_, kExchangeMethod, queue)),
         started_(this, &Stream::OnStarted),
         read_(this, &Stream::OnRead),
@@ -131,7 +143,7 @@ class Stream final {
       call_->Read(&incoming_, static_cast<Tag*>(&read_));
     }
     wire::Frames hello;
-    hello.add_frames()->mutable_hello()->set_protocol(kPeerProtocol);
+    hello.add_frames()->mutable_hello()->set_protocol(protocol_);
     Write(hello);
   }
   void OnRead(bool ok) {
@@ -170,6 +182,7 @@ class Stream final {
   }
 
   const std::shared_ptr<Link> link_;
+  const uint32_t protocol_;
   grpc::ClientContext context_;
   const std::unique_ptr<grpc::ClientAsyncReaderWriter<wire::Frames, wire::Frames>> call_;
   wire::Frames incoming_;
@@ -212,7 +225,7 @@ void Link::Call(wire::Request request, const services::CallContext& context, Rep
 }
 
 void Link::Begin() {
-  stream_ = new Stream(shared_from_this(), stub_, calls_.get());
+  stream_ = new Stream(shared_from_this(), stub_, calls_.get(), protocol_.current);
   is_up_ = false;
   is_writing_ = true;  // the hello
   stream_->Start();
@@ -246,16 +259,33 @@ void Link::OnWritten(Stream* stream) {
   WriteMore();
 }
 
+void Link::TakeHello(const wire::Hello& hello) {
+  const absl::Status status = CheckProtocol(protocol_, hello.protocol());
+  if (!status.ok()) {
+    NoteRefusal(std::string(status.message()));
+    return stream_->Cancel();
+  }
+  is_up_ = true;
+  WriteMore();
+}
+
+// Each call tries anew: said once in a while, counted always.
+void Link::NoteRefusal(const std::string& why) {
+  if (refusals_ != nullptr) refusals_->Add();
+  const absl::Time now = loop_.Now();
+  if (now - refusal_logged_ < kRefusalLogInterval) return;
+  refusal_logged_ = now;
+  base::LogError("another node is of a version that cannot work with this one",
+                 {{"address", address_}, {"error", why}});
+}
+
 void Link::OnFrames(Stream* stream, wire::Frames frames) {
   std::vector<std::pair<Reply, wire::Answer>> answered;
   {
     absl::MutexLock lock(&mutex_);
     if (stream != stream_) return;
     for (wire::Frame& frame : *frames.mutable_frames()) {
-      if (frame.has_hello()) {
-        is_up_ = true;
-        WriteMore();
-      }
+      if (frame.has_hello()) TakeHello(frame.hello());
       const auto found = open_.find(frame.id());
       if (!frame.has_answer() || found == open_.end()) continue;
       answered.emplace_back(std::move(found->second.reply), std::move(*frame.mutable_answer()));
@@ -285,6 +315,9 @@ void Link::OnBroken(Stream* stream, const grpc::Status& status) {
     is_writing_ = false;
     to_write_.clear();
     open.swap(open_);
+    if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION) {
+      NoteRefusal(status.error_message());
+    }
   }
   if (was_up) {
     base::LogInfo("a connection to another node ended",
@@ -345,6 +378,7 @@ class GrpcPeers final : public NodePeers {
         options_(std::move(options)),
         calls_(calls),
         alive_(std::make_shared<bool>(true)) {
+    (void)RefusalCounter(options_.metrics, "caller");
     SweepLater();
   }
   ~GrpcPeers() override { GrpcPeers::Close(); }

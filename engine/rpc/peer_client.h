@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 
+#include "base/metrics.h"
 #include "cluster/peers.h"
 #include "rpc/call_queue.h"
+#include "rpc/peer_protocol.h"
 #include "rpc/tls.h"
 #include "runtime/runtime.h"
 
@@ -14,6 +16,8 @@ namespace perdure::rpc {
 
 struct PeerOptions {
   TlsFiles tls;  // plain: without TLS
+  PeerProtocol protocol;
+  base::Metrics* metrics = nullptr;  // may be null
 };
 
 class NodePeers : public cluster::Peers {

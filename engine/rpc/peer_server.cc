@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "base/errors.h"
+#include "base/log.h"
 #include "cluster/wire.h"
 #include "grpcpp/generic/async_generic_service.h"
 #include "grpcpp/security/server_credentials.h"
@@ -155,6 +156,8 @@ class Session : public std::enable_shared_from_this<Session> {
 // Whom the streams belong to.
 struct NodeService {
   CallQueue calls;
+  PeerProtocol protocol;
+  base::Counter* refusals = nullptr;  // may be null
   grpc::AsyncGenericService generic;
   std::unique_ptr<grpc::ServerCompletionQueue> arrivals;
   OpenCalls open;
@@ -198,7 +201,7 @@ class Exchange final {
       is_reading_ = true;
     }
     wire::Frame hello;
-    hello.mutable_hello()->set_protocol(kPeerProtocol);
+    hello.mutable_hello()->set_protocol(service_.protocol.current);
     session_->Say(std::move(hello));
     stream_.Read(&incoming_, static_cast<Tag*>(&read_));
   }
@@ -212,7 +215,9 @@ class Exchange final {
   }
   void OnRead(bool ok) {
     wire::Frames frames;
-    if (ok && Parse(incoming_, frames).ok()) {
+    const bool is_read = ok && Parse(incoming_, frames).ok();
+    const absl::Status greeting = is_read ? CheckHello(frames) : absl::OkStatus();
+    if (is_read && greeting.ok()) {
       session_->Take(std::move(frames));
       incoming_.Clear();
       stream_.Read(&incoming_, static_cast<Tag*>(&read_));
@@ -222,8 +227,20 @@ class Exchange final {
       absl::MutexLock lock(&mutex_);
       is_reading_ = false;
     }
-    End(grpc::Status::OK);
+    End(greeting.ok() ? grpc::Status::OK : Refusal(greeting));
     MaybeDelete();
+  }
+  // The first frame is the hello.
+  absl::Status CheckHello(const wire::Frames& frames) {
+    if (std::exchange(was_greeted_, true)) return absl::OkStatus();
+    const bool is_hello = frames.frames_size() > 0 && frames.frames(0).has_hello();
+    return CheckProtocol(service_.protocol, is_hello ? frames.frames(0).hello().protocol() : 0);
+  }
+  grpc::Status Refusal(const absl::Status& status) {
+    if (service_.refusals != nullptr) service_.refusals->Add();
+    base::LogError("another node is of a version that cannot work with this one",
+                   {{"address", context_.peer()}, {"error", status}});
+    return {grpc::StatusCode::FAILED_PRECONDITION, std::string(status.message())};
   }
   void OnWritten(bool ok) {
     {
@@ -286,6 +303,7 @@ class Exchange final {
   MemberTag<Exchange> written_;
   MemberTag<Exchange> finished_;
   std::shared_ptr<Session> session_;
+  bool was_greeted_ = false;
   absl::Mutex mutex_;
   std::optional<grpc::Status> status_ ABSL_GUARDED_BY(mutex_);  // set: nothing is written any more
   bool is_reading_ ABSL_GUARDED_BY(mutex_) = false;
@@ -297,7 +315,10 @@ class Exchange final {
 
 class GrpcPeerServer final : public PeerServer {
  public:
-  GrpcPeerServer(const PeerServerOptions& options, CallQueue calls) : service_{.calls = calls} {
+  GrpcPeerServer(const PeerServerOptions& options, CallQueue calls)
+      : service_{.calls = calls,
+                 .protocol = options.protocol,
+                 .refusals = RefusalCounter(options.metrics, "called")} {
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(kPeerMessageMax);
     builder.SetMaxSendMessageSize(kPeerMessageMax);

@@ -7,8 +7,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/metrics.h"
 #include "cluster/peers.h"
 #include "rpc/call_queue.h"
+#include "rpc/peer_protocol.h"
 #include "rpc/tls.h"
 
 namespace perdure::rpc {
@@ -18,6 +20,8 @@ struct PeerServerOptions {
   int port = 7234;  // 0: any free one
   // With `ca`, only nodes with a certificate of it come in. Plain: without TLS.
   TlsFiles tls;
+  PeerProtocol protocol;
+  base::Metrics* metrics = nullptr;  // may be null
 };
 
 // Thread-safe.

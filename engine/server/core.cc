@@ -128,7 +128,7 @@ class RealCore final : public Core {
     const std::string host = HostName();
     std::string address;
     if (store_->is_shared()) {
-      auto listening = ListenForNodes(options, host);
+      auto listening = ListenForNodes(options, host, metrics);
       if (!listening.ok()) return listening.status();
       address = *std::move(listening);
     }
@@ -144,7 +144,7 @@ class RealCore final : public Core {
     history_options.roles = options.roles;
     has_frontend_ = (options.roles & base::kRoleFrontend) != 0;
     history_ = history::MakeHistory(*engine_loop_, *store_, *namespaces_, history_options);
-    MakeNode(options);
+    MakeNode(options, metrics);
     frontend_ = std::make_unique<frontend::Frontend>(
         frontend::Dependencies{*namespaces_, node_->history(), node_->matching(), *store_,
                                *frontend_loop_, uuids_, cluster_, settings_, &node_->cluster()},
@@ -166,12 +166,13 @@ class RealCore final : public Core {
 
  private:
   // Gives the address that the others are told.
-  absl::StatusOr<std::string> ListenForNodes(const ServerOptions& options,
-                                             const std::string& host) {
+  absl::StatusOr<std::string> ListenForNodes(const ServerOptions& options, const std::string& host,
+                                             base::Metrics& metrics) {
     if (auto status = CheckInternal(options.security, options.ip); !status.ok()) return status;
     rpc::PeerServerOptions peer_options;
     peer_options.ip = options.ip;
     peer_options.tls = options.security.internal_tls;
+    peer_options.metrics = &metrics;
     peer_options.port = options.internal_port.value_or(kInternalPort);
     auto listening = rpc::PeerServer::Start(peer_options, calls_);
     if (!listening.ok() && !options.internal_port.has_value()) {
@@ -185,11 +186,12 @@ class RealCore final : public Core {
     return absl::StrCat(is_any ? host : options.ip, ":", peer_server_->port());
   }
 
-  void MakeNode(const ServerOptions& options) {
+  void MakeNode(const ServerOptions& options, base::Metrics& metrics) {
     rpc::PeerOptions peer_options;
     peer_options.tls = options.security.internal_tls;
     // Nodes find each other by address; the CA signs nobody else.
     peer_options.tls.verifies_host_name = false;
+    peer_options.metrics = &metrics;
     peers_ = rpc::MakePeers(*engine_loop_, peer_options, calls_);
     node_ = std::make_unique<cluster::Node>(cluster::Node::Parts{
         *engine_loop_, *peers_, *namespaces_, *history_, *matching_, *matching_,
@@ -243,6 +245,10 @@ class RealCore final : public Core {
     set("store_rows_written", "Rows that these wrote.", statistics.rows_written);
     set("store_failed_batches", "Batches that failed.", statistics.failed_batches);
     set("store_reads", "Reads and other small requests.", statistics.reads);
+    set("store_lineage_changes", "How often the database was found to be another one than before.",
+        statistics.lineage_changes);
+    set("store_records_lost", "Records that the database had acknowledged and no longer has.",
+        statistics.records_lost);
     // Shared with the loop, which may come to it after the wait has been given up.
     auto measured = std::make_shared<absl::Notification>();
     matching_->MeasureBacklogs([measured] { measured->Notify(); });

@@ -39,6 +39,8 @@ War DrawWar(uint64_t seed) {
   if (random.Chance(0.4)) war.peers.request_lost_chance = random.Unit() * 0.05;
   if (random.Chance(0.4)) war.peers.answer_lost_chance = random.Unit() * 0.05;
   if (random.Chance(0.3)) war.peers.latency_max = absl::Milliseconds(100);
+  war.slow_disks = random.Chance(0.3);
+  war.rolls = random.Chance(0.3);
   return war;
 }
 
@@ -50,6 +52,7 @@ std::string Describe(const War& war) {
                       " call_unavailable=", war.store.call_unavailable_chance,
                       " lost=", war.network.request_lost_chance, "/", war.network.reply_lost_chance,
                       " doubled=", war.network.request_doubled_chance, " cuts=", war.cuts,
+                      " slow_disks=", war.slow_disks, " rolls=", war.rolls,
                       " peers=", war.peers.request_lost_chance, "/", war.peers.answer_lost_chance,
                       " commit_latency=", absl::FormatDuration(war.store.commit_latency_max));
 }
@@ -75,6 +78,11 @@ void Attackers::Begin() {
   if (war_.clock_jumps) Again(&Attackers::AttackClock);
   if (war_.worker_restarts) Again(&Attackers::AttackWorker);
   if (war_.cuts && cluster_.size() > 1) Again(&Attackers::AttackLink);
+  if (war_.slow_disks) Again(&Attackers::AttackDisk);
+  if (war_.rolls) {
+    world_.After(absl::Milliseconds(static_cast<int64_t>(random_.Below(20'000))),
+                 [this] { Roll(0); });
+  }
 }
 
 void Attackers::StartWorker(size_t index) {
@@ -144,6 +152,54 @@ void Attackers::AttackLink() {
     peers_.Cut(from, to);
     if (!is_one_way) peers_.Cut(to, from);
   }
+}
+
+// Commits take up to a second for a while: those of one server, or of all.
+void Attackers::AttackDisk() {
+  ledger_.Count("slow disk");
+  store::simulated::SimulatedFaults slow = war_.store;
+  slow.commit_latency_min = absl::Milliseconds(20);
+  slow.commit_latency_max = absl::Milliseconds(200 + static_cast<int64_t>(random_.Below(800)));
+  slow.read_latency_max = slow.commit_latency_max / 4;
+  const bool is_everywhere = random_.Chance(0.5);
+  const int only = static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
+  for (int server = 0; server < cluster_.size(); ++server) {
+    if (!cluster_.is_up(server) || (!is_everywhere && server != only)) continue;
+    cluster_.server(server)->SetFaults(slow);
+  }
+  world_.After(absl::Milliseconds(1000 + static_cast<int64_t>(random_.Below(9000))), [this] {
+    if (!is_peace_) cluster_.SetStoreFaults(war_.store);
+  });
+}
+
+void Attackers::Roll(int server) {
+  if (is_peace_) return;
+  if (server == cluster_.size()) return ledger_.Count("all servers replaced");
+  if (cluster_.is_up(server)) cluster_.DrainThenCrash(server);
+  RollOn(server, scheduler_.Now() + absl::Seconds(15));
+}
+
+// The next one comes when the one before is gone.
+void Attackers::RollOn(int server, absl::Time limit) {
+  if (is_peace_) return;
+  // Another attacker may have been quicker.
+  if (cluster_.is_up(server) && scheduler_.Now() < limit) {
+    world_.After(absl::Milliseconds(100), [this, server, limit] { RollOn(server, limit); });
+    return;
+  }
+  if (!cluster_.is_up(server)) {
+    ledger_.Count("server replaced");
+    cluster_.Start(server);
+  }
+  AwaitService(server, scheduler_.Now() + absl::Seconds(20));
+}
+
+void Attackers::AwaitService(int server, absl::Time limit) {
+  if (is_peace_) return;
+  const bool serves =
+      cluster_.is_up(server) && cluster_.server(server)->state() == history::ServingState::kServing;
+  if (serves || scheduler_.Now() >= limit) return Roll(server + 1);
+  world_.After(absl::Milliseconds(100), [this, server, limit] { AwaitService(server, limit); });
 }
 
 void Attackers::MakePeace() {

@@ -18,6 +18,8 @@ struct War {
   bool pauses = false;
   bool clock_jumps = false;
   bool cuts = false;  // links between servers
+  bool slow_disks = false;
+  bool rolls = false;  // all servers are replaced, one by one
   bool worker_restarts = false;
   store::simulated::SimulatedFaults store;
   NetworkFaults network;
@@ -45,6 +47,11 @@ class Attackers {
   void AttackClock();
   void AttackWorker();
   void AttackLink();
+  void AttackDisk();
+  // Replaces that server and then those after it.
+  void Roll(int server);
+  void RollOn(int server, absl::Time limit);
+  void AwaitService(int server, absl::Time limit);
 
   Scheduler& scheduler_;
   SimLoop& world_;

@@ -1,7 +1,9 @@
 #include "sim/checkers.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -287,7 +289,9 @@ void Checkers::CheckSignals() {
   // to its next run is a new signal there, in Temporal too: request ids are known to their run
   // alone.
   std::map<std::pair<std::string, std::string>, int64_t> got;
+  std::map<std::string, int> runs_of;
   for (const auto& [run_id, run] : runs_) {
+    ++runs_of[run.workflow_id];
     std::map<std::string, int64_t> here;
     for (const HistoryEvent& event : run.events) {
       if (!event.has_workflow_execution_signaled_event_attributes()) continue;
@@ -331,7 +335,9 @@ void Checkers::CheckSignals() {
       if (!event.has_signal_external_workflow_execution_initiated_event_attributes()) continue;
       const auto& a = event.signal_external_workflow_execution_initiated_event_attributes();
       const int how = outcome[event.event_id()];
-      check(a.workflow_execution().workflow_id(), TextOf(a.input()), how == 1, how == 2);
+      // Refused by a later run of the chain, after the first try was taken by the one before.
+      const bool is_refused = how == 2 && runs_of[a.workflow_execution().workflow_id()] == 1;
+      check(a.workflow_execution().workflow_id(), TextOf(a.input()), how == 1, is_refused);
     }
   }
 }
@@ -339,8 +345,7 @@ void Checkers::CheckSignals() {
 void Checkers::CheckUpdates() {
   struct Fate {
     int64_t accepted = 0;
-    int64_t completed = 0;
-    std::string outcome;
+    std::set<std::string> outcomes;  // more than one where a later run of the chain did it again
   };
   std::map<std::pair<std::string, std::string>, Fate> fates;
   for (const auto& [run_id, run] : runs_) {
@@ -352,9 +357,8 @@ void Checkers::CheckUpdates() {
       }
       if (event.has_workflow_execution_update_completed_event_attributes()) {
         const auto& a = event.workflow_execution_update_completed_event_attributes();
-        Fate& fate = fates[{run.workflow_id, a.meta().update_id()}];
-        ++fate.completed;
-        fate.outcome = TextOf(a.outcome().success());
+        fates[{run.workflow_id, a.meta().update_id()}].outcomes.insert(
+            TextOf(a.outcome().success()));
       }
     }
   }
@@ -362,17 +366,44 @@ void Checkers::CheckUpdates() {
     for (const auto& [update_id, outcome] : record.updates) {
       const Fate& fate = fates[{workflow_id, update_id}];
       if (fate.accepted < 1) {
-        wrongs_.push_back(absl::StrCat(update_id, ": acknowledged and not in history"));
+        wrongs_.push_back(
+            absl::StrCat(workflow_id, ": ", update_id, " was acknowledged and is not in history"));
       }
-      if (!outcome.empty() && (fate.completed < 1 || fate.outcome != outcome)) {
-        wrongs_.push_back(absl::StrCat(update_id, ": answered and not completed in history"));
+      if (!outcome.empty() && !fate.outcomes.contains(outcome)) {
+        wrongs_.push_back(absl::StrCat(workflow_id, ": ", update_id, " was answered with ", outcome,
+                                       ", which is not in history"));
       }
     }
     for (const std::string& update_id : record.rejected_updates) {
       if (fates[{workflow_id, update_id}].accepted > 0) {
-        wrongs_.push_back(absl::StrCat(update_id, ": rejected and in history"));
+        wrongs_.push_back(
+            absl::StrCat(workflow_id, ": ", update_id, " was rejected and is in history"));
       }
     }
+  }
+}
+
+// The answers to a workflow's requests, and what is stored of it, are those of one correct server.
+void Checkers::CheckOrder() {
+  std::map<std::string, Entries> ends;  // the log of each workflow's last run
+  for (const auto& [run_id, run] : runs_) {
+    if (run.events.empty() || run.state.IsRunning()) continue;
+    const HistoryEvent& last = run.events.back();
+    const bool goes_on =
+        last.has_workflow_execution_continued_as_new_event_attributes() ||
+        !last.workflow_execution_failed_event_attributes().new_execution_run_id().empty();
+    if (!goes_on) ends[run.workflow_id] = run.replay.log();
+  }
+  for (const auto& [workflow_id, record] : ledger_.workflows) {
+    std::vector<SentRequest> requests = record.requests;
+    SentRequest last{.begin = std::numeric_limits<int64_t>::max() - 1, .is_running = false};
+    const bool has_one_log = MakeProgram({.seed = record.seed}).attempts_max <= 1;
+    if (has_one_log) last.seen = ends[workflow_id];
+    requests.push_back(std::move(last));
+    const std::string wrong = CheckLinearizable(
+        std::move(requests),
+        +[](const std::string& entry) { return absl::StartsWith(entry, "peer:"); });
+    if (!wrong.empty()) wrongs_.push_back(absl::StrCat(workflow_id, ": ", wrong));
   }
 }
 
@@ -438,6 +469,7 @@ std::vector<std::string> Checkers::Check() {
   CheckSignals();
   CheckUpdates();
   CheckList();
+  CheckOrder();
   return wrongs_;
 }
 

@@ -55,6 +55,7 @@ class Checkers {
   void CheckSignals();
   void CheckUpdates();
   void CheckList();
+  void CheckOrder();
 
   Scheduler& scheduler_;
   Cluster& cluster_;

@@ -1,8 +1,9 @@
 #include "sim/client.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/strings/numbers.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "sim/replay.h"
 
@@ -47,9 +48,10 @@ void Client::CallUntilAnswered(const char* method, const Request& request, absl:
                                absl::AnyInvocable<void(absl::StatusOr<Response>) &&> done) {
   network_.Call<Request, Response>(
       server_, method, request, timeout,
-      [self = shared_from_this(), this, method, request, timeout,
+      [self = shared_from_this(), this, method, request, timeout, began = ledger_.Tick(),
        done = std::move(done)](absl::StatusOr<Response> response) mutable {
         if (response.ok() || !IsPassing(response.status())) {
+          try_began_ = began;
           return std::move(done)(std::move(response));
         }
         ledger_.Count(
@@ -61,6 +63,41 @@ void Client::CallUntilAnswered(const char* method, const Request& request, absl:
                                                             std::move(done));
                      });
       });
+}
+
+void Client::Sent(SentRequest request, const absl::Status& status) {
+  using Outcome = SentRequest::Outcome;
+  request.end = ledger_.Tick();
+  request.outcome = Outcome::kDone;
+  if (!status.ok()) {
+    const bool is_refused =
+        status.code() == StatusCode::kNotFound || status.code() == StatusCode::kAlreadyExists;
+    // An earlier try of it may have been carried out.
+    SentRequest maybe = request;
+    maybe.outcome = Outcome::kUnknown;
+    record().requests.push_back(std::move(maybe));
+    if (!is_refused) return;
+    request.outcome = Outcome::kRefused;
+    request.begin = try_began_;
+  }
+  record().requests.push_back(std::move(request));
+}
+
+// A new attempt of a workflow does not know what came to the one before.
+bool Client::HasOneLog() const { return MakeProgram({.seed = seed_}).attempts_max <= 1; }
+
+// A history only grows, but for the events of a workflow task that nothing came of.
+void Client::ShowedLength(const std::string& run_id, int64_t length,
+                          const std::map<std::string, int64_t>& before) {
+  constexpr int64_t kTaskEvents = 2;
+  if (run_id.empty()) return;  // Of whichever run was current.
+  const auto found = before.find(run_id);
+  if (found != before.end() && length + kTaskEvents < found->second) {
+    ledger_.Wrong(absl::StrCat("a read of ", workflow_id_, " ", run_id, " saw ", length,
+                               " events, though ", found->second, " had been seen"));
+  }
+  int64_t& longest = record().lengths[run_id];
+  longest = std::max(longest, length);
 }
 
 void Client::Begin() {
@@ -98,7 +135,8 @@ api::StartWorkflowExecutionRequest Client::StartRequest() {
 void Client::Start() {
   CallUntilAnswered<api::StartWorkflowExecutionRequest, api::StartWorkflowExecutionResponse>(
       "StartWorkflowExecution", StartRequest(), absl::Seconds(8),
-      [this](absl::StatusOr<api::StartWorkflowExecutionResponse> response) {
+      [this, began = ledger_.Tick()](absl::StatusOr<api::StartWorkflowExecutionResponse> response) {
+        Sent({.kind = SentRequest::Kind::kStart, .begin = began}, response.status());
         OnStarted(response.status(), response.ok() ? response->run_id() : "");
       });
 }
@@ -122,7 +160,12 @@ void Client::StartWithSignal() {
   CallUntilAnswered<api::SignalWithStartWorkflowExecutionRequest,
                     api::SignalWithStartWorkflowExecutionResponse>(
       "SignalWithStartWorkflowExecution", request, absl::Seconds(8),
-      [this, input](absl::StatusOr<api::SignalWithStartWorkflowExecutionResponse> response) {
+      [this, input, began = ledger_.Tick()](
+          absl::StatusOr<api::SignalWithStartWorkflowExecutionResponse> response) {
+        Sent({.kind = SentRequest::Kind::kStart, .begin = began}, response.status());
+        // Refused for being a repeat, it says nothing of the signal.
+        const absl::Status fate = response.ok() ? absl::OkStatus() : absl::UnknownError("");
+        Sent({.kind = SentRequest::Kind::kWrite, .begin = began, .entry = input}, fate);
         if (response.ok()) record().signals[input].is_acknowledged = true;
         OnStarted(response.status(), response.ok() ? response->run_id() : "");
       });
@@ -143,6 +186,15 @@ void Client::StartWithUpdate() {
       enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED);
   update->mutable_request()->mutable_meta()->set_update_id(update_id);
   update->mutable_request()->mutable_input()->set_name("update");
+  const int64_t began = ledger_.Tick();
+  updates_began_[update_id] = began;
+  record().requests.push_back({.kind = SentRequest::Kind::kStart,
+                               .outcome = SentRequest::Outcome::kUnknown,
+                               .begin = began});
+  record().requests.push_back({.kind = SentRequest::Kind::kWrite,
+                               .outcome = SentRequest::Outcome::kUnknown,
+                               .begin = began,
+                               .entry = update_id});
   network_.Call<api::ExecuteMultiOperationRequest, api::ExecuteMultiOperationResponse>(
       server_, "ExecuteMultiOperation", request, absl::Seconds(10),
       [self = shared_from_this(), this,
@@ -194,9 +246,11 @@ void Client::PlanActions() {
   for (uint64_t i = 0; i < queries; ++i) after(20'000, [this] { Query(); });
   const uint64_t reads = random_.Below(3);
   for (uint64_t i = 0; i < reads; ++i) {
-    after(20'000, [this] { ReadHistory(record().first_run_id, ""); });
+    after(20'000, [this] { ReadHistory({record().first_run_id, record().lengths}, ""); });
     after(20'000, [this] { DescribeRun(); });
   }
+  if (random_.Chance(0.1)) after(20'000, [this] { StartRival(); });
+  if (random_.Chance(0.5)) KeepLooking(40);
   if (random_.Chance(0.1)) after(20'000, [this] { Cancel(); });
   if (random_.Chance(0.07)) after(20'000, [this] { Terminate(); });
   if (random_.Chance(0.07)) after(10'000, [this] { PauseAndUnpause(); });
@@ -212,8 +266,12 @@ void Client::Signal(const std::string& input) {
   record().signals[input];
   CallUntilAnswered<api::SignalWorkflowExecutionRequest, api::SignalWorkflowExecutionResponse>(
       "SignalWorkflowExecution", request, absl::Seconds(5),
-      [this, input](absl::StatusOr<api::SignalWorkflowExecutionResponse> response) {
+      [this, input,
+       began = ledger_.Tick()](absl::StatusOr<api::SignalWorkflowExecutionResponse> response) {
         --open_requests_;
+        Sent({.kind = SentRequest::Kind::kWrite, .begin = began, .entry = input},
+             response.status());
+        if (random_.Chance(0.3)) LookAgain();
         if (response.ok()) {
           record().signals[input].is_acknowledged = true;
           ledger_.Count("signal acknowledged");
@@ -232,6 +290,13 @@ void Client::Update(const std::string& update_id) {
                           : enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED);
   request.mutable_request()->mutable_meta()->set_update_id(update_id);
   request.mutable_request()->mutable_input()->set_name("update");
+  if (updates_began_.emplace(update_id, ledger_.Tick()).second) {
+    // Its answer comes later, if at all.
+    record().requests.push_back({.kind = SentRequest::Kind::kWrite,
+                                 .outcome = SentRequest::Outcome::kUnknown,
+                                 .begin = updates_began_[update_id],
+                                 .entry = update_id});
+  }
   CallUntilAnswered<api::UpdateWorkflowExecutionRequest, api::UpdateWorkflowExecutionResponse>(
       "UpdateWorkflowExecution", request, absl::Seconds(10),
       [this, update_id](absl::StatusOr<api::UpdateWorkflowExecutionResponse> response) {
@@ -250,6 +315,10 @@ void Client::Update(const std::string& update_id) {
         }
         if (response->stage() == enums::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED) {
           ledger_.Count("update accepted");
+          Sent({.kind = SentRequest::Kind::kWrite,
+                .begin = updates_began_[update_id],
+                .entry = update_id},
+               absl::OkStatus());
           record().updates.emplace(update_id, "");
         }
         // Asked again until its end is known, as SDKs do.
@@ -263,9 +332,13 @@ void Client::OnUpdateOutcome(const std::string& update_id,
   if (outcome.has_success()) {
     ledger_.Count("update answered");
     const std::string text = TextOf(outcome.success());
-    if (text != "done:" + update_id) {
+    if (!absl::StartsWith(text, "done:") || !absl::EndsWith(text, update_id)) {
       ledger_.Wrong(absl::StrCat("update ", update_id, " was answered with ", text));
     }
+    SentRequest write{
+        .kind = SentRequest::Kind::kWrite, .begin = updates_began_[update_id], .entry = update_id};
+    if (HasOneLog()) write.seen = SplitLog(text.substr(5));
+    Sent(std::move(write), absl::OkStatus());
     record().updates[update_id] = text;
     return;
   }
@@ -286,26 +359,46 @@ void Client::Query() {
   request.set_namespace_("default");
   request.mutable_execution()->set_workflow_id(workflow_id_);
   request.mutable_query()->set_query_type("signals");
-  int64_t acknowledged = 0;
-  for (const auto& [input, promise] : record().signals) {
-    acknowledged += promise.is_acknowledged ? 1 : 0;
-  }
   network_.Call<api::QueryWorkflowRequest, api::QueryWorkflowResponse>(
       server_, "QueryWorkflow", request, absl::Seconds(10),
       [self = shared_from_this(), this,
-       acknowledged](absl::StatusOr<api::QueryWorkflowResponse> response) {
+       began = ledger_.Tick()](absl::StatusOr<api::QueryWorkflowResponse> response) {
         --open_requests_;
         if (!response.ok()) return ledger_.Count("query failed");
         if (response->has_query_rejected()) return ledger_.Count("query rejected");
         ledger_.Count("query answered");
-        int64_t signals = 0;
-        (void)absl::SimpleAtoi(TextOf(response->query_result()), &signals);
-        // A new attempt of the workflow does not know what came to the one before.
-        const bool is_retried = MakeProgram({.seed = seed_}).attempts_max > 1;
-        if (signals < acknowledged && !is_retried) {
-          ledger_.Wrong(absl::StrCat("a query of ", workflow_id_, " saw ", signals,
-                                     " signals, though ", acknowledged, " were acknowledged"));
-        }
+        if (!HasOneLog()) return;
+        Sent({.begin = began, .seen = SplitLog(TextOf(response->query_result()))},
+             absl::OkStatus());
+      });
+}
+
+void Client::LookAgain() {
+  server_ = static_cast<int>(random_.Below(static_cast<uint64_t>(network_.server_count())));
+  ++open_requests_;
+  if (random_.Chance(0.2)) return Query();
+  DescribeRun();
+}
+
+void Client::KeepLooking(int times) {
+  if (is_closed_ || times == 0) return;
+  LookAgain();
+  world_.After(absl::Milliseconds(static_cast<int64_t>(random_.Below(1500))),
+               [self = shared_from_this(), this, times] { KeepLooking(times - 1); });
+}
+
+// It cannot begin a second chain, for this id was used.
+void Client::StartRival() {
+  api::StartWorkflowExecutionRequest request = StartRequest();
+  request.set_request_id(random_.Uuid());
+  CallUntilAnswered<api::StartWorkflowExecutionRequest, api::StartWorkflowExecutionResponse>(
+      "StartWorkflowExecution", request, absl::Seconds(8),
+      [this](absl::StatusOr<api::StartWorkflowExecutionResponse> response) {
+        --open_requests_;
+        ledger_.Count("start of a rival refused");
+        if (response.status().code() == StatusCode::kAlreadyExists) return;
+        ledger_.Wrong(absl::StrCat("a second start of ", workflow_id_,
+                                   " was answered: ", response.status().ToString()));
       });
 }
 
@@ -315,26 +408,31 @@ void Client::DescribeRun() {
   request.mutable_execution()->set_workflow_id(workflow_id_);
   CallUntilAnswered<api::DescribeWorkflowExecutionRequest, api::DescribeWorkflowExecutionResponse>(
       "DescribeWorkflowExecution", request, absl::Seconds(5),
-      [this](absl::StatusOr<api::DescribeWorkflowExecutionResponse> response) {
+      [this,
+       before = record().lengths](absl::StatusOr<api::DescribeWorkflowExecutionResponse> response) {
         --open_requests_;
         if (!response.ok()) {
-          ledger_.Wrong(
+          return ledger_.Wrong(
               absl::StrCat("describe ", workflow_id_, ": ", response.status().ToString()));
         }
+        ledger_.Count("run described");
+        const auto& info = response->workflow_execution_info();
+        ShowedLength(info.execution().run_id(), info.history_length(), before);
+        Sent({.begin = try_began_, .is_running = !info.has_close_time()}, absl::OkStatus());
       });
 }
 
-void Client::ReadHistory(const std::string& run_id, const std::string& page_token) {
+void Client::ReadHistory(const Reading& reading, const std::string& page_token) {
   api::GetWorkflowExecutionHistoryRequest request;
   request.set_namespace_("default");
   request.mutable_execution()->set_workflow_id(workflow_id_);
-  request.mutable_execution()->set_run_id(run_id);
+  request.mutable_execution()->set_run_id(reading.run_id);
   request.set_maximum_page_size(static_cast<int32_t>(1 + random_.Below(20)));
   request.set_next_page_token(page_token);
   CallUntilAnswered<api::GetWorkflowExecutionHistoryRequest,
                     api::GetWorkflowExecutionHistoryResponse>(
       "GetWorkflowExecutionHistory", request, absl::Seconds(5),
-      [this, run_id](absl::StatusOr<api::GetWorkflowExecutionHistoryResponse> response) {
+      [this, reading](absl::StatusOr<api::GetWorkflowExecutionHistoryResponse> response) {
         if (!response.ok()) {
           --open_requests_;
           return ledger_.Wrong(absl::StrCat("reading the history of ", workflow_id_, ": ",
@@ -347,13 +445,16 @@ void Client::ReadHistory(const std::string& run_id, const std::string& page_toke
               events[i].event_type() == enums::EVENT_TYPE_WORKFLOW_TASK_SCHEDULED ||
               events[i].event_type() == enums::EVENT_TYPE_WORKFLOW_TASK_STARTED;
           if (is_of_task && i + 2 >= events.size()) continue;
-          ledger_.SeeEvent(run_id, events[i].event_id(), BytesOf(events[i]));
+          ledger_.SeeEvent(reading.run_id, events[i].event_id(), BytesOf(events[i]));
         }
         if (response->next_page_token().empty()) {
           --open_requests_;
+          if (!events.empty()) {
+            ShowedLength(reading.run_id, events.rbegin()->event_id(), reading.before);
+          }
           return ledger_.Count("history read");
         }
-        ReadHistory(run_id, response->next_page_token());
+        ReadHistory(reading, response->next_page_token());
       });
 }
 
@@ -380,8 +481,10 @@ void Client::Terminate() {
   CallUntilAnswered<api::TerminateWorkflowExecutionRequest,
                     api::TerminateWorkflowExecutionResponse>(
       "TerminateWorkflowExecution", request, absl::Seconds(5),
-      [this](absl::StatusOr<api::TerminateWorkflowExecutionResponse> response) {
+      [this,
+       began = ledger_.Tick()](absl::StatusOr<api::TerminateWorkflowExecutionResponse> response) {
         --open_requests_;
+        Sent({.kind = SentRequest::Kind::kClose, .begin = began}, response.status());
         ledger_.Count(response.ok() ? "terminate acknowledged" : "terminate refused");
       });
 }
@@ -395,17 +498,22 @@ void Client::PauseAndUnpause() {
       "PauseWorkflowExecution", request, absl::Seconds(5),
       [this](absl::StatusOr<api::PauseWorkflowExecutionResponse> response) {
         ledger_.Count(response.ok() ? "pause acknowledged" : "pause refused");
-        world_.After(absl::Seconds(3), [self = shared_from_this(), this] {
-          api::UnpauseWorkflowExecutionRequest unpause;
-          unpause.set_namespace_("default");
-          unpause.set_workflow_id(workflow_id_);
-          unpause.set_request_id(random_.Uuid());
-          CallUntilAnswered<api::UnpauseWorkflowExecutionRequest,
-                            api::UnpauseWorkflowExecutionResponse>(
-              "UnpauseWorkflowExecution", unpause, absl::Seconds(5),
-              [this](absl::StatusOr<api::UnpauseWorkflowExecutionResponse>) { --open_requests_; });
-        });
+        // Again in the end: a server that was frozen may have carried out an old try meanwhile.
+        for (const int64_t seconds : {3, 40}) {
+          if (seconds > 3) ++open_requests_;
+          world_.After(absl::Seconds(seconds), [self = shared_from_this(), this] { Unpause(); });
+        }
       });
+}
+
+void Client::Unpause() {
+  api::UnpauseWorkflowExecutionRequest request;
+  request.set_namespace_("default");
+  request.set_workflow_id(workflow_id_);
+  request.set_request_id(random_.Uuid());
+  CallUntilAnswered<api::UnpauseWorkflowExecutionRequest, api::UnpauseWorkflowExecutionResponse>(
+      "UnpauseWorkflowExecution", request, absl::Seconds(5),
+      [this](absl::StatusOr<api::UnpauseWorkflowExecutionResponse>) { --open_requests_; });
 }
 
 void Client::WaitForClose(const std::string& run_id, const std::string& page_token) {
@@ -442,6 +550,7 @@ void Client::WaitForClose(const std::string& run_id, const std::string& page_tok
         if (!next.empty()) return WaitForClose(next, "");
         record().is_closed = true;
         is_closed_ = true;
+        Sent({.begin = try_began_, .is_running = false}, absl::OkStatus());
         ledger_.Count("workflow closed");
       });
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -35,6 +36,12 @@ class Client : public std::enable_shared_from_this<Client> {
                          absl::AnyInvocable<void(absl::StatusOr<Response>) &&> done);
 
   WorkflowRecord& record() { return ledger_.workflows[workflow_id_]; }
+  // For the check of all requests and answers. The effect of a request may come from any of its
+  // tries, what it shows is from its last one.
+  void Sent(SentRequest request, const absl::Status& status);
+  void ShowedLength(const std::string& run_id, int64_t length,
+                    const std::map<std::string, int64_t>& before);
+  bool HasOneLog() const;
   void Start();
   void StartWithSignal();
   void StartWithUpdate();
@@ -47,10 +54,20 @@ class Client : public std::enable_shared_from_this<Client> {
                        const temporal::api::update::v1::Outcome& outcome);
   void Query();
   void DescribeRun();
-  void ReadHistory(const std::string& run_id, const std::string& page_token);
+  void StartRival();
+  // Reads what was just acknowledged, from another server.
+  void LookAgain();
+  // So many times, each at any server: one that was frozen may hold the answer until it wakes.
+  void KeepLooking(int times);
+  struct Reading {
+    std::string run_id;
+    std::map<std::string, int64_t> before;  // what had been shown when it began
+  };
+  void ReadHistory(const Reading& reading, const std::string& page_token);
   void Cancel();
   void Terminate();
   void PauseAndUnpause();
+  void Unpause();
   void WaitForClose(const std::string& run_id, const std::string& page_token);
 
   SimLoop& world_;
@@ -61,6 +78,8 @@ class Client : public std::enable_shared_from_this<Client> {
   base::Random random_;
   const std::string request_id_;
   int server_ = 0;
+  int64_t try_began_ = 0;  // of the last try of what is answered
+  std::map<std::string, int64_t> updates_began_;
   int open_requests_ = 0;
   bool is_closed_ = false;
 };

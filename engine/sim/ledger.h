@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "sim/linearizability.h"
 
 namespace perdure::sim {
 
@@ -28,6 +29,8 @@ struct WorkflowRecord {
   std::map<std::string, std::string> updates;
   std::set<std::string> rejected_updates;
   bool is_closed = false;  // seen by its client
+  std::vector<SentRequest> requests;
+  std::map<std::string, int64_t> lengths;  // of histories, by run: the longest that was shown
 };
 
 struct Ledger {
@@ -42,6 +45,8 @@ struct Ledger {
   std::map<std::string, int64_t> counts;
 
   void Count(const std::string& what) { ++counts[what]; }
+  // Each moment at which a request is sent or answered is another one.
+  int64_t Tick() { return ++moment_; }
   void Wrong(std::string what) { wrongs.push_back(std::move(what)); }
   // An event is the same whenever and by whomever it is seen.
   void SeeEvent(const std::string& run_id, int64_t event_id, const std::string& bytes) {
@@ -52,6 +57,9 @@ struct Ledger {
       Wrong(absl::StrCat("event ", event_id, " of run ", run_id, " was seen in two forms"));
     }
   }
+
+ private:
+  int64_t moment_ = 0;
 };
 
 }  // namespace perdure::sim

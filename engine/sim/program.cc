@@ -74,16 +74,18 @@ T Number(const std::string& text) {
 }  // namespace
 
 std::string Encode(const ProgramInput& input) {
-  return absl::StrCat(input.seed, " ", input.depth, " ", input.generation, " ", input.signals);
+  return absl::StrCat(input.seed, " ", input.depth, " ", input.generation, " ", input.signals, " ",
+                      input.log);
 }
 
 ProgramInput DecodeProgramInput(const std::string& text) {
   const std::vector<std::string> words = absl::StrSplit(text, ' ');
-  PERDURE_CHECK(words.size() == 4);
+  PERDURE_CHECK(words.size() == 5);
   return {.seed = Number<uint64_t>(words[0]),
           .depth = Number<int>(words[1]),
           .generation = Number<int>(words[2]),
-          .signals = Number<int64_t>(words[3])};
+          .signals = Number<int64_t>(words[3]),
+          .log = words[4]};
 }
 
 int64_t SignalGoal(uint64_t seed) {

@@ -52,6 +52,7 @@ struct ProgramInput {
   int depth = 0;  // of children
   int generation = 1;
   int64_t signals = 0;  // that earlier runs of the chain have seen
+  std::string log;      // what they got, see Replay::log
 };
 
 std::string Encode(const ProgramInput& input);

@@ -1,8 +1,11 @@
 #include "sim/replay.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/check.h"
 #include "temporal/api/update/v1/message.pb.h"
 
@@ -56,7 +59,15 @@ Command ActivityCommand(const Operation& op) {
 
 }  // namespace
 
+std::string JoinLog(const Entries& log) { return absl::StrJoin(log, ","); }
+
+Entries SplitLog(const std::string& text) { return absl::StrSplit(text, ',', absl::SkipEmpty()); }
+
 // --- Folding
+
+void Replay::Append(Entries& log, const std::string& entry) {
+  if (std::find(log.begin(), log.end(), entry) == log.end()) log.push_back(entry);
+}
 
 void Replay::Begin(const std::string& id, int64_t event_id) {
   progress_[id].first_event = event_id;
@@ -78,12 +89,13 @@ void Replay::See(const HistoryEvent& event) {
       const auto& a = event.workflow_execution_started_event_attributes();
       input_ = DecodeProgramInput(TextOf(a.input()));
       program_ = MakeProgram(input_);
+      log_ = SplitLog(input_.log);
       attempt_ = a.attempt();
       return;
     }
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
       ++signals_;
-      return;
+      return Append(log_, TextOf(event.workflow_execution_signaled_event_attributes().input()));
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
       is_cancel_requested_ = true;
       return;
@@ -167,10 +179,11 @@ void Replay::SeeOthers(const HistoryEvent& event) {
     case enums::EVENT_TYPE_MARKER_RECORDED:
       Begin(event.marker_recorded_event_attributes().marker_name(), id);
       return End(id, "ok");
-    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
-      accepted_.insert(
-          event.workflow_execution_update_accepted_event_attributes().protocol_instance_id());
-      return;
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: {
+      const auto& a = event.workflow_execution_update_accepted_event_attributes();
+      accepted_.insert(a.protocol_instance_id());
+      return Append(log_, a.protocol_instance_id());
+    }
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
       completed_.insert(
           event.workflow_execution_update_completed_event_attributes().meta().update_id());
@@ -289,10 +302,13 @@ void Replay::AnswerUpdates(const std::vector<Message>& requests, Next& next,
     // Temporal's SDKs name rejections in no command.
     if (what != "reject") next.commands.push_back(std::move(command));
   };
-  const auto respond = [&say](const std::string& update_id) {
+  Entries& log = next.log;
+  // With the log up to itself.
+  const auto respond = [&say, &log](const std::string& update_id) {
     update::Response response;
     response.mutable_meta()->set_update_id(update_id);
-    *response.mutable_outcome()->mutable_success() = PayloadsOf("done:" + update_id);
+    const Entries seen(log.begin(), std::find(log.begin(), log.end(), update_id) + 1);
+    *response.mutable_outcome()->mutable_success() = PayloadsOf("done:" + JoinLog(seen));
     say(update_id, "complete", response);
   };
   for (const Message& message : requests) {
@@ -315,6 +331,7 @@ void Replay::AnswerUpdates(const std::vector<Message>& requests, Next& next,
     acceptance.set_accepted_request_sequencing_event_id(message.event_id());
     *acceptance.mutable_accepted_request() = request;
     say(id, "accept", acceptance);
+    Append(log, id);
     if (manner == UpdateManner::kAnswerAtOnce) {
       respond(id);
     } else {
@@ -333,7 +350,7 @@ void Replay::AnswerUpdates(const std::vector<Message>& requests, Next& next,
   }
 }
 
-Command Replay::Finish() const {
+Command Replay::Finish(const Entries& log) const {
   if (is_cancel_requested_) {
     Command command = CommandOf(enums::COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION);
     command.mutable_cancel_workflow_execution_command_attributes();
@@ -350,6 +367,7 @@ Command Replay::Finish() const {
     }
     ProgramInput input = input_;
     input.signals = signals();
+    input.log = JoinLog(log);
     ++input.generation;
     *a->mutable_input() = PayloadsOf(Encode(input));
     return command;
@@ -370,6 +388,7 @@ Command Replay::Finish() const {
 Replay::Next Replay::Decide(const std::string& workflow_id,
                             const std::vector<Message>& requests) const {
   Next next;
+  next.log = log_;
   std::set<std::string> open_updates;
   AnswerUpdates(requests, next, open_updates);
   bool is_over = true;
@@ -382,7 +401,7 @@ Replay::Next Replay::Decide(const std::string& workflow_id,
       if (!is_over) break;
     }
   }
-  if (is_over && open_updates.empty()) next.commands.push_back(Finish());
+  if (is_over && open_updates.empty()) next.commands.push_back(Finish(next.log));
   return next;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/linearizability.h"
 #include "sim/program.h"
 #include "temporal/api/command/v1/message.pb.h"
 #include "temporal/api/history/v1/message.pb.h"
@@ -22,6 +23,10 @@ using temporal::api::protocol::v1::Message;
 inline constexpr char kTaskQueue[] = "work";
 inline constexpr char kWorkflowType[] = "program";
 
+// How a log travels, as answer or as input: no entry has a comma or a space.
+std::string JoinLog(const Entries& log);
+Entries SplitLog(const std::string& text);
+
 // What a run's events say, folded. Value.
 class Replay {
  public:
@@ -34,10 +39,13 @@ class Replay {
   // Of the whole chain.
   int64_t signals() const { return input_.signals + signals_; }
   const std::set<std::string>& accepted_updates() const { return accepted_; }
+  // Signals and accepted updates of the whole chain in their order, each where it came first.
+  const Entries& log() const { return log_; }
 
   struct Next {
     std::vector<Command> commands;
     std::vector<Message> messages;
+    Entries log;  // with the updates that are accepted by this
   };
   // What the worker answers to a workflow task with these events and messages.
   Next Decide(const std::string& workflow_id, const std::vector<Message>& requests) const;
@@ -56,6 +64,7 @@ class Replay {
   };
   // Children, other runs, markers and updates.
   void SeeOthers(const HistoryEvent& event);
+  static void Append(Entries& log, const std::string& entry);
   void Begin(const std::string& id, int64_t event_id);
   void End(int64_t first_event, const std::string& outcome);
   const Progress* Find(const std::string& id) const;
@@ -66,13 +75,14 @@ class Replay {
   bool Work(const Operation& operation, const std::string& workflow_id, Next& next) const;
   void AnswerUpdates(const std::vector<Message>& requests, Next& next,
                      std::set<std::string>& open) const;
-  Command Finish() const;
+  Command Finish(const Entries& log) const;
 
   ProgramInput input_;
   Program program_;
   int attempt_ = 1;
   bool is_cancel_requested_ = false;
   int64_t signals_ = 0;
+  Entries log_;
   std::map<std::string, Progress> progress_;
   std::map<int64_t, std::string> ids_;  // by first event
   std::set<std::string> accepted_;

@@ -1,5 +1,6 @@
 #include "sim/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -111,6 +112,12 @@ void Worker::PollWorkflow(bool sticky) {
 }
 
 void Worker::OnTask(api::PollWorkflowTaskQueueResponse poll) {
+  const auto known_run = cache_.find(poll.workflow_execution().run_id());
+  if (poll.has_query() && known_run != cache_.end() && known_run->second.is_completing) {
+    // As SDKs do: what the task accepted is shown when it is known to be done.
+    return Later(absl::Milliseconds(20),
+                 [this, poll = std::move(poll)]() mutable { OnTask(std::move(poll)); });
+  }
   ledger_.Count("workflow task taken");
   auto task = std::make_shared<Task>();
   task->poll = std::move(poll);
@@ -211,13 +218,23 @@ void Worker::OnHistory(std::shared_ptr<Task> task) {
         [this, task, replay = std::move(replay)] { Complete(*task, replay); });
 }
 
+// A worker that has the run knows what it accepted before it sees that as events.
+Entries Worker::LogInMemory(const std::string& run_id, const Replay& replay) const {
+  const auto cached = cache_.find(run_id);
+  const bool knows_more =
+      cached != cache_.end() && cached->second.log.size() > replay.log().size() &&
+      std::equal(replay.log().begin(), replay.log().end(), cached->second.log.begin());
+  return knows_more ? cached->second.log : replay.log();
+}
+
 void Worker::AnswerQuery(const Task& task, const Replay& replay) {
   ledger_.Count("query answered alone");
   api::RespondQueryTaskCompletedRequest request;
   request.set_namespace_("default");
   request.set_task_token(task.poll.task_token());
   request.set_completed_type(enums::QUERY_RESULT_TYPE_ANSWERED);
-  *request.mutable_query_result() = PayloadsOf(absl::StrCat(replay.signals()));
+  *request.mutable_query_result() =
+      PayloadsOf(JoinLog(LogInMemory(task.poll.workflow_execution().run_id(), replay)));
   Call<api::RespondQueryTaskCompletedRequest, api::RespondQueryTaskCompletedResponse>(
       "RespondQueryTaskCompleted", request, kCallTimeout,
       [](absl::StatusOr<api::RespondQueryTaskCompletedResponse>) {});
@@ -231,13 +248,18 @@ void Worker::Complete(const Task& task, const Replay& replay) {
   request.set_identity(name_);
   const std::vector<Message> messages(poll.messages().begin(), poll.messages().end());
   Replay::Next next = replay.Decide(poll.workflow_execution().workflow_id(), messages);
+  const auto cached = cache_.find(poll.workflow_execution().run_id());
+  if (cached != cache_.end()) {
+    cached->second.log = next.log;
+    cached->second.is_completing = true;
+  }
   for (Command& command : next.commands) *request.add_commands() = std::move(command);
   for (Message& message : next.messages) *request.add_messages() = std::move(message);
   for (const auto& [id, query] : poll.queries()) {
     ledger_.Count("query answered with a task");
     auto& result = (*request.mutable_query_results())[id];
     result.set_result_type(enums::QUERY_RESULT_TYPE_ANSWERED);
-    *result.mutable_answer() = PayloadsOf(absl::StrCat(replay.signals()));
+    *result.mutable_answer() = PayloadsOf(JoinLog(next.log));
   }
   if (random_.Chance(0.7)) {
     request.mutable_sticky_attributes()->mutable_worker_task_queue()->set_name(sticky_queue_);
@@ -255,6 +277,8 @@ void Worker::Complete(const Task& task, const Replay& replay) {
       "RespondWorkflowTaskCompleted", request, 4,
       [this, run_id, workflow_id = poll.workflow_execution().workflow_id()](
           absl::StatusOr<api::RespondWorkflowTaskCompletedResponse> response) {
+        const auto completed = cache_.find(run_id);
+        if (completed != cache_.end()) completed->second.is_completing = false;
         if (!response.ok()) {
           cache_.erase(run_id);
           if (response.status().code() == absl::StatusCode::kNotFound) {

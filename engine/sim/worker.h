@@ -37,6 +37,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
  private:
   struct CachedRun {
     std::vector<HistoryEvent> events;
+    Entries log;  // with what its last task accepted
+    bool is_completing = false;
   };
   // One workflow task under way.
   struct Task {
@@ -60,6 +62,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void FetchFrom(std::shared_ptr<Task> task);
   void OnHistory(std::shared_ptr<Task> task);
   void AnswerQuery(const Task& task, const Replay& replay);
+  Entries LogInMemory(const std::string& run_id, const Replay& replay) const;
   void Complete(const Task& task, const Replay& replay);
   void OnCompleted(const std::string& run_id, api::RespondWorkflowTaskCompletedResponse response);
 

@@ -16,6 +16,10 @@ struct StoreStatistics {
   int64_t failed_batches = 0;
   // All other calls answered.
   int64_t reads = 0;
+  // How often the database was found to be another one than before (a failover, a restore), and
+  // records that it had acknowledged and no longer has.
+  int64_t lineage_changes = 0;
+  int64_t records_lost = 0;
 };
 
 }  // namespace perdure::store

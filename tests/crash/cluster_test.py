@@ -28,7 +28,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from accounts import Account, Job, only_once, post
-from load import QUEUE, Load, check, with_retries
+from load import DONE, QUEUE, UNKNOWN, Load, Request, check
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
@@ -123,7 +123,7 @@ async def with_workers(cluster: Cluster, act, patience: float, times: int) -> Lo
     for server in cluster.servers[1:1 + times]:
         before = load.acknowledged
         load.pauses.clear()
-        await act(cluster, server)
+        await act(cluster, server, load)
         # They do not only say that they serve.
         deadline = time.monotonic() + 30
         while load.acknowledged < before + 50:
@@ -138,14 +138,14 @@ async def with_workers(cluster: Cluster, act, patience: float, times: int) -> Lo
     return load
 
 
-async def kill(cluster: Cluster, server: Server) -> None:
+async def kill(cluster: Cluster, server: Server, _: Load) -> None:
     await asyncio.to_thread(server.kill)
     print(f"killed: shared by the others after {await cluster.until_shared_by(NODES - 1):.1f} s")
     await asyncio.to_thread(server.start)
     await cluster.until_shared_by(NODES)
 
 
-async def replace(cluster: Cluster, server: Server) -> None:
+async def replace(cluster: Cluster, server: Server, _: Load) -> None:
     """As in a rolling upgrade: it hands over before it goes, and the next one comes in its place."""
     server.process.terminate()
     assert await asyncio.to_thread(server.process.wait, 30) == 0
@@ -153,7 +153,7 @@ async def replace(cluster: Cluster, server: Server) -> None:
     print(f"replaced: shared by all after {await cluster.until_shared_by(NODES):.1f} s")
 
 
-async def drain(cluster: Cluster, server: Server) -> None:
+async def drain(cluster: Cluster, server: Server, _: Load) -> None:
     """An operator takes all from it, by way of another node, and gives it back: it serves all the while."""
     async def operate(through: Server, *arguments: str) -> str:
         return await asyncio.to_thread(
@@ -171,7 +171,7 @@ async def drain(cluster: Cluster, server: Server) -> None:
     print(f"taken back: shared by all after {await cluster.until_shared_by(NODES):.1f} s")
 
 
-async def cut_sessions(cluster: Cluster, server: Server) -> None:
+async def cut_sessions(cluster: Cluster, server: Server, _: Load) -> None:
     """Every connection to the database breaks at once: all live, connect anew and keep what they have."""
     before = await cluster.owners()
     name = server.db.rsplit("/", 1)[1]
@@ -189,21 +189,34 @@ async def outcome(call):
         return error.status
 
 
-async def freeze(cluster: Cluster, server: Server) -> None:
+async def send_once(client: Client, load: Load, account: str, number: int) -> RPCStatusCode:
+    """A signal without the client's retries, written down for the checker."""
+    begin = time.monotonic()
+    status = await outcome(client.workflow_service.signal_workflow_execution(
+        SignalWorkflowExecutionRequest(
+            namespace="default", workflow_execution=WorkflowExecution(workflow_id=account),
+            signal_name="give", request_id=f"once-{number}",
+            input=Payloads(payloads=[Payload(metadata={"encoding": b"json/plain"}, data=b"%d" % number)])),
+        retry=False, timeout=ANSWER_MAX))
+    load.requests.append(
+        Request(account, "signal", begin, time.monotonic(), DONE, f"signal {number}") if status == RPCStatusCode.OK
+        else Request(account, "signal", begin, outcome=UNKNOWN, entry=f"signal {number}"))
+    return status
+
+
+async def freeze(cluster: Cluster, server: Server, load: Load) -> None:
     """It sleeps while requests are on their way to it, and wakes when the others have its shards."""
     client = cluster.clients[server]
     server.process.send_signal(signal.SIGSTOP)
-    held = {number: asyncio.create_task(outcome(client.workflow_service.signal_workflow_execution(
-        SignalWorkflowExecutionRequest(
-            namespace="default", workflow_execution=WorkflowExecution(workflow_id=f"account-{number % 16}"),
-            signal_name="give", request_id=f"held-{number}",
-            input=Payloads(payloads=[Payload(metadata={"encoding": b"json/plain"}, data=b"%d" % -number)])),
-        retry=False, timeout=ANSWER_MAX))) for number in range(1, HELD + 1)}
+    held = []
+    for number in range(HELD):
+        load.last_number += 1
+        held.append(asyncio.create_task(
+            send_once(client, load, load.accounts[number % len(load.accounts)], load.last_number)))
     print(f"frozen: shared by the others after {await cluster.until_shared_by(NODES - 1):.1f} s")
     server.process.send_signal(signal.SIGCONT)
-    await asyncio.gather(*held.values())
     # A signal that it could not vouch for is refused; what it sent on to others may be done.
-    answers = Counter(task.result() for task in held.values())
+    answers = Counter(await asyncio.gather(*held))
     assert set(answers) <= {RPCStatusCode.UNAVAILABLE, RPCStatusCode.OK}, answers
     assert server.process.poll() is None
     await cluster.until_shared_by(NODES)

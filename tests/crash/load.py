@@ -1,18 +1,30 @@
 """A mixed load, by clients who write down what was acknowledged, and the check of that ledger at the end."""
 
 import asyncio
+import dataclasses
+import math
+import pathlib
 import random
+import sys
 import time
 from collections import Counter
+from datetime import timedelta
 
-from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
-from temporalio.service import RPCError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError, RPCStatusCode
 
-from accounts import BEGUN, Account, Job
+from accounts import BEGUN, Account, Job, digest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "checker"))
+
+import linearizability  # noqa: E402
+from linearizability import DONE, REFUSED, UNKNOWN, Request  # noqa: E402
 
 ACCOUNTS = 16
 QUEUE = "crash"
 END_MAX_SECONDS = 300
+# A query waits for a worker, and a server that stops for its open calls.
+READ_MAX = timedelta(seconds=2)
 
 
 async def with_retries(call, seconds: float = END_MAX_SECONDS):
@@ -38,35 +50,45 @@ class Load:
         self.pauses: dict[str, float] = {}  # the longest time without an answer, by account
         self.stopped = False
         self.started: set[str] = set()
-        self.signaled: dict[str, list[int]] = {f"account-{i}": [] for i in range(ACCOUNTS)}
-        self.updated: dict[str, list[int]] = {f"account-{i}": [] for i in range(ACCOUNTS)}
-        self.unanswered = 0
+        self.accounts = [f"account-{number}" for number in range(ACCOUNTS)]
+        self.requests: list[Request] = []  # to accounts; what they saw as [length, digest] until the end
+        self.unanswered = 0  # but for reads
         self.last_number = 0
         self.tasks: list[asyncio.Task] = []
 
     @property
     def acknowledged(self) -> int:
-        return len(self.started) + sum(map(len, [*self.signaled.values(), *self.updated.values()]))
+        return len(self.started) + sum(r.outcome == DONE and r.kind != "query" for r in self.requests)
 
     async def begin(self) -> None:
-        for account in self.signaled:
+        for account in self.accounts:
             await self.clients[0].start_workflow(Account.run, id=account, task_queue=QUEUE)
         self.tasks = [asyncio.create_task(self.start_jobs())]
-        self.tasks += [asyncio.create_task(self.feed(account)) for account in self.signaled]
+        self.tasks += [asyncio.create_task(self.feed(account)) for account in self.accounts]
+        self.tasks += [asyncio.create_task(self.look_at(account)) for account in self.accounts]
 
     async def end(self) -> None:
         self.stopped = True
         await asyncio.gather(*self.tasks)
 
-    async def attempt(self, request) -> bool:
-        """True if it was acknowledged."""
+    async def attempt(self, request) -> tuple[bool, object]:
+        """Whether it was acknowledged, and with what."""
         try:
-            await asyncio.wait_for(request, self.patience)
-            return True
+            return True, await asyncio.wait_for(request, self.patience)
         except (RPCError, asyncio.TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            self.unanswered += 1
             await asyncio.sleep(0.05)
-            return False
+            return False, None
+
+    async def recorded(self, account: str, kind: str, entry: str, call) -> bool:
+        """As `attempt`, with what the checker is to know of it."""
+        begin = time.monotonic()
+        is_answered, seen = await self.attempt(call)
+        self.requests.append(Request(
+            account, kind, begin, time.monotonic() if is_answered else math.inf, DONE if is_answered else UNKNOWN,
+            entry, tuple(seen) if kind in ("query", "update") and is_answered else None,
+            seen.status == WorkflowExecutionStatus.RUNNING if kind == "describe" and is_answered else None))
+        self.unanswered += not is_answered and kind not in ("query", "describe")
+        return is_answered
 
     async def start_jobs(self) -> None:
         number = 0
@@ -75,9 +97,10 @@ class Load:
             number += 1
             key = f"job-{number}"
             client = self.clients[server % len(self.clients)]
-            if await self.attempt(client.start_workflow(Job.run, key, id=key, task_queue=QUEUE)):
+            if (await self.attempt(client.start_workflow(Job.run, key, id=key, task_queue=QUEUE)))[0]:
                 self.started.add(key)
             else:
+                self.unanswered += 1
                 server += 1
             await asyncio.sleep(0.03)
 
@@ -89,17 +112,27 @@ class Load:
             number = self.last_number
             handle = self.clients[server % len(self.clients)].get_workflow_handle(account)
             if choice.random() < 0.6:
-                is_answered = await self.attempt(handle.signal(Account.give, number))
-                ledger = self.signaled
+                is_answered = await self.recorded(account, "signal", f"signal {number}",
+                                                  handle.signal(Account.give, number))
             else:
-                is_answered = await self.attempt(handle.execute_update(Account.put, number, id=f"put-{number}"))
-                ledger = self.updated
+                is_answered = await self.recorded(account, "update", f"update {number}",
+                                                  handle.execute_update(Account.put, number, id=f"put-{number}"))
             if is_answered:
-                ledger[account].append(number)
                 self.note_answer(account)
             else:
                 server += 1
             await asyncio.sleep(0.02)
+
+    async def look_at(self, account: str) -> None:
+        """Reads beside the writes, each time through another server."""
+        choice = random.Random(f"look at {account}")
+        while not self.stopped:
+            handle = choice.choice(self.clients).get_workflow_handle(account)
+            if choice.random() < 0.5:
+                await self.recorded(account, "query", "", handle.query(Account.contents, rpc_timeout=READ_MAX))
+            else:
+                await self.recorded(account, "describe", "", handle.describe(rpc_timeout=READ_MAX))
+            await asyncio.sleep(0.5)
 
     def note_answer(self, account: str) -> None:
         now = time.monotonic()
@@ -108,19 +141,54 @@ class Load:
         self.pauses[account] = max(self.pauses.get(account, 0), pause)
 
 
+def with_contents(request: Request, log: tuple[str, ...]) -> Request:
+    """What it saw, spelled out: that much of the log in the end, if its digest says so."""
+    if request.seen is None:
+        return request
+    length, found = request.seen
+    seen = log[:length]
+    assert len(seen) == length and digest(list(seen)) == found, f"its contents were never those: {request}"
+    return dataclasses.replace(request, seen=seen)
+
+
+async def end_account(load: Load, client: Client, account: str) -> tuple[list[Request], dict]:
+    """Ends it and looks at it. All requests to it, and its result."""
+    handle = client.get_workflow_handle(account)
+    await with_retries(lambda: handle.signal(Account.end))
+    result = await with_retries(handle.result)
+    log = tuple(result["log"])
+    begin = time.monotonic()
+    is_running = (await with_retries(handle.describe)).status == WorkflowExecutionStatus.RUNNING
+    own = [with_contents(request, log) for request in load.requests if request.workflow == account]
+    own.append(Request(account, "query", begin, time.monotonic(), seen=log, is_running=is_running))
+    begin = time.monotonic()
+    try:
+        await handle.signal(Account.give, 0)
+        outcome = DONE
+    except RPCError as error:
+        outcome = REFUSED if error.status == RPCStatusCode.NOT_FOUND else UNKNOWN
+    own.append(Request(account, "signal", begin, time.monotonic(), outcome, "after its end"))
+    return own, result
+
+
 async def check(client: Client, load: Load) -> None:
-    """Everything acknowledged is there, once, and every workflow ends with the right result."""
-    for account in load.signaled:
-        handle = client.get_workflow_handle(account)
-        await with_retries(lambda handle=handle: handle.signal(Account.end))
-        result = await with_retries(handle.result)
-        for kind, ledger in (("signaled", load.signaled[account]), ("updated", load.updated[account])):
-            counts = Counter(result[kind])
-            missing = [number for number in ledger if counts[number] == 0]
-            assert not missing, f"{account}: acknowledged and lost ({kind}): {missing}"
-            twice = [number for number, count in counts.items() if count > 1]
-            assert not twice, f"{account}: there twice ({kind}): {twice}"
-        assert sorted(result["posted"]) == sorted(result["signaled"] + result["updated"])
+    """Everything acknowledged is there, once, all answers together could have been given by one server that never
+    fails, and every workflow ends with the right result."""
+    requests: list[Request] = []
+    for account in load.accounts:
+        own, result = await end_account(load, client, account)
+        requests += own
+        # The checker's verdict comprises this; a loss is told more plainly here.
+        counts = Counter(result["log"])
+        sent = [r.entry for r in own if r.kind in ("signal", "update") and r.outcome == DONE]
+        missing = [entry for entry in sent if counts[entry] == 0]
+        assert not missing, f"{account}: acknowledged and lost: {missing}"
+        assert sorted(result["posted"]) == sorted(int(entry.split()[1]) for entry in result["log"])
+    begin = time.monotonic()
+    wrongs = linearizability.check(requests, is_started=True)
+    assert not wrongs, "\n".join(wrongs)
+    reads = sum(r.seen is not None or r.is_running is not None for r in requests if r.outcome == DONE)
+    print(f"{len(requests)} requests, {reads} of which read, are linearizable ({time.monotonic() - begin:.1f} s)")
     for key in sorted(load.started):
         result = await with_retries(client.get_workflow_handle(key).result)
         assert result in (f"did {key}", f"lost {key}")

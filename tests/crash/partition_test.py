@@ -11,6 +11,7 @@ import pytest
 
 import cluster_test
 from cluster_test import FENCED_MAX_SECONDS, NODES, Cluster, under_load
+from load import Load
 from perdure_server import Server
 
 BRIDGE = "prdtest0"
@@ -139,7 +140,7 @@ def links(kind: str, server: FarServer, other: FarServer) -> list[tuple[Host, st
 def test_nothing_is_lost_when_links_are_cut(hosts, kind):
     port = int(os.environ["PERDURE_TEST_DB"].rsplit(":", 1)[1].split("/")[0])
 
-    async def act(cluster: FarCluster, server: FarServer) -> None:
+    async def act(cluster: FarCluster, server: FarServer, _: Load) -> None:
         other = cluster.servers[0]
         cuts = links(kind, server, other)
         for host, address in cuts:

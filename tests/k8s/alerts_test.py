@@ -30,6 +30,8 @@ BAD = {
                     (f"service_latency_bucket{{J,{LATENCY},le=\"5\"}}", "0+100x60"),
                     (f"service_latency_bucket{{J,{LATENCY},le=\"+Inf\"}}", "0+100x60")],
     "PerdureCommitsFail": [("commit_failures{J}", "0+1x60")],
+    "PerdureDatabaseWentBack": [("store_records_lost{J}", "0x50 3x10")],
+    "PerdureNodesRefuseEachOther": [("node_refusals{J,side=\"caller\"}", "0+1x60")],
     "PerdureCommitsSlow": [("commit_latency_bucket{J,le=\"0.5\"}", "0+90x60"),
                            ("commit_latency_bucket{J,le=\"1\"}", "0+100x60"),
                            ("commit_latency_bucket{J,le=\"+Inf\"}", "0+100x60")],
@@ -51,6 +53,7 @@ GOOD = [
     # Polls wait for tasks: they are no measure of the server.
     ("service_latency_bucket{J,operation=\"PollWorkflowTaskQueue\",le=\"1\"}", "0+1x60"),
     ("service_latency_bucket{J,operation=\"PollWorkflowTaskQueue\",le=\"+Inf\"}", "0+100x60"),
+    ("store_records_lost{J}", "3x60"), ("node_refusals{J,side=\"caller\"}", "3x60"),
     ("commit_failures{J}", "3x60"), ("commit_latency_bucket{J,le=\"0.5\"}", "0+100x60"),
     ("commit_latency_bucket{J,le=\"+Inf\"}", "0+100x60"), ("timer_lateness_bucket{J,le=\"5\"}", "0+100x60"),
     ("timer_lateness_bucket{J,le=\"+Inf\"}", "0+100x60"),

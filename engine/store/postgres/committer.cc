@@ -27,9 +27,10 @@ std::vector<IncarnationId> IncarnationsOf(const std::vector<const CommitBatch*>&
 }  // namespace
 
 Committer::Committer(const PostgresOptions& options, std::unique_ptr<Connection> connection,
-                     Counters& counters)
-    : session_(options, Connection::Use::kCommits, std::move(connection)),
+                     Counters& counters, Lineage& lineage)
+    : session_(options, Connection::Use::kCommits, std::move(connection), lineage),
       counters_(counters),
+      lineage_(lineage),
       thread_([this] { Run(); }) {}
 
 Committer::~Committer() {
@@ -45,18 +46,42 @@ void Committer::Commit(CommitBatch batch, Done done) {
   queue_.push_back({std::move(batch), std::move(done)});
 }
 
+void Committer::Verify() {
+  absl::MutexLock lock(&mutex_);
+  is_to_verify_ = true;
+}
+
+absl::StatusOr<Connection*> Committer::Verified() {
+  auto connection = session_.Get();
+  if (!connection.ok() || session_.opened() == verified_) return connection;
+  const absl::Status status = acknowledged_.Verify(**connection, lineage_);
+  if (!status.ok()) return absl::UnavailableError(status.message());
+  verified_ = session_.opened();
+  return connection;
+}
+
+void Committer::VerifyNow() {
+  // A connection that was lost shows it at its next use.
+  auto connection = session_.Get();
+  if (connection.ok()) (void)(*connection)->Run(kPing, {});
+  (void)Verified();
+}
+
 void Committer::Run() {
   while (true) {
     Group group;
+    bool is_to_verify = false;
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(this, &Committer::HasWork));
       if (stopping_) break;
+      std::swap(is_to_verify, is_to_verify_);
       while (!queue_.empty() && group.size() < kGroupMax) {
         group.push_back(std::move(queue_.front()));
         queue_.pop_front();
       }
     }
+    if (is_to_verify) VerifyNow();
     CommitGroup(std::move(group));
   }
   while (true) {
@@ -98,10 +123,12 @@ absl::Status Committer::Write(const Group& group, size_t begin, size_t end, bool
     is_refused = true;
     return changes.status();
   }
-  auto connection = session_.Get();
+  auto connection = Verified();
   if (!connection.ok()) return connection.status();
   const std::vector<IncarnationId> incarnations = IncarnationsOf(batches);
   for (const IncarnationId incarnation : incarnations) {
+    const absl::Status status = lineage_.CheckIncarnation(incarnation, (*connection)->lineage());
+    if (!status.ok()) return status;
     const absl::Status announced = (*connection)->Announce(incarnation);
     if (!announced.ok()) return absl::UnavailableError(announced.message());
   }
@@ -112,6 +139,7 @@ absl::Status Committer::Write(const Group& group, size_t begin, size_t end, bool
       counters_.transactions += 1;
       counters_.statements += static_cast<int64_t>(statements.size());
       counters_.rows_written += outcome.rows_written;
+      acknowledged_.Add(*changes, (*connection)->lineage());
       return absl::OkStatus();
     case PipelineOutcome::Kind::kRolledBack:
       is_refused = true;

@@ -25,12 +25,14 @@ struct Counters {
 
 class Committer {
  public:
-  // `counters` outlives the committer.
+  // `counters` and `lineage` outlive the committer.
   Committer(const PostgresOptions& options, std::unique_ptr<Connection> connection,
-            Counters& counters);
+            Counters& counters, Lineage& lineage);
   ~Committer();
 
   void Commit(CommitBatch batch, Done done);
+  // Soon, and though there may be nothing to commit: looks whether what was acknowledged is there.
+  void Verify();
 
  private:
   struct Pending {
@@ -40,7 +42,12 @@ class Committer {
   using Group = std::deque<Pending>;
 
   void Run();
-  bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stopping_ || !queue_.empty(); }
+  bool HasWork() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return stopping_ || is_to_verify_ || !queue_.empty();
+  }
+  // A connection on which what was acknowledged before was looked for.
+  absl::StatusOr<Connection*> Verified();
+  void VerifyNow();
   void CommitGroup(Group group);
   // Writes group[begin, end) as one transaction.
   absl::Status Write(const Group& group, size_t begin, size_t end, bool& is_refused);
@@ -50,9 +57,13 @@ class Committer {
 
   Session session_;
   Counters& counters_;
+  Lineage& lineage_;
+  Acknowledged acknowledged_;
+  int64_t verified_ = 0;  // of the session's connections, by count
   absl::Mutex mutex_;
   Group queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_to_verify_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -106,9 +106,23 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const PostgresOptio
   std::unique_ptr<Connection> connection(new Connection(
       PQconnectdbParams(keys, values, /*expand_dbname=*/1), SessionSettings(options, use)));
   if (connection->is_lost()) return LostError(connection->connection_);
-  const absl::Status status = connection->RunScript(connection->settings_);
+  absl::Status status = connection->RunScript(connection->settings_);
+  if (status.ok()) status = connection->AskLineage();
   if (!status.ok()) return status;
   return connection;
+}
+
+absl::Status Connection::AskLineage() {
+  const auto rows = Run(kLineage, {});
+  if (!rows.ok()) {
+    // Some who run databases for others forbid it: then nothing is known.
+    return is_lost() ? rows.status() : absl::OkStatus();
+  }
+  if (rows->size() == 0) {
+    return absl::UnavailableError("postgres: the server is a replica that waits to be promoted");
+  }
+  lineage_ = rows->Bytes(0, 0);
+  return absl::OkStatus();
 }
 
 Connection::~Connection() { PQfinish(connection_); }

@@ -72,6 +72,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   bool is_lost() const;
+  // Which history of writes the server continues: see lineage.h. Empty if it may not be asked.
+  const std::string& lineage() const { return lineage_; }
 
   // Lets other servers see that a session of this incarnation is open, for as long as it is. A
   // round trip the first time, then nothing.
@@ -92,6 +94,7 @@ class Connection {
  private:
   Connection(pg_conn* connection, std::string settings)
       : connection_(connection), settings_(std::move(settings)) {}
+  absl::Status AskLineage();
   absl::StatusOr<Rows> Check(pg_result* result);
   bool SendPrepared(const PipelinedStatement& statement);
   // Flushes and reads until the Sync is answered.
@@ -99,6 +102,7 @@ class Connection {
 
   pg_conn* connection_;
   const std::string settings_;
+  std::string lineage_;
   bool is_broken_ = false;  // a pipeline ended in a state that nothing can follow
   IncarnationId announced_;
   absl::flat_hash_set<std::string> prepared_;

@@ -10,7 +10,8 @@ namespace perdure::store::postgres {
 namespace {
 
 constexpr absl::Duration kPauseFirst = absl::Milliseconds(50);
-constexpr absl::Duration kPauseMax = absl::Seconds(5);
+// One that was promoted is to be found soon; nine connections that try this often are no storm.
+constexpr absl::Duration kPauseMax = absl::Milliseconds(700);
 
 uint64_t SeedFor(const void* object) {
   return static_cast<uint64_t>(absl::GetCurrentTimeNanos()) ^ reinterpret_cast<uintptr_t>(object);
@@ -19,21 +20,32 @@ uint64_t SeedFor(const void* object) {
 }  // namespace
 
 Session::Session(const PostgresOptions& options, Connection::Use use,
-                 std::unique_ptr<Connection> connection)
+                 std::unique_ptr<Connection> connection, const Lineage& lineage)
     : options_(options),
       use_(use),
       connection_(std::move(connection)),
+      lineage_(lineage),
       random_(SeedFor(&options_) ^ static_cast<uint64_t>(use)) {}
 
+absl::StatusOr<std::unique_ptr<Connection>> Session::Open() const {
+  auto opened = Connection::Open(options_, use_);
+  if (!opened.ok()) return opened;
+  const absl::Status status = lineage_.CheckServer((*opened)->lineage());
+  if (!status.ok()) return status;
+  return opened;
+}
+
 absl::StatusOr<Connection*> Session::Get() {
-  if (connection_ != nullptr && !connection_->is_lost()) {
+  if (connection_ != nullptr && !connection_->is_lost() &&
+      lineage_.CheckServer(connection_->lineage()).ok()) {
     pause_ = absl::ZeroDuration();
     return connection_.get();
   }
   const absl::Time now = absl::Now();
   if (now < next_try_) return last_error_;
-  auto opened = Connection::Open(options_, use_);
+  auto opened = Open();
   if (opened.ok()) {
+    ++opened_;
     connection_ = *std::move(opened);
     next_try_ = absl::InfinitePast();
     return connection_.get();
@@ -44,9 +56,11 @@ absl::StatusOr<Connection*> Session::Get() {
   return last_error_;
 }
 
-Pool::Pool(const PostgresOptions& options, Connection::Use use, int64_t connections) {
+Pool::Pool(const PostgresOptions& options, Connection::Use use, int64_t connections,
+           const Lineage& lineage) {
   for (int64_t i = 0; i < connections; ++i) {
-    threads_.emplace_back([this, options, use] { Run(Session(options, use, nullptr)); });
+    threads_.emplace_back(
+        [this, options, use, &lineage] { Run(Session(options, use, nullptr, lineage)); });
   }
 }
 

@@ -19,23 +19,30 @@
 #include "absl/time/time.h"
 #include "base/random.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/lineage.h"
 
 namespace perdure::store::postgres {
 
 class Session {
  public:
-  // `connection` may be null: it is opened when first needed.
+  // `connection` may be null: it is opened when first needed. `lineage` outlives the session.
   Session(const PostgresOptions& options, Connection::Use use,
-          std::unique_ptr<Connection> connection);
+          std::unique_ptr<Connection> connection, const Lineage& lineage);
 
   // UNAVAILABLE while the database cannot be reached. Valid until the next call.
   absl::StatusOr<Connection*> Get();
+  // Connections opened so far.
+  int64_t opened() const { return opened_; }
 
  private:
+  absl::StatusOr<std::unique_ptr<Connection>> Open() const;
+
   const PostgresOptions options_;
   const Connection::Use use_;
   std::unique_ptr<Connection> connection_;
+  const Lineage& lineage_;
   base::Random random_;
+  int64_t opened_ = 0;
   absl::Duration pause_;
   absl::Time next_try_;
   absl::Status last_error_;
@@ -46,7 +53,8 @@ class Pool {
   // Gets a connection or the reason there is none.
   using Job = absl::AnyInvocable<void(absl::StatusOr<Connection*>) &&>;
 
-  Pool(const PostgresOptions& options, Connection::Use use, int64_t connections);
+  Pool(const PostgresOptions& options, Connection::Use use, int64_t connections,
+       const Lineage& lineage);
   // Finishes the jobs begun; the others are told CANCELLED.
   ~Pool();
 

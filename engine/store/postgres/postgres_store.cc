@@ -15,12 +15,17 @@ namespace {
 class PostgresStore final : public Store {
  public:
   PostgresStore(const PostgresOptions& options, std::unique_ptr<Connection> commits)
-      : runs_(options, Connection::Use::kRuns, options.run_connections),
-        lists_(options, Connection::Use::kLists, options.list_connections),
-        registry_(options, Connection::Use::kRegistry, options.registry_connections),
-        presence_(options, Connection::Use::kRegistry, /*connections=*/1),
-        indexes_(options, Connection::Use::kRegistry, /*connections=*/1),
-        committer_(options, std::move(commits), counters_) {}
+      : runs_(options, Connection::Use::kRuns, options.run_connections, lineage_),
+        lists_(options, Connection::Use::kLists, options.list_connections, lineage_),
+        registry_(options, Connection::Use::kRegistry, options.registry_connections, lineage_),
+        presence_(options, Connection::Use::kRegistry, /*connections=*/1, lineage_),
+        indexes_(options, Connection::Use::kRegistry, /*connections=*/1, lineage_),
+        committer_(options, std::move(commits), counters_, lineage_),
+        verifier_(&committer_) {}
+  ~PostgresStore() override {
+    absl::MutexLock lock(&verifier_mutex_);
+    verifier_ = nullptr;
+  }
 
   void Commit(CommitBatch batch, Done done) override {
     committer_.Commit(std::move(batch), std::move(done));
@@ -118,8 +123,10 @@ class PostgresStore final : public Store {
   }
 
   void RegisterIncarnation(NodeFacts node, Result<IncarnationId> result) override {
-    Ask(presence_, std::move(result), [node = std::move(node)](Connection& connection) {
-      return postgres::RegisterIncarnation(connection, node);
+    Ask(presence_, std::move(result), [this, node = std::move(node)](Connection& connection) {
+      auto incarnation = postgres::RegisterIncarnation(connection, node);
+      if (incarnation.ok()) lineage_.Registered(*incarnation, connection.lineage());
+      return incarnation;
     });
   }
   void Heartbeat(IncarnationId incarnation, bool is_leaving, Result<ClusterState> result) override {
@@ -135,15 +142,21 @@ class PostgresStore final : public Store {
   void ClaimShards(IncarnationId claimant, std::vector<ShardId> shards,
                    Result<std::vector<ShardOwner>> result) override {
     Ask(registry_, std::move(result),
-        [claimant, shards = std::move(shards)](Connection& connection) {
+        [this, claimant, shards = std::move(shards)](
+            Connection& connection) -> absl::StatusOr<std::vector<ShardOwner>> {
+          const absl::Status status = lineage_.CheckIncarnation(claimant, connection.lineage());
+          if (!status.ok()) return status;
           return postgres::ClaimShards(connection, claimant, shards);
         });
   }
   void HandOver(IncarnationId from, IncarnationId to, std::vector<ShardId> shards,
                 Done done) override {
-    Ask(registry_, std::move(done), [from, to, shards = std::move(shards)](Connection& connection) {
-      return postgres::HandOver(connection, from, to, shards);
-    });
+    Ask(registry_, std::move(done),
+        [this, from, to, shards = std::move(shards)](Connection& connection) {
+          const absl::Status status = lineage_.CheckIncarnation(from, connection.lineage());
+          if (!status.ok()) return status;
+          return postgres::HandOver(connection, from, to, shards);
+        });
   }
   void ListShards(Result<std::vector<ShardOwner>> result) override {
     Ask(registry_, std::move(result), postgres::ListShards);
@@ -162,6 +175,8 @@ class PostgresStore final : public Store {
     statistics.rows_written = counters_.rows_written;
     statistics.failed_batches = counters_.failed_batches;
     statistics.reads = counters_.reads;
+    statistics.lineage_changes = lineage_.changes();
+    statistics.records_lost = lineage_.lost_records();
     return statistics;
   }
 
@@ -177,6 +192,11 @@ class PostgresStore final : public Store {
     });
   }
 
+  void Verify() {
+    absl::MutexLock lock(&verifier_mutex_);
+    if (verifier_ != nullptr) verifier_->Verify();
+  }
+
   // That the connection was cut shows in its first use. A beat then goes over a new one at once,
   // before anybody takes the silence for an end.
   void Beat(IncarnationId incarnation, bool is_leaving, Result<ClusterState> result,
@@ -184,6 +204,11 @@ class PostgresStore final : public Store {
     presence_.Post([this, incarnation, is_leaving, result = std::move(result),
                     may_repeat](absl::StatusOr<Connection*> connection) mutable {
       if (!connection.ok()) return std::move(result)(connection.status());
+      const absl::Status status = lineage_.CheckIncarnation(incarnation, (*connection)->lineage());
+      if (!status.ok()) {
+        Verify();
+        return std::move(result)(status);
+      }
       auto state = postgres::Heartbeat(**connection, incarnation, is_leaving);
       counters_.reads += 1;
       if (!state.ok() && may_repeat && (*connection)->is_lost()) {
@@ -194,6 +219,7 @@ class PostgresStore final : public Store {
   }
 
   Counters counters_;
+  Lineage lineage_;
   // Destroyed in reverse order: the committer first, so that a callback may still ask a pool.
   Pool runs_;
   Pool lists_;
@@ -203,6 +229,9 @@ class PostgresStore final : public Store {
   // Builds one index at a time, and holds up nothing else by it.
   Pool indexes_;
   Committer committer_;
+  // The committer while it lives: a last heartbeat may outlive it.
+  absl::Mutex verifier_mutex_;
+  Committer* verifier_ ABSL_GUARDED_BY(verifier_mutex_);
 };
 
 }  // namespace

@@ -257,6 +257,23 @@ const Statement kSelectShards = {
     "select_shards",
     "SELECT shard_id, owner FROM shards WHERE owner IS NOT NULL ORDER BY shard_id"};
 const Statement kPing = {"ping", "SELECT 1"};
+const Statement kLineage = {
+    "lineage",
+    "SELECT s.system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+    " FROM pg_control_system() s WHERE NOT pg_is_in_recovery()"};
+// A run that was erased since is not lost: its number was given out.
+const Statement kLostRecords = {
+    "lost_records",
+    "SELECT a.shard_id, a.number, a.sequence"
+    " FROM unnest($1::smallint[], $2::bigint[], $3::integer[]) AS a (shard_id, number, sequence)"
+    " WHERE (SELECT j.number FROM journal j WHERE j.shard_id = a.shard_id AND j.number = a.number"
+    "   AND j.sequence = a.sequence) IS NULL"
+    " AND ((SELECT e.number FROM executions e WHERE e.shard_id = a.shard_id"
+    "   AND e.number = a.number) IS NOT NULL"
+    "  OR coalesce((SELECT s.last_number FROM shards s WHERE s.shard_id = a.shard_id), 0)"
+    "   < a.number"
+    "  AND coalesce((SELECT max(e.number) FROM executions e WHERE e.shard_id = a.shard_id), 0)"
+    "   < a.number)"};
 
 const Statement* const kAllStatements[] = {&kBeginCommit,
                                            &kEraseRuns,
@@ -300,7 +317,9 @@ const Statement* const kAllStatements[] = {&kBeginCommit,
                                            &kHandOver,
                                            &kOwnedShards,
                                            &kSelectShards,
-                                           &kPing};
+                                           &kPing,
+                                           &kLineage,
+                                           &kLostRecords};
 const int kStatementCount = sizeof(kAllStatements) / sizeof(kAllStatements[0]);
 
 }  // namespace perdure::store::postgres

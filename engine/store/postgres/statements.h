@@ -33,6 +33,7 @@ extern const Statement kSelectSetting, kPutSetting;
 extern const Statement kInsertIncarnation, kHeartbeat, kSelectIncarnations, kFence;
 extern const Statement kAnnounce, kEndSessions, kLockTimeout, kForgetFenced;
 extern const Statement kClaimShards, kHandOver, kOwnedShards, kSelectShards, kPing;
+extern const Statement kLineage, kLostRecords;
 
 // The key of the lock that an incarnation's sessions hold.
 inline int32_t SessionKey(IncarnationId incarnation) {
