@@ -54,13 +54,13 @@ class Pair:
                  "-o", f"-p {self.ports[name]} > {log} 2>&1", "start")
 
     def start(self) -> "Pair":
-        self.run("initdb", "-D", str(self.data("primary")), "-U", "postgres", "-A", "trust", "-E", "UTF8",
+        self.run("initdb", "--no-sync", "-D", str(self.data("primary")), "-U", "postgres", "-A", "trust", "-E", "UTF8",
                  "--locale=C.UTF-8")
         with open(self.data("primary") / "postgresql.conf", "a", encoding="utf-8") as conf:
             conf.write("listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 200\n"
                        "log_connections = on\nwal_receiver_status_interval = 1s\nhot_standby = on\n")
         self.boot("primary")
-        self.run("pg_basebackup", "-D", str(self.data("replica")), "-R", "-X", "stream",
+        self.run("pg_basebackup", "-D", str(self.data("replica")), "-R", "-X", "stream", "-c", "fast", "--no-sync",
                  "-d", f"postgresql://postgres@127.0.0.1:{self.ports['primary']}/?application_name=replica")
         self.boot("replica")
         return self
