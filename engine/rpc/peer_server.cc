@@ -172,6 +172,8 @@ class Exchange final {
 
   explicit Exchange(NodeService& service)
       : service_(service),
+        session_(std::make_shared<Session>(service.door,
+                                           [this](const wire::Frames& frames) { Write(frames); })),
         stream_(&context_),
         requested_(this, &Exchange::OnRequested),
         done_(this, &Exchange::OnDone),
@@ -192,13 +194,8 @@ class Exchange final {
     service_.open.Begin();
     Listen(service_);
     if (context_.method() != kExchangeMethod) {
-      return End({grpc::StatusCode::UNIMPLEMENTED, "nodes have one method: Exchange"});
-    }
-    session_ = std::make_shared<Session>(service_.door,
-                                         [this](const wire::Frames& frames) { Write(frames); });
-    {
-      absl::MutexLock lock(&mutex_);
-      is_reading_ = true;
+      End({grpc::StatusCode::UNIMPLEMENTED, "nodes have one method: Exchange"});
+      return MaybeDelete(/*reads_no_more=*/true);
     }
     wire::Frame hello;
     hello.mutable_hello()->set_protocol(service_.protocol.current);
@@ -223,12 +220,8 @@ class Exchange final {
       stream_.Read(&incoming_, static_cast<Tag*>(&read_));
       return;
     }
-    {
-      absl::MutexLock lock(&mutex_);
-      is_reading_ = false;
-    }
     End(greeting.ok() ? grpc::Status::OK : Refusal(greeting));
-    MaybeDelete();
+    MaybeDelete(/*reads_no_more=*/true);
   }
   // The first frame is the hello.
   absl::Status CheckHello(const wire::Frames& frames) {
@@ -269,7 +262,7 @@ class Exchange final {
 
   // Nothing more is written or heard; a read still with gRPC ends with the connection.
   void End(const grpc::Status& status) {
-    if (session_ != nullptr) session_->End();
+    session_->End();
     {
       absl::MutexLock lock(&mutex_);
       if (!status_.has_value()) status_ = status;
@@ -282,10 +275,10 @@ class Exchange final {
     is_finish_sent_ = true;
     stream_.Finish(*status_, static_cast<Tag*>(&finished_));
   }
-  // Runs on the queue's one thread, as all the tags do but the first.
-  void MaybeDelete() {
+  void MaybeDelete(bool reads_no_more = false) {
     {
       absl::MutexLock lock(&mutex_);
+      if (reads_no_more) is_reading_ = false;
       if (!is_done_ || !is_finished_ || is_reading_) return;
     }
     OpenCalls& open = service_.open;
@@ -294,6 +287,7 @@ class Exchange final {
   }
 
   NodeService& service_;
+  const std::shared_ptr<Session> session_;
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter stream_;
   grpc::ByteBuffer incoming_;
@@ -302,11 +296,12 @@ class Exchange final {
   MemberTag<Exchange> read_;
   MemberTag<Exchange> written_;
   MemberTag<Exchange> finished_;
-  std::shared_ptr<Session> session_;
   bool was_greeted_ = false;
   absl::Mutex mutex_;
   std::optional<grpc::Status> status_ ABSL_GUARDED_BY(mutex_);  // set: nothing is written any more
-  bool is_reading_ ABSL_GUARDED_BY(mutex_) = false;
+  // Also while it is not yet decided whether it will: the first tag comes on a thread of its own,
+  // and what comes on the queue's must not delete the stream meanwhile.
+  bool is_reading_ ABSL_GUARDED_BY(mutex_) = true;
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_finish_sent_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_finished_ ABSL_GUARDED_BY(mutex_) = false;
