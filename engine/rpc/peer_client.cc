@@ -168,8 +168,8 @@ class Stream final {
     if (is_broken) return Broken();
     link_->OnWritten(this);
   }
+  // What is still with gRPC fails by itself; the status says why.
   void Broken() {
-    context_.TryCancel();
     absl::MutexLock lock(&mutex_);
     is_broken_ = true;
     if (is_reading_ || is_writing_ || is_finishing_) return;
