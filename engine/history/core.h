@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -239,6 +240,10 @@ class Core {
   int64_t erasures_in_flight_ = 0;
   // Search attribute types of a namespace snapshot, predefined ones included.
   std::map<int32_t, std::pair<services::NamespacePtr, std::map<std::string, int>>> attribute_types_;
+
+  // Messages to other runs that are not answered yet, by run and message, and who sent them: the
+  // newest life of the run.
+  absl::flat_hash_map<std::pair<std::string, uint64_t>, ExecutionPtr> deliveries_;
 
   // Once all of a shard are known: an id that is not among them has no run, and no read is needed
   // to say so.

@@ -174,8 +174,15 @@ void Core::Deliver(const ExecutionPtr& execution, const pb::OutboxMessage& messa
     default:
       break;
   }
-  auto answered = [this, execution, id = message.id()](absl::Status status, std::string run_id) {
-    Delivered(execution, id, status, run_id);
+  // One copy at a time: of two that are under way the first could arrive last, and land after the
+  // other was refused. A run that was loaded anew takes the answer to what it had sent before.
+  const auto key = std::pair(execution->run_id, message.id());
+  const auto [under_way, is_first] = deliveries_.insert_or_assign(key, execution);
+  if (!is_first) return;
+  auto answered = [this, key](const absl::Status& status, const std::string& run_id) {
+    const ExecutionPtr sender = deliveries_.extract(key).mapped();
+    if (!sender->outbox_in_flight.contains(key.second)) return;
+    Delivered(sender, key.second, status, run_id);
   };
   const base::NamespaceNumber target(message.target_namespace_number());
   if (others_ == nullptr || Serves(base::ShardOf(target, message.target_workflow_id()))) {
