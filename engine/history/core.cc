@@ -55,6 +55,7 @@ Core::Core(runtime::Loop& loop, store::Store& store, services::Namespaces& names
       meters_(options.metrics),
       shard_states_(base::kShardCount, ShardState::kElsewhere),
       shard_lives_(base::kShardCount, 0),
+      served_since_(base::kShardCount, absl::InfinitePast()),
       last_number_(base::kShardCount, 0),
       id_ranges_(base::kShardCount, 0) {
   Committer::Hooks hooks;
@@ -249,6 +250,9 @@ absl::StatusOr<ExecutionPtr> Core::Rebuild(const services::NamespacePtr& name_sp
     execution->journal_bytes_since_snapshot += static_cast<int64_t>(entry.record.size());
   }
   execution->committed_next_event_id = execution->state.info.next_event_id();
+  for (const uint64_t id : execution->state.outbox.Keys()) {
+    execution->outbox_inherited = std::max(execution->outbox_inherited, id);
+  }
   return execution;
 }
 

@@ -222,8 +222,9 @@ class Core {
   std::vector<ShardState> shard_states_;
   // Rises whenever a shard comes: what was read of it before it went away is not taken.
   std::vector<int64_t> shard_lives_;
-  std::vector<base::ShardId> shards_;  // those served
-  std::vector<int64_t> last_number_;   // by shard
+  std::vector<absl::Time> served_since_;  // by shard
+  std::vector<base::ShardId> shards_;     // those served
+  std::vector<int64_t> last_number_;      // by shard
   uint64_t last_waiter_id_ = 0;
 
   // Looked up only, never iterated where order shows.

@@ -50,6 +50,7 @@ void Core::AddShards(const std::vector<store::ShardOwner>& shards) {
     if (owner.owner != incarnation_ || shard_states_[shard] == ShardState::kServed) continue;
     shard_states_[shard] = ShardState::kServed;
     ++shard_lives_[shard];
+    served_since_[shard] = loop_.Now();
     last_number_[shard] = std::max(last_number_[shard], owner.last_number.value());
     shards_.push_back(owner.shard);
     added.push_back(owner.shard);

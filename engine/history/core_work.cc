@@ -17,6 +17,8 @@ namespace {
 
 // When a closed run that somebody looks at is tried again.
 constexpr absl::Duration kBusyLook = absl::Seconds(5);
+// Longer than a router looks for the owner of a message's target (cluster/routing.h).
+constexpr absl::Duration kCopiesLive = absl::Seconds(10);
 
 }  // namespace
 
@@ -200,7 +202,11 @@ void Core::Deliver(const ExecutionPtr& execution, const pb::OutboxMessage& messa
 void Core::Delivered(const ExecutionPtr& execution, uint64_t message_id, const absl::Status& status,
                      const std::string& run_id) {
   if (execution->is_dropped || !IsServed(*execution)) return;
-  const bool is_passing = status.code() == absl::StatusCode::kUnavailable ||
+  // What an owner before sent may still be on its way, and land after all.
+  const auto shard = static_cast<size_t>(execution->key.shard.value());
+  const bool is_doubtful = !status.ok() && message_id <= execution->outbox_inherited &&
+                           loop_.Now() < served_since_[shard] + kCopiesLive;
+  const bool is_passing = is_doubtful || status.code() == absl::StatusCode::kUnavailable ||
                           status.code() == absl::StatusCode::kUnknown ||
                           status.code() == absl::StatusCode::kResourceExhausted;
   if (is_passing) {
