@@ -7,7 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { Browser, serve, until } from './browser.mjs';
 
 const millisecondsMax = 120_000;
-const askMillisecondsMax = 10_000;
+const askMillisecondsMax = 30_000;
 const linesOfErrorMax = 24;
 const taskQueue = 'ui';
 const home = '/namespaces/default';
