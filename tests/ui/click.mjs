@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { Browser, serve, until } from './browser.mjs';
 
-const millisecondsMax = 120_000;
+const millisecondsMax = 300_000;
 const askMillisecondsMax = 30_000;
 const linesOfErrorMax = 24;
 const taskQueue = 'ui';
