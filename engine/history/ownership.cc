@@ -176,7 +176,8 @@ void Ownership::FenceNext(std::vector<base::IncarnationId> silent) {
   if (silent.empty()) return Look();
   const base::IncarnationId id = silent.back();
   silent.pop_back();
-  base::LogWarning("a node is silent: it is fenced", {{"incarnation", id.value()}});
+  base::LogWarning("a node is silent, or was at our address before: it is fenced",
+                   {{"incarnation", id.value()}});
   core_.store().Fence(id, [this, life = life_,
                            silent = std::move(silent)](const absl::Status& status) mutable {
     core_.loop().Post([this, life, is_done = status.ok(), silent = std::move(silent)]() mutable {
