@@ -3,6 +3,7 @@ replaced, under load through all of them, with a ledger of what was acknowledged
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import pathlib
@@ -105,6 +106,19 @@ class Cluster:
             server.remove()
 
 
+@contextlib.contextmanager
+def ended(cluster: Cluster):
+    """Ends it in the end, and shows what the servers said of a test that failed."""
+    try:
+        yield cluster
+    except BaseException:
+        for server in cluster.servers:
+            print(server.log_tail())
+        raise
+    finally:
+        cluster.end()
+
+
 async def under_load(cluster: Cluster, act, patience: float, times: int = NODES - 1) -> Load:
     await cluster.connect()
     await cluster.until_shared_by(NODES)
@@ -163,7 +177,7 @@ async def drain(cluster: Cluster, server: Server, _: Load) -> None:
     members = json.loads(await operate(server, "members", "-o", "json"))["members"]
     node = next(member["incarnation"] for member in members if member.get("answers"))
     await operate(cluster.servers[0], "drain", "--node", node)
-    assert await cluster.until_shared_by(NODES - 1, seconds=1) < 1
+    assert len(await cluster.owners()) == NODES - 1, "the command came back before it was drained"
     assert "drained" in await operate(cluster.servers[0], "members")
     await asyncio.sleep(SETTLED_SECONDS)
     assert len(await cluster.owners()) == NODES - 1, "it took shards again by itself"
@@ -225,17 +239,10 @@ async def freeze(cluster: Cluster, server: Server, load: Load) -> None:
 @pytest.mark.skipif(not os.environ.get("PERDURE_TEST_DB"), reason="SQLite has one server at a time")
 @pytest.mark.parametrize("act", [kill, freeze, cut_sessions, drain, replace])
 def test_nothing_is_lost_and_work_goes_on(act):
-    cluster = Cluster()
-    try:
+    with ended(Cluster()) as cluster:
         load = asyncio.run(under_load(cluster, act, patience=30 if act in (drain, replace) else 2))
         if act in (drain, replace):
             assert load.unanswered == 0, "a request failed in spite of the client's retries"
-    except BaseException:
-        for server in cluster.servers:
-            print(server.log_tail())
-        raise
-    finally:
-        cluster.end()
 
 
 async def until_split(cluster: Cluster) -> None:
@@ -281,12 +288,5 @@ async def split_and_described(cluster: Cluster) -> None:
 
 @pytest.mark.skipif(not os.environ.get("PERDURE_TEST_DB"), reason="SQLite has one server at a time")
 def test_a_busy_task_queue_is_split_and_described_as_one():
-    cluster = Cluster()
-    try:
+    with ended(Cluster()) as cluster:
         asyncio.run(split_and_described(cluster))
-    except BaseException:
-        for server in cluster.servers:
-            print(server.log_tail())
-        raise
-    finally:
-        cluster.end()

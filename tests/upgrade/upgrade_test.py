@@ -18,7 +18,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "crash")]
 
 import cluster_test  # noqa: E402
 from accounts import Account, Job, only_once, post  # noqa: E402
-from cluster_test import NODES, Cluster, under_load  # noqa: E402
+from cluster_test import NODES, Cluster, ended, under_load  # noqa: E402
 from load import QUEUE, Load  # noqa: E402
 from perdure_server import PROGRAM, Server  # noqa: E402
 
@@ -74,17 +74,10 @@ def test_a_cluster_is_upgraded_node_by_node_under_load_and_back():
             await asyncio.sleep(1)
         print(f"downgraded; {load.acknowledged} requests acknowledged, {load.unanswered} not")
 
-    cluster = PreviousCluster()
     # An answer may wait for a whole workflow task that a worker of a stopped server had.
     cluster_test.PAUSE_MAX_SECONDS = 60.0
-    try:
+    with ended(PreviousCluster()) as cluster:
         asyncio.run(under_load(cluster, act, patience=30, times=1))
-    except BaseException:
-        for server in cluster.servers:
-            print(server.log_tail())
-        raise
-    finally:
-        cluster.end()
 
 
 def contents(path: pathlib.Path) -> list[str]:
