@@ -1,6 +1,10 @@
 // The real server and a real client on a free port of the loopback.
 #include "rpc/grpc_server.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <future>
 
 #include "base/errors.h"
@@ -42,6 +46,8 @@ class FakeHandler final : public services::RpcHandler {
         cancelled_.set_value();
       });
       polled_.set_value();
+    } else if (method.name() == "ListNamespaces") {
+      late_.set_value(std::move(reply));
     } else if (method.name() == "UpdateNamespace") {
       std::move(reply)(base::ResourceExhausted(
           temporal::api::enums::v1::RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "too fast"));
@@ -55,6 +61,81 @@ class FakeHandler final : public services::RpcHandler {
   services::CallContext last_context_;
   std::promise<void> polled_;
   std::promise<void> cancelled_;
+  std::promise<services::Reply<std::unique_ptr<Message>>> late_;
+};
+
+// HTTP/2 without a client's judgement of what may come.
+class PlainConnection {
+ public:
+  struct Frame {
+    int type = 0;
+    int flags = 0;
+    uint32_t stream = 0;
+  };
+  static constexpr int kData = 0, kHeaders = 1, kSettings = 4;
+  static constexpr int kEndStream = 1, kEndHeaders = 4;
+
+  explicit PlainConnection(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    Write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    Send(kSettings, 0, 0, "");
+  }
+  PlainConnection(const PlainConnection&) = delete;
+  PlainConnection& operator=(const PlainConnection&) = delete;
+  ~PlainConnection() { ::close(socket_); }
+
+  void Send(int type, int flags, uint32_t stream, absl::string_view payload) {
+    const size_t size = payload.size();
+    std::string bytes = {static_cast<char>(size >> 16),
+                         static_cast<char>(size >> 8),
+                         static_cast<char>(size),
+                         static_cast<char>(type),
+                         static_cast<char>(flags),
+                         0,
+                         0,
+                         0,
+                         static_cast<char>(stream)};
+    Write(absl::StrCat(bytes, payload));
+  }
+
+  // An empty request.
+  void SendRequest(uint32_t stream, absl::string_view path, absl::string_view timeout) {
+    std::string block;
+    for (const auto& [name, value] : std::vector<std::pair<absl::string_view, absl::string_view>>{
+             {":method", "POST"},
+             {":scheme", "http"},
+             {":path", path},
+             {":authority", "x"},
+             {"content-type", "application/grpc"},
+             {"te", "trailers"},
+             {"grpc-timeout", timeout}}) {
+      const std::string sizes = {static_cast<char>(name.size()), static_cast<char>(value.size())};
+      absl::StrAppend(&block, std::string(1, 0), sizes.substr(0, 1), name, sizes.substr(1), value);
+    }
+    Send(kHeaders, kEndHeaders, stream, block);
+    Send(kData, kEndStream, stream, std::string(5, 0));
+  }
+
+  Frame Read() {
+    const std::string head = ReadBytes(9);
+    const auto byte = [&head](int i) { return static_cast<uint8_t>(head[i]); };
+    ReadBytes(byte(0) << 16 | byte(1) << 8 | byte(2));
+    return {byte(3), byte(4), static_cast<uint32_t>(byte(7) << 8 | byte(8))};
+  }
+
+ private:
+  void Write(absl::string_view bytes) {
+    EXPECT_EQ(::send(socket_, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+  }
+  std::string ReadBytes(size_t size) {
+    std::string bytes(size, 0);
+    EXPECT_EQ(::recv(socket_, bytes.data(), size, MSG_WAITALL), static_cast<ssize_t>(size));
+    return bytes;
+  }
+
+  const int socket_;
 };
 
 class CountingObserver final : public RpcObserver {
@@ -173,6 +254,29 @@ TEST_F(GrpcServerTest, GarbageIsInternal) {
   bytes.set_message("\x08");  // Field 2 of DescribeTaskQueue is a message, and this one is cut off.
   api::DescribeTaskQueueResponse response;
   EXPECT_EQ(Call("DescribeTaskQueue", bytes, response).error_code(), grpc::StatusCode::INTERNAL);
+}
+
+TEST_F(GrpcServerTest, ACallThatIsAnsweredAfterItsDeadlineIsAnsweredOnce) {
+  PlainConnection connection(server_->port());
+  connection.SendRequest(1, absl::StrCat(kService, "ListNamespaces"), "10m");
+  auto reply = handler_.late_.get_future().get();
+  absl::SleepFor(absl::Milliseconds(100));
+  std::move(reply)(base::NamespaceNotFound("late"));
+  // Behind an answered call on the same connection, everything there is to the first one has come.
+  const auto headers_until_end_of = [&connection](uint32_t stream) {
+    int headers = 0;
+    while (true) {
+      const auto frame = connection.Read();
+      if (frame.type != PlainConnection::kHeaders) continue;
+      headers += frame.stream == 1 ? 1 : 0;
+      if (frame.stream == stream && (frame.flags & PlainConnection::kEndStream) != 0) {
+        return headers;
+      }
+    }
+  };
+  EXPECT_EQ(headers_until_end_of(1), 1);
+  connection.SendRequest(3, absl::StrCat(kService, "UpdateNamespace"), "10S");
+  EXPECT_EQ(headers_until_end_of(3), 0);
 }
 
 TEST_F(GrpcServerTest, AClientThatGoesAwayCancelsItsPoll) {

@@ -131,22 +131,20 @@ async def under_load(cluster: Cluster, act, patience: float, times: int = NODES 
 
 
 async def with_workers(cluster: Cluster, act, patience: float, times: int) -> Load:
-    load = Load(list(cluster.clients.values()), patience)
-    await load.begin()
-    await asyncio.sleep(2)
-    for server in cluster.servers[1:1 + times]:
-        before = load.acknowledged
-        load.pauses.clear()
-        await act(cluster, server, load)
-        # They do not only say that they serve.
-        deadline = time.monotonic() + 30
-        while load.acknowledged < before + 50:
-            assert time.monotonic() < deadline, "nothing is acknowledged any more"
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(1)
-        print(f"longest pause of a workflow: {max(load.pauses.values()):.2f} s")
-        assert max(load.pauses.values()) < PAUSE_MAX_SECONDS
-    await load.end()
+    async with Load(list(cluster.clients.values()), patience) as load:
+        await asyncio.sleep(2)
+        for server in cluster.servers[1:1 + times]:
+            before = load.acknowledged
+            load.pauses.clear()
+            await act(cluster, server, load)
+            # They do not only say that they serve.
+            deadline = time.monotonic() + 30
+            while load.acknowledged < before + 50:
+                assert time.monotonic() < deadline, "nothing is acknowledged any more"
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(1)
+            print(f"longest pause of a workflow: {max(load.pauses.values()):.2f} s")
+            assert max(load.pauses.values()) < PAUSE_MAX_SECONDS
     await check(cluster.clients[cluster.servers[0]], load)
     print(f"{load.acknowledged} requests acknowledged, {load.unanswered} not")
     return load
@@ -200,6 +198,7 @@ async def outcome(call):
         await call
         return RPCStatusCode.OK
     except RPCError as error:
+        print(f"refused: {error.status} {error.message}")
         return error.status
 
 
@@ -267,20 +266,18 @@ async def split_and_described(cluster: Cluster) -> None:
     for server in cluster.servers:
         await cluster.begin_worker(server)
     try:
-        load = Load(list(cluster.clients.values()))
-        await load.begin()
-        await until_split(cluster)
-        begin = time.monotonic()
-        while await asyncio.to_thread(cluster.metric, "task_queue_partition_matches") < MATCHES:
-            assert time.monotonic() - begin < SPLIT_MAX_SECONDS, "hardly a task meets a poll in a partition"
-            await asyncio.sleep(0.2)
-        await asyncio.sleep(3)  # more than it takes until the home hears of pollers
-        described = await cluster.clients[cluster.servers[0]].workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(namespace="default", task_queue=TaskQueue(name=QUEUE), report_stats=True,
-                                     task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW))
-        assert described.stats.tasks_dispatch_rate > float(SPLIT_RATE)
-        assert {poller.identity for poller in described.pollers} == {server.address for server in cluster.servers}
-        await load.end()
+        async with Load(list(cluster.clients.values())) as load:
+            await until_split(cluster)
+            begin = time.monotonic()
+            while await asyncio.to_thread(cluster.metric, "task_queue_partition_matches") < MATCHES:
+                assert time.monotonic() - begin < SPLIT_MAX_SECONDS, "hardly a task meets a poll in a partition"
+                await asyncio.sleep(0.2)
+            await asyncio.sleep(3)  # more than it takes until the home hears of pollers
+            described = await cluster.clients[cluster.servers[0]].workflow_service.describe_task_queue(
+                DescribeTaskQueueRequest(namespace="default", task_queue=TaskQueue(name=QUEUE), report_stats=True,
+                                         task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW))
+            assert described.stats.tasks_dispatch_rate > float(SPLIT_RATE)
+            assert {poller.identity for poller in described.pollers} == {server.address for server in cluster.servers}
         await check(cluster.clients[cluster.servers[0]], load)
     finally:
         await cluster.end_workers()

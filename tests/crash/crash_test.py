@@ -29,17 +29,15 @@ async def run_load(server: Server) -> None:
     client = await Client.connect(server.address)
     # Clients retry by themselves what they may; the ledger needs the plain answers.
     worker = Worker(client, task_queue=QUEUE, workflows=[Account, Job], activities=[post, only_once])
-    load = Load([client])
     async with worker:
-        await load.begin()
-        moments = random.Random(KILLS)
-        for _ in range(KILLS):
-            await asyncio.sleep(moments.uniform(*UPTIME_SECONDS))
-            await asyncio.to_thread(server.kill)
-            await asyncio.to_thread(server.start)
-            while not await with_retries(lambda: client.service_client.check_health(timeout=timedelta(seconds=2))):
-                await asyncio.sleep(0.1)
-        await load.end()
+        async with Load([client]) as load:
+            moments = random.Random(KILLS)
+            for _ in range(KILLS):
+                await asyncio.sleep(moments.uniform(*UPTIME_SECONDS))
+                await asyncio.to_thread(server.kill)
+                await asyncio.to_thread(server.start)
+                while not await with_retries(lambda: client.service_client.check_health(timeout=timedelta(seconds=2))):
+                    await asyncio.sleep(0.1)
         await check(client, load)
     print(f"{KILLS} kills, {load.acknowledged} requests acknowledged, {load.unanswered} not")
     # Or the test has shown nothing.

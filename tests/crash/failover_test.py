@@ -91,10 +91,9 @@ async def with_load(servers: list[Server], act) -> tuple[list[Client], Load]:
                       graceful_shutdown_timeout=timedelta(seconds=1)) for client in clients]
     running = [asyncio.create_task(worker.run()) for worker in workers]
     try:
-        load = Load(clients)
-        await load.begin()
-        await asyncio.sleep(2)
-        await act(clients, load)
+        async with Load(clients) as load:
+            await asyncio.sleep(2)
+            await act(clients, load)
     finally:
         await asyncio.gather(*(worker.shutdown() for worker in workers))
         await asyncio.gather(*running)

@@ -40,7 +40,8 @@ async def with_retries(call, seconds: float = END_MAX_SECONDS):
 
 class Load:
     """Goes to one of the servers; after an unanswered request to the next one. `patience`: how long a request
-    waits, the client's own retries among it."""
+    waits, the client's own retries among it. Goes on until it is left, be it by an exception: a task of it takes no
+    cancellation, since the client makes another exception of one that it meets in an update."""
 
     def __init__(self, clients: list[Client], patience: float = 2):
         BEGUN.clear()
@@ -60,12 +61,16 @@ class Load:
     def acknowledged(self) -> int:
         return len(self.started) + sum(r.outcome == DONE and r.kind != "query" for r in self.requests)
 
-    async def begin(self) -> None:
+    async def __aenter__(self) -> "Load":
         for account in self.accounts:
             await self.clients[0].start_workflow(Account.run, id=account, task_queue=QUEUE)
         self.tasks = [asyncio.create_task(self.start_jobs())]
         self.tasks += [asyncio.create_task(self.feed(account)) for account in self.accounts]
         self.tasks += [asyncio.create_task(self.look_at(account)) for account in self.accounts]
+        return self
+
+    async def __aexit__(self, *_) -> None:
+        await self.end()
 
     async def end(self) -> None:
         self.stopped = True
