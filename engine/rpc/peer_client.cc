@@ -333,14 +333,23 @@ void Link::OnBroken(Stream* stream, const grpc::Status& status) {
   is_answering_ = false;
 }
 
+// Nobody waits for the answer any more, and a server that stops must not.
 void Link::Cancel(uint64_t id) {
-  absl::MutexLock lock(&mutex_);
-  const auto found = open_.find(id);
-  if (found == open_.end() || !found->second.is_written) return;
-  wire::Frame& frame = to_write_.emplace_back();
-  frame.set_id(id);
-  frame.set_cancel(true);
-  WriteMore();
+  Reply reply;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = open_.find(id);
+    if (found == open_.end()) return;
+    if (found->second.is_written) {
+      wire::Frame& frame = to_write_.emplace_back();
+      frame.set_id(id);
+      frame.set_cancel(true);
+    }
+    reply = std::move(found->second.reply);
+    open_.erase(found);
+    WriteMore();
+  }
+  std::move(reply)(absl::CancelledError("the caller is gone"));
 }
 
 void Link::EndOverdue(absl::Time now) {

@@ -71,6 +71,7 @@ class Process {
   }
   NodePeers& peers() { return *peers_; }
   std::future<void> held() { return held_.get_future(); }
+  std::future<void> cancelled() { return cancelled_.get_future(); }
   void Release() { std::move (*held_reply_)(std::string("late")); }
 
  private:
@@ -81,7 +82,10 @@ class Process {
       held_.set_value();
     } else if (request.method() == "until cancelled") {
       auto shared = std::make_shared<services::Reply<std::string>>(std::move(reply));
-      cancellation->OnCancel([shared] { std::move (*shared)(std::string("cancelled")); });
+      cancellation->OnCancel([this, shared] {
+        std::move (*shared)(std::string("too late"));
+        cancelled_.set_value();
+      });
       held_.set_value();
     } else if (request.method() == "fail") {
       std::move(reply)(base::NamespaceNotFound("lost"));
@@ -99,6 +103,7 @@ class Process {
   std::unique_ptr<PeerServer> peer_server_;
   std::unique_ptr<NodePeers> peers_;
   std::promise<void> held_;
+  std::promise<void> cancelled_;
   std::shared_ptr<services::Reply<std::string>> held_reply_;
 };
 
@@ -133,15 +138,19 @@ TEST_P(Peers, ManyAtATimeFromManyThreads) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST_P(Peers, ACancellationIsHeardThere) {
+TEST_P(Peers, ACancelledCallEndsAtOnceAndIsHeardThere) {
   Process here(GetParam());
   Process there(GetParam());
   auto held = there.held();
   auto cancellation = std::make_shared<services::Cancellation>();
   auto answer = here.Call(there.member(), "until cancelled", cancellation);
   held.wait();
+  auto cancelled = there.cancelled();
   cancellation->Cancel();
-  EXPECT_EQ(answer.get().value(), "cancelled");
+  EXPECT_EQ(answer.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  EXPECT_TRUE(absl::IsCancelled(answer.get().status()));
+  cancelled.wait();
+  EXPECT_EQ(here.Call(there.member(), "a").get().value(), "did a");
 }
 
 TEST_P(Peers, WhatWasSentToAServerThatGoesMayHaveBeenDone) {
