@@ -153,6 +153,7 @@ class Core {
   // It was used: last in its line to be evicted.
   void Touch(const ExecutionPtr& execution);
   void Drop(const ExecutionPtr& execution);
+  void KeepSpeculativeTask(const ExecutionPtr& run);
 
   void ApplyChanges(const ExecutionPtr& execution, const pb::JournalRecord& record);
   void KeepEvents(Execution& execution, pb::JournalRecord record);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "history/core.h"
+#include "machines/workflow/decide/task.h"
 
 namespace perdure::history {
 
@@ -62,19 +63,28 @@ void Core::AddShards(const std::vector<store::ShardOwner>& shards) {
   CatchUp(std::move(added), store::DueCursor(), loop_.Now());
 }
 
+// Its worker would be told that there is no such task, and build the run anew from its history.
+void Core::KeepSpeculativeTask(const ExecutionPtr& run) {
+  machines::Decision kept =
+      machines::DecideSpeculativeTaskKept(run->state, ContextFor(run->name_space));
+  if (kept.record.changes_size() > 0) Apply(run, std::move(kept), [](absl::Status) {});
+}
+
 void Core::ReleaseShards(const std::vector<base::ShardId>& shards,
                          absl::AnyInvocable<void() &&> done) {
+  std::vector<bool> is_leaving(base::kShardCount);
+  for (const base::ShardId shard : shards) is_leaving[static_cast<size_t>(shard.value())] = true;
+  std::vector<ExecutionPtr> runs;
+  for (const auto& [key, execution] : by_run_) {
+    if (is_leaving[static_cast<size_t>(execution->key.shard.value())]) runs.push_back(execution);
+  }
+  std::sort(runs.begin(), runs.end(),
+            [](const ExecutionPtr& a, const ExecutionPtr& b) { return a->key < b->key; });
+  for (const ExecutionPtr& run : runs) KeepSpeculativeTask(run);
   for (const base::ShardId shard : shards) {
     ShardState& state = shard_states_[static_cast<size_t>(shard.value())];
     if (state == ShardState::kServed) state = ShardState::kLeaving;
   }
-  std::vector<ExecutionPtr> runs;
-  for (const auto& [key, execution] : by_run_) {
-    const auto shard = static_cast<size_t>(execution->key.shard.value());
-    if (shard_states_[shard] == ShardState::kLeaving) runs.push_back(execution);
-  }
-  std::sort(runs.begin(), runs.end(),
-            [](const ExecutionPtr& a, const ExecutionPtr& b) { return a->key < b->key; });
   for (const ExecutionPtr& run : runs) {
     if (run->timer != 0) loop_.Cancel(run->timer);
     run->timer = 0;

@@ -30,6 +30,13 @@ bool IsRetriable(const absl::Status& status) {
   }
 }
 
+// How long the workers of a sticky queue may take to follow it to a new home.
+constexpr absl::Duration kFollowMax = absl::Seconds(1);
+
+bool Has(const services::QueueFilter& filter, const TaskQueue::Identity& identity) {
+  return filter(identity.name_space->number, identity.name, identity.kind);
+}
+
 }  // namespace
 
 int Engine::PriorityOf(const temporal::api::common::v1::Priority& priority) {
@@ -92,10 +99,7 @@ void Engine::AddWorkflowTask(services::WorkflowTask task) {
   TaskQueue::Identity identity{task.key.name_space, QueueKind::kWorkflow, task.task_queue,
                                task.is_sticky};
   if (task.is_sticky) {
-    TaskQueue* sticky = FindQueue(identity);
-    if (sticky == nullptr || !sticky->HasRecentPoll(TaskQueue::kStickyWindow)) {
-      return MoveStickyTask(task);
-    }
+    if (!IsStickyAlive(identity)) return MoveStickyTask(task);
   }
   const int priority = PriorityOf(task.priority);
   Queue(identity).AddTask({++last_sequence_, priority, absl::Time(), std::move(task)});
@@ -105,6 +109,20 @@ void Engine::AddActivityTask(services::ActivityTask task) {
   TaskQueue& queue = Queue({task.key.name_space, QueueKind::kActivity, task.task_queue, false});
   const int priority = PriorityOf(task.priority);
   queue.AddTask({++last_sequence_, priority, absl::Time(), std::move(task)});
+}
+
+// The worker polled here lately, or may be about to: the queue's former home ended its polls, and
+// its worker comes after it. Another worker would have to build the run anew.
+bool Engine::IsStickyAlive(const TaskQueue::Identity& identity) {
+  TaskQueue* queue = FindQueue(identity);
+  if (queue != nullptr && queue->HasRecentPoll(TaskQueue::kStickyWindow)) return true;
+  const absl::Time now = loop_.Now();
+  for (const FormerlyOwned& before : formerly_owned_) {
+    if (now - before.until >= kFollowMax || Has(before.owned, identity)) continue;
+    Queue(identity).ExpectPollUntil(before.until + kFollowMax);
+    return true;
+  }
+  return false;
 }
 
 // History pushes it again, to the normal queue, wherever that is; and whoever takes it there gets
@@ -167,7 +185,7 @@ void Engine::AddPoll(TaskQueue::Identity identity, std::unique_ptr<Poll> poll,
 }
 
 bool Engine::IsOwned(const TaskQueue::Identity& identity) const {
-  return !owned_ || owned_(identity.name_space->number, identity.name, identity.kind);
+  return !owned_ || Has(owned_, identity);
 }
 
 bool Engine::MayWait(const Poll& poll) const {
@@ -300,6 +318,10 @@ void Engine::SetServing(bool is_serving) {
 }
 
 void Engine::SetOwned(services::QueueFilter owned) {
+  const absl::Time now = loop_.Now();
+  std::erase_if(formerly_owned_,
+                [now](const FormerlyOwned& before) { return now - before.until >= kFollowMax; });
+  if (owned_ != nullptr) formerly_owned_.push_back({std::move(owned_), now});
   owned_ = std::move(owned);
   // Some may be this process's now. The homes of the others ask again.
   EndPartitions();
@@ -359,8 +381,7 @@ void Engine::Query(services::CallContext context, services::QueryTask task,
   if (is_draining_) return std::move(reply)(base::Unavailable("The server is stopping."));
   const TaskQueue::Identity identity = QueueOf(task);
   if (task.is_sticky) {
-    const TaskQueue* queue = FindQueue(identity);
-    if (queue == nullptr || !queue->HasRecentPoll(TaskQueue::kStickyWindow)) {
+    if (!IsStickyAlive(identity)) {
       return std::move(reply)(base::Unavailable("sticky worker unavailable"));
     }
   }

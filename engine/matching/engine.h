@@ -144,6 +144,7 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
                      int32_t scaling_hint);
   void EndQuery(const std::string& id, absl::StatusOr<api::QueryWorkflowResponse> result);
   void CheckQueryPollers(const std::string& id);
+  bool IsStickyAlive(const TaskQueue::Identity& identity);
   void MoveStickyTask(const services::WorkflowTask& task);
   static TaskQueue::Identity QueueOf(const services::QueryTask& task);
 
@@ -158,6 +159,11 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   services::PartitionPeers* peers_ = nullptr;  // null: no queue is ever split
   uint64_t last_sequence_ = 0;
   services::QueueFilter owned_;  // empty: all
+  struct FormerlyOwned {
+    services::QueueFilter owned;
+    absl::Time until;
+  };
+  std::vector<FormerlyOwned> formerly_owned_;  // lately
   bool is_serving_ = true;
   bool is_draining_ = false;
   runtime::TimerId sweep_timer_ = 0;

@@ -355,6 +355,31 @@ TEST_F(MatchingTest, AQueueThatMovedEndsItsPollsAndForgetsItsTasks) {
   EXPECT_EQ(history_.started_, std::vector<std::string>{"w@kept"});
 }
 
+TEST_F(MatchingTest, AStickyTaskWaitsAMomentForAWorkerThatFollowsItsQueue) {
+  const auto set_owned = [this](bool is_owned) {
+    matching_->SetOwned([is_owned](base::NamespaceNumber, const std::string&, services::QueueKind) {
+      return is_owned;
+    });
+    loop_.RunReady();
+  };
+  set_owned(false);
+  loop_.Advance(absl::Seconds(5));
+  set_owned(true);
+  loop_.Advance(absl::Milliseconds(500));
+  set_owned(true);
+  AddSticky("first", "sticky", "normal");
+  AddSticky("deserted", "other sticky", "normal");
+  EXPECT_TRUE(history_.sticky_unavailable_.empty());
+  PollOptions options;
+  options.sticky_normal_name = "normal";
+  PollWorkflow("sticky", options);
+  EXPECT_EQ(history_.started_, std::vector<std::string>{"first@sticky"});
+  loop_.Advance(absl::Milliseconds(500));
+  EXPECT_EQ(history_.sticky_unavailable_, std::vector<std::string>{"deserted"});
+  AddSticky("late", "third sticky", "normal");
+  EXPECT_EQ(history_.sticky_unavailable_, (std::vector<std::string>{"deserted", "late"}));
+}
+
 TEST_F(MatchingTest, AStickyQueueIsGoodForTenSecondsAfterAPoll) {
   PollOptions sticky;
   sticky.sticky_normal_name = "normal";

@@ -97,6 +97,8 @@ class TaskQueue {
   // As the home of partitions: what goes on there counts here.
   void CountMatched(int priority, int64_t count);
   void SawPollElsewhere() { last_poll_ = loop_.Now(); }
+  // As if a poll had been here, of a sticky queue's worker that is given until then to come back.
+  void ExpectPollUntil(absl::Time when) { last_poll_ = std::max(last_poll_, when - kStickyWindow); }
   void SawPollerElsewhere(const temporal::api::taskqueue::v1::PollerInfo& info, absl::Time when) {
     history_.SawElsewhere(info, when);
   }

@@ -388,6 +388,15 @@ absl::StatusOr<Decision> DecideStickyWorkerUnavailable(const State& state,
   return decision;
 }
 
+Decision DecideSpeculativeTaskKept(const State& state, const Context& context) {
+  Draft draft(state, context);
+  const bool is_out = state.IsRunning() && state.HasStartedTask();
+  if (is_out && state.info.workflow_task().type() == pb::WorkflowTask::SPECULATIVE) {
+    draft.MaterializeTask();
+  }
+  return draft.Finish();
+}
+
 Decision DecideRecovery(const State& state, const Context& context) {
   Draft draft(state, context);
   if (!state.IsRunning()) return draft.Finish();

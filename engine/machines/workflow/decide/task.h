@@ -45,6 +45,11 @@ absl::StatusOr<Decision> DecideTaskFailed(const State& state,
                                           const api::RespondWorkflowTaskFailedRequest& request,
                                           const Context& context);
 
+// Gives a speculative task that is out with a worker its events, so that its completion finds it
+// with the next owner, who will not know of the update: the worker's acceptance brings the request.
+// Nothing to do for any other run.
+Decision DecideSpeculativeTaskKept(const State& state, const Context& context);
+
 absl::StatusOr<Decision> DecideStickyReset(const State& state, const Context& context);
 
 // The sticky queue of the pending task has no worker: on to the normal one.

@@ -275,6 +275,42 @@ TEST_F(TaskTest, AnAcceptanceThatBringsTheRequestNeedsNoSending) {
   EXPECT_EQ(rig_.Difference(), "");
 }
 
+// The next owner has the task, and not the update: its client sends it again, or does not.
+TEST_F(TaskTest, ASpeculativeTaskThatIsKeptIsCompletedAfterALoss) {
+  namespace update = temporal::api::update::v1;
+  for (const bool is_sent_again : {false, true}) {
+    Rig rig;
+    rig.Start();
+    ASSERT_TRUE(rig.StartTask("first"));
+    ASSERT_TRUE(rig.CompleteTask(std::vector<Command>()).ok());
+    EXPECT_EQ(DecideSpeculativeTaskKept(rig.state(), rig.context()).record.changes_size(), 0);
+    update::Request request;
+    request.mutable_meta()->set_update_id("u");
+    rig.Apply(*DecideUpdate(rig.state(), request, rig.context()));
+    EXPECT_EQ(DecideSpeculativeTaskKept(rig.state(), rig.context()).record.changes_size(), 0);
+    ASSERT_TRUE(rig.StartTask());
+    const auto token = rig.TaskToken();
+    rig.Apply(DecideSpeculativeTaskKept(rig.state(), rig.context()));
+    EXPECT_EQ(rig.Difference(), "");
+    rig.Crash();
+    if (is_sent_again) rig.Apply(*DecideUpdate(rig.state(), request, rig.context()));
+    EXPECT_EQ(rig.TaskToken().SerializeAsString(), token.SerializeAsString());
+    api::RespondWorkflowTaskCompletedRequest completion;
+    auto* message = completion.add_messages();
+    message->set_id("u/accept");
+    message->set_protocol_instance_id("u");
+    update::Acceptance acceptance;
+    *acceptance.mutable_accepted_request() = request;
+    message->mutable_body()->PackFrom(acceptance);
+    EXPECT_TRUE(rig.CompleteTask(completion).ok());
+    EXPECT_EQ(rig.state().open_update_count, 1);
+    EXPECT_EQ(rig.Types(5),
+              "WORKFLOW_TASK_SCHEDULED WORKFLOW_TASK_STARTED WORKFLOW_TASK_COMPLETED "
+              "WORKFLOW_EXECUTION_UPDATE_ACCEPTED");
+    EXPECT_EQ(rig.Difference(), "");
+  }
+}
+
 TEST_F(TaskTest, AnUpdateWithAnEventOfItsOwnStaysRejected) {
   ASSERT_TRUE(rig_.CompleteTask(std::vector<Command>()).ok());
   HistoryEvent event;
