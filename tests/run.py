@@ -22,7 +22,7 @@ LOG = BUILD / "log"
 PYTHON = BUILD / "venv/bin/python"
 LIVE_TESTS = ["sdk_client_test", "sdk_worker_test"]
 GCC_TESTS = [f"sdk_{name}_test" for name in ("core", "coro", "client", "worker")]
-SEEDS = 50
+SEEDS = 400
 FUZZ = ("filter", "request", "token", "persisted", "credentials")
 FUZZ_SECONDS = int(os.environ.get("PERDURE_FUZZ_SECONDS", "10"))
 

@@ -100,6 +100,8 @@ class RealGrpcServer final : public GrpcServer {
     builder.SetMaxSendMessageSize(-1);
     // Bearer tokens outgrow gRPC's default of 8 KiB.
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 64 << 10);
+    // Counts that nobody can ask for.
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
     // A connection that does not get through its handshake is given up.
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
     // Two servers on one port must fail, not share it.
