@@ -71,6 +71,8 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void Call(wire::Request request, const services::CallContext& context, Reply reply);
   void EndOverdue(absl::Time now);
+  void AskToEnd();
+  void AwaitAnswers(absl::Time until);
   void End();
 
   // From the stream.
@@ -90,6 +92,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void TakeHello(const wire::Hello& hello) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteRefusal(const std::string& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Cancel(uint64_t id);
+  void WriteCancel(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   runtime::Loop& loop_;
   const CallQueue calls_;
@@ -103,6 +106,7 @@ class Link : public std::enable_shared_from_this<Link> {
   bool is_up_ ABSL_GUARDED_BY(mutex_) = false;  // the other side has said hello
   bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_answering_ ABSL_GUARDED_BY(mutex_) = false;  // those whom a broken stream left
+  bool is_ending_ ABSL_GUARDED_BY(mutex_) = false;     // the others were asked to end all calls
   bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time refusal_logged_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -281,9 +285,11 @@ void Link::NoteRefusal(const std::string& why) {
 
 void Link::OnFrames(Stream* stream, wire::Frames frames) {
   std::vector<std::pair<Reply, wire::Answer>> answered;
+  bool is_ending = false;
   {
     absl::MutexLock lock(&mutex_);
     if (stream != stream_) return;
+    is_ending = is_ending_;
     for (wire::Frame& frame : *frames.mutable_frames()) {
       if (frame.has_hello()) TakeHello(frame.hello());
       const auto found = open_.find(frame.id());
@@ -294,7 +300,10 @@ void Link::OnFrames(Stream* stream, wire::Frames frames) {
   }
   for (auto& [reply, answer] : answered) {
     if (answer.code() != 0) {
-      std::move(reply)(cluster::StatusOf(answer));
+      absl::Status status = cluster::StatusOf(answer);
+      // The caller did not ask for it.
+      const bool is_of_ours = is_ending && absl::IsCancelled(status);
+      std::move(reply)(is_of_ours ? Stopping() : std::move(status));
     } else {
       std::move(reply)(std::move(*answer.mutable_body()));
     }
@@ -333,6 +342,12 @@ void Link::OnBroken(Stream* stream, const grpc::Status& status) {
   is_answering_ = false;
 }
 
+void Link::WriteCancel(uint64_t id) {
+  wire::Frame& frame = to_write_.emplace_back();
+  frame.set_id(id);
+  frame.set_cancel(true);
+}
+
 // Nobody waits for the answer any more, and a server that stops must not.
 void Link::Cancel(uint64_t id) {
   Reply reply;
@@ -340,11 +355,7 @@ void Link::Cancel(uint64_t id) {
     absl::MutexLock lock(&mutex_);
     const auto found = open_.find(id);
     if (found == open_.end()) return;
-    if (found->second.is_written) {
-      wire::Frame& frame = to_write_.emplace_back();
-      frame.set_id(id);
-      frame.set_cancel(true);
-    }
+    if (found->second.is_written) WriteCancel(id);
     reply = std::move(found->second.reply);
     open_.erase(found);
     WriteMore();
@@ -368,6 +379,26 @@ void Link::EndOverdue(absl::Time now) {
   for (Reply& reply : overdue) {
     std::move(reply)(base::Unavailable("another node did not answer in time"));
   }
+}
+
+void Link::AskToEnd() {
+  absl::MutexLock lock(&mutex_);
+  is_ending_ = true;
+  for (const auto& [id, call] : open_) {
+    if (call.is_written) WriteCancel(id);
+  }
+  WriteMore();
+}
+
+void Link::AwaitAnswers(absl::Time until) {
+  absl::flat_hash_map<uint64_t, Open> rest;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto is_answered = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return open_.empty(); };
+    mutex_.AwaitWithDeadline(absl::Condition(&is_answered), until);
+    rest.swap(open_);
+  }
+  for (auto& [id, call] : rest) std::move(call.reply)(Stopping());
 }
 
 void Link::End() {
@@ -400,6 +431,17 @@ class GrpcPeers final : public NodePeers {
       links.swap(links_);
     }
     for (auto& [address, link] : links) link->End();
+  }
+
+  void EndCalls(absl::Duration patience) override {
+    std::vector<std::shared_ptr<Link>> links;
+    {
+      absl::MutexLock lock(&mutex_);
+      for (auto& [address, link] : links_) links.push_back(link);
+    }
+    for (const auto& link : links) link->AskToEnd();
+    const absl::Time until = absl::Now() + patience;
+    for (const auto& link : links) link->AwaitAnswers(until);
   }
 
   void Call(const services::Member& to, wire::Request request, services::CallContext context,

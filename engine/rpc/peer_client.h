@@ -22,6 +22,9 @@ struct PeerOptions {
 
 class NodePeers : public cluster::Peers {
  public:
+  // For a server that takes no more calls: has the other nodes end what waits there on behalf of
+  // its callers, gives the answers so long to come, and answers the rest UNAVAILABLE. Blocks.
+  virtual void EndCalls(absl::Duration patience) = 0;
   // Answers what is open and whatever comes later UNAVAILABLE, and returns when gRPC calls nobody
   // any more: before the loop ends that callers use.
   virtual void Close() = 0;

@@ -153,6 +153,28 @@ TEST_P(Peers, ACancelledCallEndsAtOnceAndIsHeardThere) {
   EXPECT_EQ(here.Call(there.member(), "a").get().value(), "did a");
 }
 
+TEST_P(Peers, AServerThatStopsHasWhatWaitsThereEnded) {
+  Process here(GetParam());
+  Process there(GetParam());
+  auto waits = there.held();
+  auto polled =
+      here.Call(there.member(), "until cancelled", std::make_shared<services::Cancellation>());
+  waits.wait();
+  here.peers().EndCalls(absl::Seconds(20));
+  EXPECT_EQ(polled.get().value(), "too late") << "what came in the meantime is not lost";
+}
+
+TEST_P(Peers, AServerThatStopsWaitsForNoAnswerForLong) {
+  Process here(GetParam());
+  Process there(GetParam());
+  auto begun = there.held();
+  auto held = here.Call(there.member(), "hold");
+  begun.wait();
+  here.peers().EndCalls(absl::Milliseconds(10));
+  EXPECT_EQ(held.get().status().code(), absl::StatusCode::kUnavailable);
+  there.Release();
+}
+
 TEST_P(Peers, WhatWasSentToAServerThatGoesMayHaveBeenDone) {
   Process here(GetParam());
   Process there(GetParam());

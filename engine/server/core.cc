@@ -43,6 +43,7 @@ Result Await(const Start& start) {
 // How long a scrape waits for a busy engine.
 constexpr int kInternalPort = 7234;
 constexpr absl::Duration kMeasureMax = absl::Seconds(1);
+constexpr absl::Duration kForwardedMax = absl::Milliseconds(300);
 
 uint64_t Seed() {
   std::random_device device;
@@ -159,6 +160,9 @@ class RealCore final : public Core {
 
   bool has_others() const override { return node_->view()->members.size() > 1; }
 
+  void EndForwardedCalls() override {
+    if (peers_ != nullptr) peers_->EndCalls(kForwardedMax);
+  }
   void Drain(absl::AnyInvocable<void() &&> done) override {
     matching_->Drain();
     history_->Drain(std::move(done));

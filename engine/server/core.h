@@ -30,6 +30,8 @@ class Core {
   // `done` runs, on any thread, when all is quiet. Calls that come later go to the other nodes; if
   // there are none, they are answered UNAVAILABLE or empty.
   virtual void Drain(absl::AnyInvocable<void() &&> done) = 0;
+  // Once no more calls come in: ends those that wait at other nodes. Blocks, not for long.
+  virtual void EndForwardedCalls() = 0;
 };
 
 // Opens the store, brings its schema up to date, loads the namespaces and begins to take over the

@@ -152,6 +152,7 @@ void Server::Stop() {
     drained->WaitForNotificationWithTimeout(kDrainMax);
   }
   gate_.Open(nullptr);
+  if (core_ != nullptr) core_->EndForwardedCalls();
   http_.reset();
   if (is_pumped_) {
     core_->engine_loop().SetPump(nullptr);

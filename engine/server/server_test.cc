@@ -19,6 +19,7 @@ class StubCore final : public Core, public services::RpcHandler {
   services::RpcHandler* handler() override { return this; }
   bool has_others() const override { return false; }
   runtime::ThreadLoop& engine_loop() override { return *loop_; }
+  void EndForwardedCalls() override {}
   void Drain(absl::AnyInvocable<void() &&> done) override {
     drained_ = true;
     std::move(done)();
