@@ -11,23 +11,35 @@
 namespace perdure::history {
 namespace {
 
-// Everything else of the run must be through before its rows go.
-void EraseWhenQuiet(Core& core, const ExecutionPtr& run) {
-  core.committer().AfterCommits(run, [&core, run](absl::Status status) {
-    if (!status.ok() || run->is_dropped) return;
+using DeleteReply = Reply<api::DeleteWorkflowExecutionResponse>;
+
+// Everything else of the run must be through before its rows go. Nothing that is stored says that
+// the run is to go: so only its being gone is an answer.
+void EraseWhenQuiet(Core& core, const ExecutionPtr& run, DeleteReply reply) {
+  core.committer().AfterCommits(run, [&core, run,
+                                      reply = std::move(reply)](absl::Status status) mutable {
+    if (!status.ok()) return std::move(reply)(std::move(status));
+    if (!Core::IsCached(*run)) {
+      return std::move(reply)(
+          base::Unavailable("the run was unloaded during its deletion, try again"));
+    }
     if (run->commits_in_flight > 0 || !run->state.outbox.empty()) {
-      core.loop().After(absl::Milliseconds(50), [&core, run] { EraseWhenQuiet(core, run); });
+      core.loop().After(absl::Milliseconds(50), [&core, run, reply = std::move(reply)]() mutable {
+        EraseWhenQuiet(core, run, std::move(reply));
+      });
       return;
     }
-    core.Erase(run, [](absl::Status) {});
+    core.Erase(run, [reply = std::move(reply)](absl::Status erased) mutable {
+      if (!erased.ok()) return std::move(reply)(std::move(erased));
+      std::move(reply)(api::DeleteWorkflowExecutionResponse());
+    });
   });
 }
 
 }  // namespace
 
 void Delete(Core& core, CallContext context, NamespacePtr name_space,
-            api::DeleteWorkflowExecutionRequest request,
-            Reply<api::DeleteWorkflowExecutionResponse> reply) {
+            api::DeleteWorkflowExecutionRequest request, DeleteReply reply) {
   UpdateRun(
       core, name_space, request.workflow_execution().workflow_id(),
       request.workflow_execution().run_id(),
@@ -41,8 +53,7 @@ void Delete(Core& core, CallContext context, NamespacePtr name_space,
       },
       [&core, reply = std::move(reply)](absl::Status status, const ExecutionPtr& run) mutable {
         if (!status.ok()) return std::move(reply)(std::move(status));
-        EraseWhenQuiet(core, run);
-        std::move(reply)(api::DeleteWorkflowExecutionResponse());
+        EraseWhenQuiet(core, run, std::move(reply));
       });
 }
 
