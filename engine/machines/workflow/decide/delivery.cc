@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "machines/workflow/close.h"
 #include "temporal/api/enums/v1/failed_cause.pb.h"
@@ -187,7 +188,13 @@ absl::StatusOr<StartDecision> DecideStartChild(const State* current, const Deliv
     const bool is_repeat =
         IsParent(*current, delivery) &&
         current->info.parent_initiated_event_id() == delivery.initiated.event_id();
-    if (is_repeat) {
+    // The same from a run that the parent was reset to, or from the parent before its reset.
+    const bool is_repeat_of_reset =
+        current->info.parent_workflow_id() == delivery.sender_workflow_id &&
+        (delivery.message.request_id() == absl::StrCat(current->info.parent_run_id(), ":",
+                                                       current->info.parent_initiated_event_id()) ||
+         delivery.message.request_id() == current->info.create_request_id());
+    if (is_repeat || is_repeat_of_reset) {
       decision.run_id = current->info.first_run_id();
       decision.is_repeat = true;
       return decision;
