@@ -312,7 +312,14 @@ absl::StatusOr<Decision> DecideChildClosed(const State& state, const Delivery& d
   const pb::ChildClosed& closed = delivery.message.child_closed();
   // Closed, or told before: nothing to do.
   if (!state.IsRunning()) return Decision();
-  if (!state.children.Contains(closed.initiated_event_id())) return Decision();
+  const Child* pending = state.children.Find(closed.initiated_event_id());
+  if (pending == nullptr) return Decision();
+  // A run that this one is a reset of may have begun another child with an event of that number.
+  const auto& initiated =
+      pending->initiated->start_child_workflow_execution_initiated_event_attributes();
+  const bool is_other_run =
+      pending->info.is_started() && pending->info.started_run_id() != closed.child_first_run_id();
+  if (initiated.workflow_id() != closed.child_workflow_id() || is_other_run) return Decision();
   Draft draft(state, context);
   AddChildStarted(draft, closed.initiated_event_id(), closed.child_first_run_id());
   const Child child = *draft.state().children.Find(closed.initiated_event_id());

@@ -135,6 +135,25 @@ TEST(Reset, TakesOnWhatBecameOfChildrenAfterIt) {
   EXPECT_EQ(run.state.children.size(), 1);
 }
 
+// What the old run begins after the reset point may have the event number of a child of the new
+// one.
+TEST(Reset, AChildOfTheOldRunDoesNotEndAnother) {
+  Rig rig;
+  Begin(rig);
+  Delivery delivery;
+  pb::ChildClosed& closed = *delivery.message.mutable_child_closed();
+  closed.set_initiated_event_id(rig.state().children.Keys().front());
+  closed.set_child_workflow_id("of the old run");
+  closed.mutable_close_event()->set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
+  const auto other = DecideChildClosed(rig.state(), delivery, rig.context());
+  ASSERT_TRUE(other.ok());
+  EXPECT_EQ(other->record.changes_size(), 0);
+  closed.set_child_workflow_id("a");
+  const auto own = DecideChildClosed(rig.state(), delivery, rig.context());
+  ASSERT_TRUE(own.ok());
+  EXPECT_GT(own->record.changes_size(), 0);
+}
+
 // It has no event yet when the run ends.
 TEST(Reset, TakesOnASignalThatWasBufferedBehindATask) {
   Rig rig;
