@@ -138,6 +138,9 @@ class Core {
   bool is_draining() const { return is_draining_; }
   void set_draining() { is_draining_ = true; }
 
+  // Whoever held a run while it waited must ask: one that was unloaded meanwhile is another object
+  // when it is loaded again.
+  static bool IsCached(const Execution& execution) { return execution.line != nullptr; }
   int64_t cached_runs() const { return static_cast<int64_t>(by_run_.size()); }
 
  private:

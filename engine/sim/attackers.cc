@@ -41,6 +41,7 @@ War DrawWar(uint64_t seed) {
   if (random.Chance(0.3)) war.peers.latency_max = absl::Milliseconds(100);
   war.slow_disks = random.Chance(0.3);
   war.rolls = random.Chance(0.3);
+  war.operator_drains = random.Chance(0.3);
   return war;
 }
 
@@ -53,6 +54,7 @@ std::string Describe(const War& war) {
                       " lost=", war.network.request_lost_chance, "/", war.network.reply_lost_chance,
                       " doubled=", war.network.request_doubled_chance, " cuts=", war.cuts,
                       " slow_disks=", war.slow_disks, " rolls=", war.rolls,
+                      " operator_drains=", war.operator_drains,
                       " peers=", war.peers.request_lost_chance, "/", war.peers.answer_lost_chance,
                       " commit_latency=", absl::FormatDuration(war.store.commit_latency_max));
 }
@@ -79,6 +81,7 @@ void Attackers::Begin() {
   if (war_.worker_restarts) Again(&Attackers::AttackWorker);
   if (war_.cuts && cluster_.size() > 1) Again(&Attackers::AttackLink);
   if (war_.slow_disks) Again(&Attackers::AttackDisk);
+  if (war_.operator_drains) Again(&Attackers::DrainByOperator);
   if (war_.rolls) {
     world_.After(absl::Milliseconds(static_cast<int64_t>(random_.Below(20'000))),
                  [this] { Roll(0); });
@@ -172,6 +175,15 @@ void Attackers::AttackDisk() {
   });
 }
 
+// Any number of them; taken back one by one, or by the peace.
+void Attackers::DrainByOperator() {
+  const int server = static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
+  if (!cluster_.is_up(server)) return;
+  const bool is_drained = random_.Chance(0.6);
+  ledger_.Count(is_drained ? "drained by an operator" : "drain taken back");
+  cluster_.server(server)->SetDrained(is_drained);
+}
+
 void Attackers::Roll(int server) {
   if (is_peace_) return;
   if (server == cluster_.size()) return ledger_.Count("all servers replaced");
@@ -210,7 +222,11 @@ void Attackers::MakePeace() {
   cluster_.SetStoreFaults({});
   for (const auto& worker : workers_) worker->SetFaults({});
   for (int server = 0; server < cluster_.size(); ++server) {
-    if (!cluster_.is_up(server)) cluster_.Start(server);
+    if (!cluster_.is_up(server)) {
+      cluster_.Start(server);
+    } else {
+      cluster_.server(server)->SetDrained(false);
+    }
   }
 }
 

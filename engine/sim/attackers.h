@@ -19,6 +19,7 @@ struct War {
   bool clock_jumps = false;
   bool cuts = false;  // links between servers
   bool slow_disks = false;
+  bool operator_drains = false;
   bool rolls = false;  // all servers are replaced, one by one
   bool worker_restarts = false;
   store::simulated::SimulatedFaults store;
@@ -48,6 +49,7 @@ class Attackers {
   void AttackWorker();
   void AttackLink();
   void AttackDisk();
+  void DrainByOperator();
   // Replaces that server and then those after it.
   void Roll(int server);
   void RollOn(int server, absl::Time limit);

@@ -18,17 +18,6 @@ namespace enums = temporal::api::enums::v1;
 
 }  // namespace
 
-template <class T, class Start>
-absl::StatusOr<T> Checkers::Await(Start start) {
-  std::optional<absl::StatusOr<T>> result;
-  start([&result](absl::StatusOr<T> answer) { result = std::move(answer); });
-  const absl::Time limit = scheduler_.Now() + absl::Minutes(5);
-  while (!result.has_value()) {
-    if (!scheduler_.Step(limit)) return absl::DeadlineExceededError("the simulation answers not");
-  }
-  return *std::move(result);
-}
-
 template <class Request, class Response>
 absl::StatusOr<Response> Checkers::Ask(const char* method, const Request& request) {
   absl::Status last = absl::UnavailableError("no server");
@@ -190,11 +179,11 @@ void Checkers::CheckApi(const Run& run) {
 // It ended as its program says.
 void Checkers::CheckEnd(const Run& run) {
   for (const std::string& wrong : machines::CheckHistory(run.events)) Wrong(run, wrong);
+  const auto found = ledger_.workflows.find(run.workflow_id);
+  const bool is_root = found != ledger_.workflows.end();
   for (const std::string& wrong : run.replay.Wrongs()) Wrong(run, wrong);
   if (run.events.empty()) return Wrong(run, "it has no events");
   if (run.state.IsRunning()) return Wrong(run, "it is stuck");
-  const auto found = ledger_.workflows.find(run.workflow_id);
-  const bool is_root = found != ledger_.workflows.end();
   const HistoryEvent& last = run.events.back();
   switch (last.event_type()) {
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: {
@@ -222,13 +211,16 @@ void Checkers::CheckEnd(const Run& run) {
         Wrong(run, absl::StrCat("it went on with ", next.signals, " signals, having got ",
                                 run.replay.signals()));
       }
-      if (!runs_.contains(a.new_execution_run_id())) Wrong(run, "its next run does not exist");
+      const std::string& next_id = a.new_execution_run_id();
+      if (!runs_.contains(next_id) && !ledger_.deleted_runs.contains(next_id))
+        Wrong(run, "its next run does not exist");
       return;
     }
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
       if (is_root && !found->second.may_be_cancelled) Wrong(run, "nobody cancelled it");
       return;
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
+      if (last.workflow_execution_terminated_event_attributes().reason() == kResetReason) return;
       if (is_root && !found->second.may_be_terminated) Wrong(run, "nobody terminated it");
       return;
     default:
@@ -258,6 +250,7 @@ void Checkers::CheckChains() {
   // One chain a workflow id: no start was carried out twice.
   std::map<std::string, std::string> first_run;
   for (const auto& [run_id, run] : runs_) {
+    if (ledger_.reusable_ids.contains(run.workflow_id)) continue;
     const auto [entry, is_new] = first_run.emplace(run.workflow_id, run.state.info.first_run_id());
     if (!is_new && entry->second != run.state.info.first_run_id()) {
       Wrong(run, "its workflow id has a second chain of runs");
@@ -277,7 +270,7 @@ void Checkers::CheckChains() {
       wrongs_.push_back(workflow_id + ": the run that was acknowledged is not there");
   }
   for (const auto& [run_id, workflow_id] : ledger_.workflow_of_run) {
-    if (!runs_.contains(run_id)) {
+    if (!runs_.contains(run_id) && !ledger_.deleted_runs.contains(run_id)) {
       wrongs_.push_back(absl::StrCat(workflow_id, " ", run_id,
                                      ": a worker had a task of it and it does not exist"));
     }
@@ -397,8 +390,8 @@ void Checkers::CheckOrder() {
   for (const auto& [workflow_id, record] : ledger_.workflows) {
     std::vector<SentRequest> requests = record.requests;
     SentRequest last{.begin = std::numeric_limits<int64_t>::max() - 1, .is_running = false};
-    const bool has_one_log = MakeProgram({.seed = record.seed}).attempts_max <= 1;
-    if (has_one_log) last.seen = ends[workflow_id];
+    if (record.may_be_reset) continue;  // It may run again after its end.
+    if (record.has_one_log()) last.seen = ends[workflow_id];
     requests.push_back(std::move(last));
     const std::string wrong = CheckLinearizable(
         std::move(requests),
@@ -470,6 +463,10 @@ std::vector<std::string> Checkers::Check() {
   CheckUpdates();
   CheckList();
   CheckOrder();
+  CheckResets();
+  CheckPauses();
+  CheckDeletions();
+  CheckShares();
   return wrongs_;
 }
 

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "machines/workflow/state.h"
@@ -56,6 +58,13 @@ class Checkers {
   void CheckUpdates();
   void CheckList();
   void CheckOrder();
+  // checkers_operator.cc
+  void CheckResets();
+  void CheckReset(const std::string& workflow_id, const WorkflowRecord& record);
+  void CheckNothingLost(const std::string& workflow_id, const WorkflowRecord& record);
+  void CheckPauses();
+  void CheckDeletions();
+  void CheckShares();
 
   Scheduler& scheduler_;
   Cluster& cluster_;
@@ -64,5 +73,16 @@ class Checkers {
   std::vector<std::string> wrongs_;
   std::map<std::string, Run> runs_;  // by run id
 };
+
+template <class T, class Start>
+absl::StatusOr<T> Checkers::Await(Start start) {
+  std::optional<absl::StatusOr<T>> result;
+  start([&result](absl::StatusOr<T> answer) { result = std::move(answer); });
+  const absl::Time limit = scheduler_.Now() + absl::Minutes(5);
+  while (!result.has_value()) {
+    if (!scheduler_.Step(limit)) return absl::DeadlineExceededError("the simulation answers not");
+  }
+  return *std::move(result);
+}
 
 }  // namespace perdure::sim

@@ -13,16 +13,19 @@ namespace {
 namespace enums = temporal::api::enums::v1;
 using absl::StatusCode;
 
-bool IsPassing(const absl::Status& status) {
-  switch (status.code()) {
-    case StatusCode::kUnavailable:
-    case StatusCode::kDeadlineExceeded:
-    case StatusCode::kCancelled:
-    case StatusCode::kResourceExhausted:
-    case StatusCode::kAborted:
-      return true;
+// Of a run that ended with that event.
+int StatusAfter(const HistoryEvent& event) {
+  switch (event.event_type()) {
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+      return enums::WORKFLOW_EXECUTION_STATUS_COMPLETED;
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+      return enums::WORKFLOW_EXECUTION_STATUS_FAILED;
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
+      return enums::WORKFLOW_EXECUTION_STATUS_CANCELED;
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+      return enums::WORKFLOW_EXECUTION_STATUS_TIMED_OUT;
     default:
-      return false;
+      return enums::WORKFLOW_EXECUTION_STATUS_TERMINATED;
   }
 }
 
@@ -30,39 +33,14 @@ bool IsPassing(const absl::Status& status) {
 
 Client::Client(Scheduler& scheduler, SimLoop& world, Network& network, Ledger& ledger,
                std::string workflow_id, uint64_t seed)
-    : world_(world),
-      network_(network),
-      ledger_(ledger),
+    : Caller(scheduler, world, network, ledger),
       workflow_id_(std::move(workflow_id)),
       seed_(seed),
-      random_(scheduler.random().Next()),
       request_id_(random_.Uuid()) {}
 
 std::string Client::Describe() const {
-  return absl::StrCat(workflow_id_, ": ", is_closed_ ? "closed" : "not closed", ", ",
+  return absl::StrCat(workflow_id_, ": ", is_closed() ? "closed" : "not closed", ", ",
                       open_requests_, " requests unanswered");
-}
-
-template <class Request, class Response>
-void Client::CallUntilAnswered(const char* method, const Request& request, absl::Duration timeout,
-                               absl::AnyInvocable<void(absl::StatusOr<Response>) &&> done) {
-  network_.Call<Request, Response>(
-      server_, method, request, timeout,
-      [self = shared_from_this(), this, method, request, timeout, began = ledger_.Tick(),
-       done = std::move(done)](absl::StatusOr<Response> response) mutable {
-        if (response.ok() || !IsPassing(response.status())) {
-          try_began_ = began;
-          return std::move(done)(std::move(response));
-        }
-        ledger_.Count(
-            absl::StrCat("client retry ", absl::StatusCodeToString(response.status().code())));
-        server_ = (server_ + 1) % network_.server_count();
-        world_.After(absl::Milliseconds(20 + static_cast<int64_t>(random_.Below(700))),
-                     [self, this, method, request, timeout, done = std::move(done)]() mutable {
-                       CallUntilAnswered<Request, Response>(method, request, timeout,
-                                                            std::move(done));
-                     });
-      });
 }
 
 void Client::Sent(SentRequest request, const absl::Status& status) {
@@ -83,8 +61,7 @@ void Client::Sent(SentRequest request, const absl::Status& status) {
   record().requests.push_back(std::move(request));
 }
 
-// A new attempt of a workflow does not know what came to the one before.
-bool Client::HasOneLog() const { return MakeProgram({.seed = seed_}).attempts_max <= 1; }
+bool Client::HasOneLog() const { return ledger_.workflows.at(workflow_id_).has_one_log(); }
 
 // A history only grows, but for the events of a workflow task that nothing came of.
 void Client::ShowedLength(const std::string& run_id, int64_t length,
@@ -102,7 +79,8 @@ void Client::ShowedLength(const std::string& run_id, int64_t length,
 
 void Client::Begin() {
   record().seed = seed_;
-  server_ = static_cast<int>(random_.Below(static_cast<uint64_t>(network_.server_count())));
+  record().may_be_reset = random_.Chance(0.15);
+  AskAnyServer();
   const uint64_t manner = random_.Below(10);
   ++open_requests_;
   if (manner < 2) return StartWithSignal();
@@ -216,13 +194,16 @@ void Client::OnStarted(const absl::Status& status, const std::string& run_id) {
     ledger_.Count("start repeated too late");
   } else if (!status.ok()) {
     ledger_.Wrong(absl::StrCat("the start of ", workflow_id_, " was refused: ", status.ToString()));
-    is_closed_ = true;
+    is_started_ = true;
     return;
   }
   record().is_started = true;
   record().first_run_id = run_id;
+  is_started_ = true;
   ledger_.Count("workflow started");
   PlanActions();
+  if (!run_id.empty()) LookForStarted(run_id);
+  ++open_waits_;
   WaitForClose(run_id, "");
 }
 
@@ -251,9 +232,13 @@ void Client::PlanActions() {
   }
   if (random_.Chance(0.1)) after(20'000, [this] { StartRival(); });
   if (random_.Chance(0.5)) KeepLooking(40);
-  if (random_.Chance(0.1)) after(20'000, [this] { Cancel(); });
-  if (random_.Chance(0.07)) after(20'000, [this] { Terminate(); });
+  // A run that is reset after its end may wait for a child that ended in between: nobody tells it.
+  const bool may_end = !record().may_be_reset;
+  if (may_end && random_.Chance(0.1)) after(20'000, [this] { Cancel(); });
+  if (may_end && random_.Chance(0.07)) after(20'000, [this] { Terminate(); });
   if (random_.Chance(0.07)) after(10'000, [this] { PauseAndUnpause(); });
+  if (random_.Chance(0.15)) after(10'000, [this] { PauseActivity(); });
+  if (record().may_be_reset) after(20'000, [this] { Reset(); });
 }
 
 void Client::Signal(const std::string& input) {
@@ -374,14 +359,14 @@ void Client::Query() {
 }
 
 void Client::LookAgain() {
-  server_ = static_cast<int>(random_.Below(static_cast<uint64_t>(network_.server_count())));
+  AskAnyServer();
   ++open_requests_;
   if (random_.Chance(0.2)) return Query();
   DescribeRun();
 }
 
 void Client::KeepLooking(int times) {
-  if (is_closed_ || times == 0) return;
+  if (is_closed() || times == 0) return;
   LookAgain();
   world_.After(absl::Milliseconds(static_cast<int64_t>(random_.Below(1500))),
                [self = shared_from_this(), this, times] { KeepLooking(times - 1); });
@@ -489,33 +474,6 @@ void Client::Terminate() {
       });
 }
 
-void Client::PauseAndUnpause() {
-  api::PauseWorkflowExecutionRequest request;
-  request.set_namespace_("default");
-  request.set_workflow_id(workflow_id_);
-  request.set_request_id(random_.Uuid());
-  CallUntilAnswered<api::PauseWorkflowExecutionRequest, api::PauseWorkflowExecutionResponse>(
-      "PauseWorkflowExecution", request, absl::Seconds(5),
-      [this](absl::StatusOr<api::PauseWorkflowExecutionResponse> response) {
-        ledger_.Count(response.ok() ? "pause acknowledged" : "pause refused");
-        // Again in the end: a server that was frozen may have carried out an old try meanwhile.
-        for (const int64_t seconds : {3, 40}) {
-          if (seconds > 3) ++open_requests_;
-          world_.After(absl::Seconds(seconds), [self = shared_from_this(), this] { Unpause(); });
-        }
-      });
-}
-
-void Client::Unpause() {
-  api::UnpauseWorkflowExecutionRequest request;
-  request.set_namespace_("default");
-  request.set_workflow_id(workflow_id_);
-  request.set_request_id(random_.Uuid());
-  CallUntilAnswered<api::UnpauseWorkflowExecutionRequest, api::UnpauseWorkflowExecutionResponse>(
-      "UnpauseWorkflowExecution", request, absl::Seconds(5),
-      [this](absl::StatusOr<api::UnpauseWorkflowExecutionResponse>) { --open_requests_; });
-}
-
 void Client::WaitForClose(const std::string& run_id, const std::string& page_token) {
   api::GetWorkflowExecutionHistoryRequest request;
   request.set_namespace_("default");
@@ -531,7 +489,7 @@ void Client::WaitForClose(const std::string& run_id, const std::string& page_tok
         if (!response.ok()) {
           ledger_.Wrong(
               absl::StrCat("waiting for ", workflow_id_, ": ", response.status().ToString()));
-          is_closed_ = true;
+          --open_waits_;
           return;
         }
         if (response->history().events().empty()) {
@@ -549,7 +507,8 @@ void Client::WaitForClose(const std::string& run_id, const std::string& page_tok
           next = event.workflow_execution_timed_out_event_attributes().new_execution_run_id();
         if (!next.empty()) return WaitForClose(next, "");
         record().is_closed = true;
-        is_closed_ = true;
+        --open_waits_;
+        if (!run_id.empty()) LookForClosed(run_id, StatusAfter(event));
         Sent({.begin = try_began_, .is_running = false}, absl::OkStatus());
         ledger_.Count("workflow closed");
       });

@@ -6,11 +6,9 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 
-#include "sim/ledger.h"
-#include "sim/network.h"
+#include "sim/caller.h"
 #include "sim/program.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 
@@ -18,23 +16,17 @@ namespace perdure::sim {
 
 namespace api = temporal::api::workflowservice::v1;
 
-class Client : public std::enable_shared_from_this<Client> {
+class Client : public Caller {
  public:
   Client(Scheduler& scheduler, SimLoop& world, Network& network, Ledger& ledger,
          std::string workflow_id, uint64_t seed);
 
   void Begin();
-  bool is_done() const { return is_closed_ && open_requests_ == 0; }
+  bool is_done() const { return is_closed() && open_requests_ == 0; }
   const std::string& workflow_id() const { return workflow_id_; }
   std::string Describe() const;
 
  private:
-  // Until something definite is said; `passing` answers are counted. Each try goes to another
-  // server.
-  template <class Request, class Response>
-  void CallUntilAnswered(const char* method, const Request& request, absl::Duration timeout,
-                         absl::AnyInvocable<void(absl::StatusOr<Response>) &&> done);
-
   WorkflowRecord& record() { return ledger_.workflows[workflow_id_]; }
   // For the check of all requests and answers. The effect of a request may come from any of its
   // tries, what it shows is from its last one.
@@ -66,22 +58,34 @@ class Client : public std::enable_shared_from_this<Client> {
   void ReadHistory(const Reading& reading, const std::string& page_token);
   void Cancel();
   void Terminate();
+  // client_operator.cc: what an operator does to runs.
   void PauseAndUnpause();
   void Unpause();
+  void PauseActivity();
+  void PauseThat(const temporal::api::common::v1::WorkflowExecution& execution,
+                 const std::string& activity_id);
+  void LookAtPause(const temporal::api::common::v1::WorkflowExecution& execution,
+                   const std::string& activity_id);
+  void UnpauseActivity(const temporal::api::common::v1::WorkflowExecution& execution,
+                       const std::string& activity_id);
+  void Reset();
+  void CollectResetPoints(const std::string& run_id, const std::string& page_token,
+                          std::vector<int64_t> points);
+  void ResetTo(const std::string& run_id, int64_t event_id);
+  // What was acknowledged is in the next list and count.
+  void LookForStarted(const std::string& run_id);
+  void LookForClosed(const std::string& run_id, int status);
+
+  bool is_closed() const { return is_started_ && open_waits_ == 0; }
   void WaitForClose(const std::string& run_id, const std::string& page_token);
 
-  SimLoop& world_;
-  Network& network_;
-  Ledger& ledger_;
   const std::string workflow_id_;
   const uint64_t seed_;
-  base::Random random_;
   const std::string request_id_;
-  int server_ = 0;
-  int64_t try_began_ = 0;  // of the last try of what is answered
   std::map<std::string, int64_t> updates_began_;
   int open_requests_ = 0;
-  bool is_closed_ = false;
+  bool is_started_ = false;
+  int open_waits_ = 0;  // for the ends of chains of runs: one more with each reset
 };
 
 }  // namespace perdure::sim

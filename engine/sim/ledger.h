@@ -11,8 +11,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "sim/linearizability.h"
+#include "sim/program.h"
 
 namespace perdure::sim {
+
+// Of resets, and so of the ends that they bring.
+inline constexpr char kResetReason[] = "reset";
 
 struct Promise {
   bool is_acknowledged = false;
@@ -29,7 +33,13 @@ struct WorkflowRecord {
   std::map<std::string, std::string> updates;
   std::set<std::string> rejected_updates;
   bool is_closed = false;  // seen by its client
+  bool may_be_reset = false;
+  std::map<std::string, std::string> resets;  // acknowledged: run reset to, and from
   std::vector<SentRequest> requests;
+  // A new attempt does not know what came to the one before, and a reset may change the order.
+  bool has_one_log() const {
+    return !may_be_reset && MakeProgram({.seed = seed}).attempts_max <= 1;
+  }
   std::map<std::string, int64_t> lengths;  // of histories, by run: the longest that was shown
 };
 
@@ -37,9 +47,14 @@ struct Ledger {
   std::map<std::string, WorkflowRecord> workflows;
   // How often an attempt of an activity that may run once reached a worker: by run id and activity.
   std::map<std::pair<std::string, std::string>, int> single_starts;
+  // Paused activities, by run id and activity: attempts from that one on must not begin.
+  std::map<std::pair<std::string, std::string>, int64_t> paused_from;
+  std::map<std::pair<std::string, std::string>, int64_t> unpauses;  // sent
   // Serialized events that somebody has seen, by run id and event id.
   std::map<std::pair<std::string, int64_t>, std::string> events_seen;
   std::map<std::string, std::string> workflow_of_run;
+  std::set<std::string> deleted_runs;  // acknowledged
+  std::set<std::string> reusable_ids;  // of workflows: begun again after a deletion
   // What went wrong while running.
   std::vector<std::string> wrongs;
   std::map<std::string, int64_t> counts;

@@ -179,6 +179,18 @@ void Replay::SeeOthers(const HistoryEvent& event) {
     case enums::EVENT_TYPE_MARKER_RECORDED:
       Begin(event.marker_recorded_event_attributes().marker_name(), id);
       return End(id, "ok");
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED: {
+      // As SDKs do: this is its request, and the next task gets it.
+      const auto& a = event.workflow_execution_update_admitted_event_attributes();
+      Message request;
+      request.set_protocol_instance_id(a.request().meta().update_id());
+      request.set_id(absl::StrCat(request.protocol_instance_id(), "/request"));
+      request.set_event_id(id);
+      request.mutable_body()->PackFrom(a.request());
+      return admitted_.push_back(std::move(request));
+    }
+    case enums::EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+      return admitted_.clear();
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: {
       const auto& a = event.workflow_execution_update_accepted_event_attributes();
       accepted_.insert(a.protocol_instance_id());
@@ -211,10 +223,10 @@ bool Replay::IsDone(const Operation& op) const {
   return progress != nullptr && progress->is_done;
 }
 
-Command Replay::ChildCommand(const Operation& op, const std::string& workflow_id) const {
+Command Replay::ChildCommand(const Operation& op, const std::string& run_name) const {
   Command command = CommandOf(enums::COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION);
   auto* a = command.mutable_start_child_workflow_execution_command_attributes();
-  a->set_workflow_id(absl::StrCat(workflow_id, "/", input_.generation, ".", attempt_, ".", op.id));
+  a->set_workflow_id(absl::StrCat(run_name, ".", op.id));
   a->mutable_workflow_type()->set_name(kWorkflowType);
   a->mutable_task_queue()->set_name(kTaskQueue);
   a->set_control(op.id);
@@ -224,7 +236,7 @@ Command Replay::ChildCommand(const Operation& op, const std::string& workflow_id
   return command;
 }
 
-bool Replay::Work(const Operation& op, const std::string& workflow_id, Next& next) const {
+bool Replay::Work(const Operation& op, const std::string& run_name, Next& next) const {
   const Progress* progress = Find(op.id);
   const bool is_new = progress == nullptr;
   switch (op.kind) {
@@ -260,7 +272,7 @@ bool Replay::Work(const Operation& op, const std::string& workflow_id, Next& nex
     case OperationKind::kChild:
     case OperationKind::kAbandonedChild: {
       if (!is_new) return false;
-      next.commands.push_back(ChildCommand(op, workflow_id));
+      next.commands.push_back(ChildCommand(op, run_name));
       return false;
     }
     case OperationKind::kWaitForSignals:
@@ -272,8 +284,7 @@ bool Replay::Work(const Operation& op, const std::string& workflow_id, Next& nex
       a->mutable_execution()->set_workflow_id(absl::StrCat("w", op.seed % 4));
       a->set_signal_name("peer");
       a->set_control(op.id);
-      *a->mutable_input() = PayloadsOf(
-          absl::StrCat("peer:", workflow_id, "/", input_.generation, ".", attempt_, ".", op.id));
+      *a->mutable_input() = PayloadsOf(absl::StrCat("peer:", run_name, ".", op.id));
       next.commands.push_back(std::move(command));
       return false;
     }
@@ -385,17 +396,19 @@ Command Replay::Finish(const Entries& log) const {
   return command;
 }
 
-Replay::Next Replay::Decide(const std::string& workflow_id,
+Replay::Next Replay::Decide(const std::string& run_name,
                             const std::vector<Message>& requests) const {
   Next next;
   next.log = log_;
   std::set<std::string> open_updates;
-  AnswerUpdates(requests, next, open_updates);
+  std::vector<Message> all = admitted_;
+  all.insert(all.end(), requests.begin(), requests.end());
+  AnswerUpdates(all, next, open_updates);
   bool is_over = true;
   if (!is_cancel_requested_) {
     for (const auto& step : program_.steps) {
       for (const Operation& op : step) {
-        const bool ends_now = Work(op, workflow_id, next);
+        const bool ends_now = Work(op, run_name, next);
         if (!ends_now && !IsDone(op)) is_over = false;
       }
       if (!is_over) break;

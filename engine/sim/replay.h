@@ -47,8 +47,9 @@ class Replay {
     std::vector<Message> messages;
     Entries log;  // with the updates that are accepted by this
   };
-  // What the worker answers to a workflow task with these events and messages.
-  Next Decide(const std::string& workflow_id, const std::vector<Message>& requests) const;
+  // What the worker answers to a workflow task with these events and messages. `run_name` is the
+  // run's own: what it starts and sends is named after it.
+  Next Decide(const std::string& run_name, const std::vector<Message>& requests) const;
 
   // The result of the program as far as it went, if all its operations have ended.
   std::string Result() const;
@@ -70,9 +71,9 @@ class Replay {
   const Progress* Find(const std::string& id) const;
   bool HasFired(const std::string& timer_id) const;
   bool IsDone(const Operation& operation) const;
-  Command ChildCommand(const Operation& op, const std::string& workflow_id) const;
+  Command ChildCommand(const Operation& op, const std::string& run_name) const;
   // True if the operation has ended with the commands it adds.
-  bool Work(const Operation& operation, const std::string& workflow_id, Next& next) const;
+  bool Work(const Operation& operation, const std::string& run_name, Next& next) const;
   void AnswerUpdates(const std::vector<Message>& requests, Next& next,
                      std::set<std::string>& open) const;
   Command Finish(const Entries& log) const;
@@ -87,6 +88,7 @@ class Replay {
   std::map<int64_t, std::string> ids_;  // by first event
   std::set<std::string> accepted_;
   std::set<std::string> completed_;
+  std::vector<Message> admitted_;  // by events since the last task that was completed
 };
 
 }  // namespace perdure::sim

@@ -7,6 +7,7 @@
 #include "sim/attackers.h"
 #include "sim/checkers.h"
 #include "sim/client.h"
+#include "sim/eraser.h"
 
 namespace perdure::sim {
 namespace {
@@ -17,6 +18,30 @@ constexpr int64_t kStepsMax = 20'000'000;
 // One alone as often as several.
 int DrawSize(base::Random& random) {
   return random.Chance(0.4) ? 1 : 2 + static_cast<int>(random.Below(6));
+}
+
+std::vector<std::shared_ptr<Eraser>> StartErasers(Scheduler& scheduler, SimLoop& world,
+                                                  Network& network, Ledger& ledger,
+                                                  uint64_t number) {
+  std::vector<std::shared_ptr<Eraser>> erasers;
+  for (uint64_t i = 0; i < number; ++i) {
+    erasers.push_back(
+        std::make_shared<Eraser>(scheduler, world, network, ledger, absl::StrCat("d", i)));
+    ledger.reusable_ids.insert(erasers.back()->workflow_id());
+    world.After(absl::Seconds(static_cast<int64_t>(10 * i)),
+                [eraser = erasers.back()] { eraser->Begin(); });
+  }
+  return erasers;
+}
+
+void SayWhoGoesOn(const std::vector<std::shared_ptr<Client>>& clients,
+                  const std::vector<std::shared_ptr<Eraser>>& erasers, Ledger& ledger) {
+  for (const auto& client : clients) {
+    if (!client->is_done()) ledger.Wrong("it does not end: " + client->Describe());
+  }
+  for (const auto& eraser : erasers) {
+    if (!eraser->is_done()) ledger.Wrong(eraser->workflow_id() + ": its deletion does not end");
+  }
 }
 
 }  // namespace
@@ -46,6 +71,8 @@ Verdict Simulate(uint64_t seed, bool verbose) {
       world->After(absl::Milliseconds(static_cast<int64_t>(random.Below(20'000))),
                    [client = clients.back()] { client->Begin(); });
     }
+    const std::vector<std::shared_ptr<Eraser>> erasers =
+        StartErasers(scheduler, *world, network, ledger, random.Below(3));
     attackers.Begin();
     scheduler.RunUntil(scheduler.Now() + absl::Seconds(20 + random.Below(60)));
     attackers.MakePeace();
@@ -61,13 +88,10 @@ Verdict Simulate(uint64_t seed, bool verbose) {
       }
       is_over = true;
       for (const auto& client : clients) is_over &= client->is_done();
+      for (const auto& eraser : erasers) is_over &= eraser->is_done();
       if (is_over) is_over = checkers.OpenRuns() == 0;
     }
-    if (!is_over) {
-      for (const auto& client : clients) {
-        if (!client->is_done()) ledger.Wrong("it does not end: " + client->Describe());
-      }
-    }
+    SayWhoGoesOn(clients, erasers, ledger);
     // What is still on its way between runs arrives.
     scheduler.RunUntil(scheduler.Now() + absl::Seconds(10));
     cluster.CountSplits(ledger);

@@ -14,6 +14,11 @@ namespace enums = temporal::api::enums::v1;
 constexpr absl::Duration kPollTimeout = absl::Seconds(20);
 constexpr absl::Duration kCallTimeout = absl::Seconds(8);
 
+// No other run has it.
+std::string NameOf(const temporal::api::common::v1::WorkflowExecution& run) {
+  return absl::StrCat(run.workflow_id(), "/", run.run_id().substr(run.run_id().size() - 12));
+}
+
 bool IsPassing(const absl::Status& status) {
   return status.code() == absl::StatusCode::kUnavailable ||
          status.code() == absl::StatusCode::kDeadlineExceeded ||
@@ -247,7 +252,7 @@ void Worker::Complete(const Task& task, const Replay& replay) {
   request.set_task_token(poll.task_token());
   request.set_identity(name_);
   const std::vector<Message> messages(poll.messages().begin(), poll.messages().end());
-  Replay::Next next = replay.Decide(poll.workflow_execution().workflow_id(), messages);
+  Replay::Next next = replay.Decide(NameOf(poll.workflow_execution()), messages);
   const auto cached = cache_.find(poll.workflow_execution().run_id());
   if (cached != cache_.end()) {
     cached->second.log = next.log;
@@ -355,6 +360,13 @@ void Worker::OnActivity(api::PollActivityTaskQueueResponse response) {
     ledger_.Wrong(absl::StrCat("activity ", poll->activity_id(), " of run ",
                                poll->workflow_execution().run_id(), " got attempt ",
                                poll->attempt(), " of ", input.attempts_max));
+  }
+  const auto paused =
+      ledger_.paused_from.find({poll->workflow_execution().run_id(), poll->activity_id()});
+  if (paused != ledger_.paused_from.end() && poll->attempt() >= paused->second) {
+    ledger_.Wrong(absl::StrCat(poll->workflow_execution().workflow_id(), ": activity ",
+                               poll->activity_id(), " of run ", poll->workflow_execution().run_id(),
+                               " is paused and attempt ", poll->attempt(), " of it began"));
   }
   if (random_.Chance(faults_.activity_dropped_chance)) {
     ledger_.Count("activity dropped");

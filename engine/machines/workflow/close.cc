@@ -32,8 +32,9 @@ void TellParent(Draft& draft, const HistoryEvent& close_event) {
   draft.AddOutbox(std::move(message));
 }
 
-void CloseChildren(Draft& draft) {
+void CloseChildren(Draft& draft, EventId from) {
   for (const EventId id : draft.state().children.Keys()) {
+    if (id < from) continue;
     const Child child = *draft.state().children.Find(id);
     const auto& attributes =
         child.initiated->start_child_workflow_execution_initiated_event_attributes();
@@ -112,6 +113,23 @@ void FlushBeforeEnd(Draft& draft) {
   draft.FlushBuffer();
 }
 
+// `children_from`: those that were initiated before that event are left alone.
+void CloseRun(Draft& draft, HistoryEvent close_event, const std::string& new_run_id,
+              EventId children_from) {
+  const bool is_continued =
+      close_event.event_type() == enums::EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW;
+  AbortUpdates(draft, !new_run_id.empty());
+  if (!is_continued) CloseChildren(draft, children_from);
+  // The parent hears of the chain's end alone.
+  if (new_run_id.empty()) TellParent(draft, close_event);
+  if (!new_run_id.empty()) {
+    pb::Change change;
+    change.set_new_run_id(new_run_id);
+    draft.Emit(std::move(change));
+  }
+  draft.Add(std::move(close_event));
+}
+
 }  // namespace
 
 void AbortUpdates(Draft& draft, bool continues) {
@@ -141,18 +159,7 @@ void AbortUpdates(Draft& draft, bool continues) {
 }
 
 void Close(Draft& draft, HistoryEvent close_event, const std::string& new_run_id) {
-  const bool is_continued =
-      close_event.event_type() == enums::EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW;
-  AbortUpdates(draft, !new_run_id.empty());
-  if (!is_continued) CloseChildren(draft);
-  // The parent hears of the chain's end alone.
-  if (new_run_id.empty()) TellParent(draft, close_event);
-  if (!new_run_id.empty()) {
-    pb::Change change;
-    change.set_new_run_id(new_run_id);
-    draft.Emit(std::move(change));
-  }
-  draft.Add(std::move(close_event));
+  CloseRun(draft, std::move(close_event), new_run_id, 0);
 }
 
 void Terminate(Draft& draft, const std::string& reason, const Payloads* details,
@@ -166,6 +173,15 @@ void Terminate(Draft& draft, const std::string& reason, const Payloads* details,
   attributes->set_identity(identity);
   if (links != nullptr) *event.mutable_links() = *links;
   Close(draft, std::move(event), "");
+}
+
+void TerminateForReset(Draft& draft, const std::string& reason, EventId children_from) {
+  FlushBeforeEnd(draft);
+  HistoryEvent event = draft.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
+  auto* attributes = event.mutable_workflow_execution_terminated_event_attributes();
+  attributes->set_reason(reason);
+  attributes->set_identity("history-service");
+  CloseRun(draft, std::move(event), "", children_from);
 }
 
 void TimeOutRun(Draft& draft, bool is_whole_execution) {

@@ -20,6 +20,10 @@ void Terminate(
     const std::string& identity,
     const google::protobuf::RepeatedPtrField<temporal::api::common::v1::Link>* links = nullptr);
 
+// The same because of a reset. Children that were initiated before that event are those of the new
+// run from now on; the others are closed as their policies say.
+void TerminateForReset(Draft& draft, const std::string& reason, EventId children_from);
+
 // The run's or the chain's time is over: TimedOut, then retry or cron go on if they may.
 void TimeOutRun(Draft& draft, bool is_whole_execution);
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "machines/workflow/close.h"
 #include "temporal/api/enums/v1/failed_cause.pb.h"
@@ -187,7 +188,13 @@ absl::StatusOr<StartDecision> DecideStartChild(const State* current, const Deliv
     const bool is_repeat =
         IsParent(*current, delivery) &&
         current->info.parent_initiated_event_id() == delivery.initiated.event_id();
-    if (is_repeat) {
+    // The same from a run that the parent was reset to, or from the parent before its reset.
+    const bool is_repeat_of_reset =
+        current->info.parent_workflow_id() == delivery.sender_workflow_id &&
+        (delivery.message.request_id() == absl::StrCat(current->info.parent_run_id(), ":",
+                                                       current->info.parent_initiated_event_id()) ||
+         delivery.message.request_id() == current->info.create_request_id());
+    if (is_repeat || is_repeat_of_reset) {
       decision.run_id = current->info.first_run_id();
       decision.is_repeat = true;
       return decision;
@@ -305,7 +312,14 @@ absl::StatusOr<Decision> DecideChildClosed(const State& state, const Delivery& d
   const pb::ChildClosed& closed = delivery.message.child_closed();
   // Closed, or told before: nothing to do.
   if (!state.IsRunning()) return Decision();
-  if (!state.children.Contains(closed.initiated_event_id())) return Decision();
+  const Child* pending = state.children.Find(closed.initiated_event_id());
+  if (pending == nullptr) return Decision();
+  // A run that this one is a reset of may have begun another child with an event of that number.
+  const auto& initiated =
+      pending->initiated->start_child_workflow_execution_initiated_event_attributes();
+  const bool is_other_run =
+      pending->info.is_started() && pending->info.started_run_id() != closed.child_first_run_id();
+  if (initiated.workflow_id() != closed.child_workflow_id() || is_other_run) return Decision();
   Draft draft(state, context);
   AddChildStarted(draft, closed.initiated_event_id(), closed.child_first_run_id());
   const Child child = *draft.state().children.Find(closed.initiated_event_id());

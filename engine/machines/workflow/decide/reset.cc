@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
+#include "machines/workflow/close.h"
 #include "machines/workflow/draft.h"
 
 namespace perdure::machines {
@@ -81,6 +82,75 @@ void Reapply(Draft& draft, const HistoryEvent& event, const Reapplied& what) {
   }
 }
 
+// What became of a child, if the new run waits for it. `attributes`: the event's, to be filled in.
+template <class Attributes>
+void ReapplyChildEvent(Draft& draft, const HistoryEvent& event, Attributes* attributes,
+                       HistoryEvent again) {
+  const Child* child = draft.state().children.Find(attributes->initiated_event_id());
+  if (child == nullptr) return;
+  if constexpr (requires { attributes->set_started_event_id(0); }) {
+    attributes->set_started_event_id(child->info.started_event_id());
+  }
+  *again.mutable_links() = event.links();
+  draft.Add(std::move(again));
+}
+
+// Temporal: children that were initiated before the reset are the new run's.
+void ReapplyChild(Draft& draft, const HistoryEvent& event) {
+  HistoryEvent again = draft.NewEvent(event.event_type());
+  const auto reapply = [&](const auto& attributes, auto* out) {
+    *out = attributes;
+    // The event is moved with its attributes in it: they stay where they are.
+    ReapplyChildEvent(draft, event, out, std::move(again));
+  };
+  switch (event.event_type()) {
+    case enums::EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED:
+      return reapply(event.start_child_workflow_execution_failed_event_attributes(),
+                     again.mutable_start_child_workflow_execution_failed_event_attributes());
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
+      return reapply(event.child_workflow_execution_started_event_attributes(),
+                     again.mutable_child_workflow_execution_started_event_attributes());
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+      return reapply(event.child_workflow_execution_completed_event_attributes(),
+                     again.mutable_child_workflow_execution_completed_event_attributes());
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED:
+      return reapply(event.child_workflow_execution_failed_event_attributes(),
+                     again.mutable_child_workflow_execution_failed_event_attributes());
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED:
+      return reapply(event.child_workflow_execution_canceled_event_attributes(),
+                     again.mutable_child_workflow_execution_canceled_event_attributes());
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+      return reapply(event.child_workflow_execution_timed_out_event_attributes(),
+                     again.mutable_child_workflow_execution_timed_out_event_attributes());
+    case enums::EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED:
+      return reapply(event.child_workflow_execution_terminated_event_attributes(),
+                     again.mutable_child_workflow_execution_terminated_event_attributes());
+    default:
+      return;
+  }
+}
+
+// Children whose start is still under way are asked for again: nobody tells the new run what
+// became of the first request. The receiver knows the repeat by its request id.
+void RestartChildren(Draft& draft, const ResetInput& input) {
+  for (const EventId id : draft.state().children.Keys()) {
+    const Child child = *draft.state().children.Find(id);
+    if (child.info.is_started()) continue;
+    const auto& initiated =
+        child.initiated->start_child_workflow_execution_initiated_event_attributes();
+    const auto facts = draft.context().find_namespace
+                           ? draft.context().find_namespace(initiated.namespace_())
+                           : std::nullopt;
+    pb::OutboxMessage message;
+    message.set_target_namespace_number(facts.has_value() ? facts->number
+                                                          : draft.info().namespace_number());
+    message.set_target_workflow_id(initiated.workflow_id());
+    message.set_request_id(absl::StrCat(input.base->info.run_id(), ":", id));
+    message.mutable_start_child()->set_initiated_event_id(id);
+    draft.AddOutbox(std::move(message));
+  }
+}
+
 bool IsResetPoint(enums::EventType type) {
   return type == enums::EVENT_TYPE_WORKFLOW_TASK_COMPLETED ||
          type == enums::EVENT_TYPE_WORKFLOW_TASK_FAILED ||
@@ -142,6 +212,13 @@ void FailForReset(Draft& draft, const ResetInput& input) {
 
 }  // namespace
 
+Decision DecideTerminateForReset(const State& state, const ResetWorkflowExecutionRequest& request,
+                                 bool is_base, const Context& context) {
+  Draft draft(state, context);
+  TerminateForReset(draft, request.reason(), is_base ? request.workflow_task_finish_event_id() : 0);
+  return draft.Finish();
+}
+
 absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context& context) {
   const EventId finish_id = input.request->workflow_task_finish_event_id();
   const auto count = static_cast<EventId>(input.base_events.size());
@@ -180,7 +257,18 @@ absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context
   FailForReset(draft, input);
   RestartActivities(draft);
   const Reapplied what = WhatIsReapplied(*input.request);
-  for (EventId id = finish_id; id <= count; ++id) Reapply(draft, input.base_events[id - 1], what);
+  for (EventId id = finish_id; id <= count; ++id) {
+    Reapply(draft, input.base_events[id - 1], what);
+    ReapplyChild(draft, input.base_events[id - 1]);
+  }
+  // A signal whose answer was lost is sent again: to the new run, which has it.
+  for (const std::string& request_id : input.signal_request_ids) {
+    if (!what.signals) break;
+    pb::Change change;
+    change.set_signal_request_id(request_id);
+    draft.Emit(std::move(change));
+  }
+  RestartChildren(draft, input);
   for (const HistoryEvent& event : input.later_events) Reapply(draft, event, what);
   draft.EnsureTask();
 

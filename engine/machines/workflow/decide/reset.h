@@ -2,6 +2,7 @@
 // came from outside after it.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,13 @@ namespace perdure::machines {
 
 struct ResetInput {
   const temporal::api::workflowservice::v1::ResetWorkflowExecutionRequest* request = nullptr;
-  // The run to repeat: its whole history, and the chain's events after it (of the runs that
-  // followed).
+  // The run to repeat: its whole history, its end by this reset included, and the chain's events
+  // after it (of the runs that followed).
   const State* base = nullptr;
   std::vector<HistoryEvent> base_events;
   std::vector<HistoryEvent> later_events;
+  // By which they know a signal that comes again.
+  std::set<std::string> signal_request_ids;
   std::string new_run_id;
 };
 
@@ -26,6 +29,12 @@ struct ResetDecision {
   Decision base;
   NewRun created;
 };
+
+// Ends the current run, which is open, because of the reset. `is_base`: it is the run to repeat.
+Decision DecideTerminateForReset(
+    const State& state,
+    const temporal::api::workflowservice::v1::ResetWorkflowExecutionRequest& request, bool is_base,
+    const Context& context);
 
 absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context& context);
 
