@@ -85,18 +85,36 @@ async def fail_over(pair: Pair, load: Load) -> None:
     assert attempts < 2 * ATTEMPTS_PER_SECOND_MAX * OUTAGE_SECONDS, "a storm of connections"
 
 
+class Workers:
+    """One at each server."""
+
+    def __init__(self, clients: list[Client]):
+        self.clients = clients
+        self.workers: list[Worker] = []
+        self.running: list[asyncio.Task] = []
+
+    def begin(self) -> None:
+        self.workers = [Worker(client, task_queue=QUEUE, workflows=[Account, Job], activities=[post, only_once],
+                               graceful_shutdown_timeout=timedelta(seconds=1)) for client in self.clients]
+        self.running = [asyncio.create_task(worker.run()) for worker in self.workers]
+
+    async def end(self) -> None:
+        await asyncio.gather(*(worker.shutdown() for worker in self.workers))
+        await asyncio.gather(*self.running)
+        self.workers.clear()
+        self.running.clear()
+
+
 async def with_load(servers: list[Server], act) -> tuple[list[Client], Load]:
     clients = [await Client.connect(server.address) for server in servers]
-    workers = [Worker(client, task_queue=QUEUE, workflows=[Account, Job], activities=[post, only_once],
-                      graceful_shutdown_timeout=timedelta(seconds=1)) for client in clients]
-    running = [asyncio.create_task(worker.run()) for worker in workers]
+    workers = Workers(clients)
+    workers.begin()
     try:
         async with Load(clients) as load:
             await asyncio.sleep(2)
-            await act(clients, load)
+            await act(clients, load, workers)
     finally:
-        await asyncio.gather(*(worker.shutdown() for worker in workers))
-        await asyncio.gather(*running)
+        await workers.end()
     return clients, load
 
 
@@ -105,7 +123,7 @@ def logs(servers: list[Server]) -> str:
 
 
 def test_a_replica_with_all_commits_takes_over_without_a_loss(pair, servers):
-    async def act(clients: list[Client], load: Load) -> None:
+    async def act(clients: list[Client], load: Load, _: Workers) -> None:
         await fail_over(pair, load)
         await asyncio.sleep(2)
         await load.end()
@@ -122,11 +140,15 @@ def test_a_replica_with_all_commits_takes_over_without_a_loss(pair, servers):
 
 
 def test_a_replica_that_lacks_commits_is_noticed_and_nothing_goes_on_from_memory(pair, servers):
-    async def act(clients: list[Client], load: Load) -> None:
+    async def act(clients: list[Client], load: Load, workers: Workers) -> None:
         await asyncio.to_thread(pair.cut_stream)
         lost_from = {account: len([r for r in load.requests if r.workflow == account]) for account in load.accounts}
         await asyncio.sleep(2)
+        # What a worker has cached is ahead of that database, and the SDKs that share a core go on from it: a history
+        # that contradicts itself comes of it now and then, whatever the server does.
+        await workers.end()
         await fail_over(pair, load)
+        workers.begin()
         await asyncio.sleep(2)
         await load.end()
         assert any(len([r for r in load.requests if r.workflow == account]) > lost_from[account]
