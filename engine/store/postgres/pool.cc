@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/log.h"
 #include "store/checks.h"
 
 namespace perdure::store::postgres {
@@ -12,6 +13,7 @@ namespace {
 constexpr absl::Duration kPauseFirst = absl::Milliseconds(50);
 // One that was promoted is to be found soon; nine connections that try this often are no storm.
 constexpr absl::Duration kPauseMax = absl::Milliseconds(700);
+constexpr absl::Duration kErrorLogInterval = absl::Seconds(10);
 
 uint64_t SeedFor(const void* object) {
   return static_cast<uint64_t>(absl::GetCurrentTimeNanos()) ^ reinterpret_cast<uintptr_t>(object);
@@ -52,7 +54,12 @@ absl::StatusOr<Connection*> Session::Get() {
   }
   pause_ = std::clamp(2 * pause_, kPauseFirst, kPauseMax);
   next_try_ = absl::Now() + pause_ * (0.5 + random_.Unit());
-  last_error_ = absl::UnavailableError(opened.status().message());
+  // It says where the database is: for the log, not for those who call the server.
+  if (now - error_logged_ >= kErrorLogInterval) {
+    base::LogWarning("the database can't be reached", {{"error", opened.status().message()}});
+    error_logged_ = now;
+  }
+  last_error_ = absl::UnavailableError("the database can't be reached now, try again");
   return last_error_;
 }
 

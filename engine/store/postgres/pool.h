@@ -29,7 +29,8 @@ class Session {
   Session(const PostgresOptions& options, Connection::Use use,
           std::unique_ptr<Connection> connection, const Lineage& lineage);
 
-  // UNAVAILABLE while the database cannot be reached. Valid until the next call.
+  // UNAVAILABLE while the database cannot be reached; why is logged now and then. Valid until the
+  // next call.
   absl::StatusOr<Connection*> Get();
   // Connections opened so far.
   int64_t opened() const { return opened_; }
@@ -45,6 +46,7 @@ class Session {
   int64_t opened_ = 0;
   absl::Duration pause_;
   absl::Time next_try_;
+  absl::Time error_logged_ = absl::InfinitePast();
   absl::Status last_error_;
 };
 
