@@ -163,7 +163,7 @@ void CreateReset(Core& core, const ResettingPtr& resetting, const ExecutionPtr& 
 void ReadOn(Core& core, const ResettingPtr& resetting) {
   const ExecutionPtr run = resetting->last;
   const EventId end = run->state.info.next_event_id();
-  if (!Core::IsCached(*run)) {
+  if (!Core::IsCached(*run) || !Core::IsCached(*resetting->base)) {
     return Fail(resetting, base::Unavailable("the run was unloaded during its reset, try again"));
   }
   if (resetting->next < end) {

@@ -260,6 +260,7 @@ TEST_F(GrpcServerTest, ACallThatIsAnsweredAfterItsDeadlineIsAnsweredOnce) {
   PlainConnection connection(server_->port());
   connection.SendRequest(1, absl::StrCat(kService, "ListNamespaces"), "10m");
   auto reply = handler_.late_.get_future().get();
+  // Ten times the deadline, which nothing tells. Slower is no failure.
   absl::SleepFor(absl::Milliseconds(100));
   std::move(reply)(base::NamespaceNotFound("late"));
   // Behind an answered call on the same connection, everything there is to the first one has come.

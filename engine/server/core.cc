@@ -40,9 +40,10 @@ Result Await(const Start& start) {
   return result;
 }
 
-// How long a scrape waits for a busy engine.
 constexpr int kInternalPort = 7234;
+// How long a scrape waits for a busy engine.
 constexpr absl::Duration kMeasureMax = absl::Seconds(1);
+// How long a server that stops waits for the ends of calls that it sent on.
 constexpr absl::Duration kForwardedMax = absl::Milliseconds(300);
 
 uint64_t Seed() {

@@ -179,11 +179,11 @@ void Checkers::CheckApi(const Run& run) {
 // It ended as its program says.
 void Checkers::CheckEnd(const Run& run) {
   for (const std::string& wrong : machines::CheckHistory(run.events)) Wrong(run, wrong);
-  const auto found = ledger_.workflows.find(run.workflow_id);
-  const bool is_root = found != ledger_.workflows.end();
   for (const std::string& wrong : run.replay.Wrongs()) Wrong(run, wrong);
   if (run.events.empty()) return Wrong(run, "it has no events");
   if (run.state.IsRunning()) return Wrong(run, "it is stuck");
+  const auto found = ledger_.workflows.find(run.workflow_id);
+  const bool is_root = found != ledger_.workflows.end();
   const HistoryEvent& last = run.events.back();
   switch (last.event_type()) {
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: {
@@ -212,8 +212,9 @@ void Checkers::CheckEnd(const Run& run) {
                                 run.replay.signals()));
       }
       const std::string& next_id = a.new_execution_run_id();
-      if (!runs_.contains(next_id) && !ledger_.deleted_runs.contains(next_id))
+      if (!runs_.contains(next_id) && !ledger_.deleted_runs.contains(next_id)) {
         Wrong(run, "its next run does not exist");
+      }
       return;
     }
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:

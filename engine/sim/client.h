@@ -59,6 +59,12 @@ class Client : public Caller {
   void Cancel();
   void Terminate();
   // client_operator.cc: what an operator does to runs.
+  // An empty run id: the current run.
+  void Describe(
+      const std::string& run_id,
+      absl::AnyInvocable<void(absl::StatusOr<api::DescribeWorkflowExecutionResponse>) &&> done);
+  void List(const std::string& query,
+            absl::AnyInvocable<void(absl::StatusOr<api::ListWorkflowExecutionsResponse>) &&> done);
   void PauseAndUnpause();
   void Unpause();
   void PauseActivity();

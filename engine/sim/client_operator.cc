@@ -19,6 +19,28 @@ constexpr int64_t kUnpausesMs[] = {3000, 40'000};
 
 }  // namespace
 
+void Client::Describe(
+    const std::string& run_id,
+    absl::AnyInvocable<void(absl::StatusOr<api::DescribeWorkflowExecutionResponse>) &&> done) {
+  api::DescribeWorkflowExecutionRequest request;
+  request.set_namespace_("default");
+  request.mutable_execution()->set_workflow_id(workflow_id_);
+  request.mutable_execution()->set_run_id(run_id);
+  CallUntilAnswered<api::DescribeWorkflowExecutionRequest, api::DescribeWorkflowExecutionResponse>(
+      "DescribeWorkflowExecution", request, absl::Seconds(5), std::move(done));
+}
+
+void Client::List(
+    const std::string& query,
+    absl::AnyInvocable<void(absl::StatusOr<api::ListWorkflowExecutionsResponse>) &&> done) {
+  ++open_requests_;
+  api::ListWorkflowExecutionsRequest request;
+  request.set_namespace_("default");
+  request.set_query(query);
+  CallUntilAnswered<api::ListWorkflowExecutionsRequest, api::ListWorkflowExecutionsResponse>(
+      "ListWorkflowExecutions", request, absl::Seconds(5), std::move(done));
+}
+
 // --- Pauses
 
 void Client::PauseAndUnpause() {
@@ -50,19 +72,14 @@ void Client::Unpause() {
 
 // One of those that are pending.
 void Client::PauseActivity() {
-  api::DescribeWorkflowExecutionRequest request;
-  request.set_namespace_("default");
-  request.mutable_execution()->set_workflow_id(workflow_id_);
-  CallUntilAnswered<api::DescribeWorkflowExecutionRequest, api::DescribeWorkflowExecutionResponse>(
-      "DescribeWorkflowExecution", request, absl::Seconds(5),
-      [this](absl::StatusOr<api::DescribeWorkflowExecutionResponse> response) {
-        --open_requests_;
-        if (!response.ok() || response->pending_activities().empty()) return;
-        const auto& pending = response->pending_activities(
-            static_cast<int>(Below(response->pending_activities_size())));
-        ++open_requests_;
-        PauseThat(response->workflow_execution_info().execution(), pending.activity_id());
-      });
+  Describe("", [this](absl::StatusOr<api::DescribeWorkflowExecutionResponse> response) {
+    --open_requests_;
+    if (!response.ok() || response->pending_activities().empty()) return;
+    const auto& pending =
+        response->pending_activities(static_cast<int>(Below(response->pending_activities_size())));
+    ++open_requests_;
+    PauseThat(response->workflow_execution_info().execution(), pending.activity_id());
+  });
 }
 
 void Client::PauseThat(const WorkflowExecution& execution, const std::string& activity_id) {
@@ -89,14 +106,11 @@ void Client::PauseThat(const WorkflowExecution& execution, const std::string& ac
 
 // From then on no attempt begins: not that one if it has not begun yet, and none after it.
 void Client::LookAtPause(const WorkflowExecution& execution, const std::string& activity_id) {
-  api::DescribeWorkflowExecutionRequest request;
-  request.set_namespace_("default");
-  *request.mutable_execution() = execution;
   AskAnyServer();
   const auto key = std::pair(execution.run_id(), activity_id);
   const int64_t unpauses = ledger_.unpauses[key];
-  CallUntilAnswered<api::DescribeWorkflowExecutionRequest, api::DescribeWorkflowExecutionResponse>(
-      "DescribeWorkflowExecution", request, absl::Seconds(5),
+  Describe(
+      execution.run_id(),
       [this, key, unpauses](absl::StatusOr<api::DescribeWorkflowExecutionResponse> response) {
         --open_requests_;
         if (!response.ok() || ledger_.unpauses[key] != unpauses) return;
@@ -132,19 +146,14 @@ void Client::UnpauseActivity(const WorkflowExecution& execution, const std::stri
 
 // The current run, to one of its workflow tasks.
 void Client::Reset() {
-  api::DescribeWorkflowExecutionRequest request;
-  request.set_namespace_("default");
-  request.mutable_execution()->set_workflow_id(workflow_id_);
-  CallUntilAnswered<api::DescribeWorkflowExecutionRequest, api::DescribeWorkflowExecutionResponse>(
-      "DescribeWorkflowExecution", request, absl::Seconds(5),
-      [this](absl::StatusOr<api::DescribeWorkflowExecutionResponse> response) {
-        if (!response.ok()) {
-          --open_requests_;
-          return ledger_.Wrong(
-              absl::StrCat("describe ", workflow_id_, ": ", response.status().ToString()));
-        }
-        CollectResetPoints(response->workflow_execution_info().execution().run_id(), "", {});
-      });
+  Describe("", [this](absl::StatusOr<api::DescribeWorkflowExecutionResponse> response) {
+    if (!response.ok()) {
+      --open_requests_;
+      return ledger_.Wrong(
+          absl::StrCat("describe ", workflow_id_, ": ", response.status().ToString()));
+    }
+    CollectResetPoints(response->workflow_execution_info().execution().run_id(), "", {});
+  });
 }
 
 void Client::CollectResetPoints(const std::string& run_id, const std::string& page_token,
@@ -221,47 +230,37 @@ void Client::ResetTo(const std::string& run_id, int64_t event_id) {
 
 void Client::LookForStarted(const std::string& run_id) {
   AskAnyServer();
-  ++open_requests_;
-  api::ListWorkflowExecutionsRequest request;
-  request.set_namespace_("default");
-  request.set_query(absl::StrCat("WorkflowId = '", workflow_id_, "'"));
-  CallUntilAnswered<api::ListWorkflowExecutionsRequest, api::ListWorkflowExecutionsResponse>(
-      "ListWorkflowExecutions", request, absl::Seconds(5),
-      [this, run_id](absl::StatusOr<api::ListWorkflowExecutionsResponse> response) {
-        --open_requests_;
-        if (!response.ok()) {
-          return ledger_.Wrong(
-              absl::StrCat("listing ", workflow_id_, ": ", response.status().ToString()));
-        }
-        ledger_.Count("start looked for in a list");
-        for (const auto& row : response->executions()) {
-          if (row.execution().run_id() == run_id) return;
-        }
-        ledger_.Wrong(absl::StrCat(workflow_id_, " ", run_id,
-                                   ": its start was acknowledged and it is not listed"));
-      });
+  List(absl::StrCat("WorkflowId = '", workflow_id_, "'"),
+       [this, run_id](absl::StatusOr<api::ListWorkflowExecutionsResponse> response) {
+         --open_requests_;
+         if (!response.ok()) {
+           return ledger_.Wrong(
+               absl::StrCat("listing ", workflow_id_, ": ", response.status().ToString()));
+         }
+         ledger_.Count("start looked for in a list");
+         for (const auto& row : response->executions()) {
+           if (row.execution().run_id() == run_id) return;
+         }
+         ledger_.Wrong(absl::StrCat(workflow_id_, " ", run_id,
+                                    ": its start was acknowledged and it is not listed"));
+       });
 }
 
 // Listed as closed, and no longer counted among the running.
 void Client::LookForClosed(const std::string& run_id, int status) {
   AskAnyServer();
-  ++open_requests_;
-  api::ListWorkflowExecutionsRequest request;
-  request.set_namespace_("default");
-  request.set_query(absl::StrCat("RunId = '", run_id, "'"));
-  CallUntilAnswered<api::ListWorkflowExecutionsRequest, api::ListWorkflowExecutionsResponse>(
-      "ListWorkflowExecutions", request, absl::Seconds(5),
-      [this, run_id, status](absl::StatusOr<api::ListWorkflowExecutionsResponse> response) {
-        --open_requests_;
-        ledger_.Count("close looked for in a list");
-        if (response.ok() && response->executions_size() == 1 &&
-            response->executions(0).status() == status) {
-          return;
-        }
-        ledger_.Wrong(absl::StrCat(
-            workflow_id_, " ", run_id, ": its close was seen and it is listed as ",
-            response.ok() ? response->ShortDebugString() : response.status().ToString()));
-      });
+  List(absl::StrCat("RunId = '", run_id, "'"),
+       [this, run_id, status](absl::StatusOr<api::ListWorkflowExecutionsResponse> response) {
+         --open_requests_;
+         ledger_.Count("close looked for in a list");
+         if (response.ok() && response->executions_size() == 1 &&
+             response->executions(0).status() == status) {
+           return;
+         }
+         ledger_.Wrong(absl::StrCat(
+             workflow_id_, " ", run_id, ": its close was seen and it is listed as ",
+             response.ok() ? response->ShortDebugString() : response.status().ToString()));
+       });
   ++open_requests_;
   api::CountWorkflowExecutionsRequest count;
   count.set_namespace_("default");

@@ -157,6 +157,15 @@ TEST_F(TaskTest, ContinueAsNewHandsOverToTheNextRun) {
   EXPECT_EQ(rig_.state().info.workflow_type(), "T2");
 }
 
+// The worker's, of the update "u".
+void Say(api::RespondWorkflowTaskCompletedRequest& completion, const char* id,
+         const google::protobuf::Message& body) {
+  auto* message = completion.add_messages();
+  message->set_id(id);
+  message->set_protocol_instance_id("u");
+  message->mutable_body()->PackFrom(body);
+}
+
 TEST_F(TaskTest, AnUpdateIsAcceptedAndAnsweredByMessages) {
   ASSERT_TRUE(rig_.CompleteTask(std::vector<Command>()).ok());
   namespace update = temporal::api::update::v1;
@@ -169,19 +178,13 @@ TEST_F(TaskTest, AnUpdateIsAcceptedAndAnsweredByMessages) {
   EXPECT_EQ(rig_.events().size(), 4u) << "the task that carries it has no events";
   ASSERT_TRUE(rig_.StartTask());
   api::RespondWorkflowTaskCompletedRequest completion;
-  const auto say = [&completion](const char* id, const google::protobuf::Message& body) {
-    auto* message = completion.add_messages();
-    message->set_id(id);
-    message->set_protocol_instance_id("u");
-    message->mutable_body()->PackFrom(body);
-  };
   update::Acceptance acceptance;
   *acceptance.mutable_accepted_request() = request;
-  say("u/accept", acceptance);
+  Say(completion, "u/accept", acceptance);
   update::Response response;
   response.mutable_meta()->set_update_id("u");
   response.mutable_outcome()->mutable_success();
-  say("u/complete", response);
+  Say(completion, "u/complete", response);
   ASSERT_TRUE(rig_.CompleteTask(completion).ok());
   EXPECT_EQ(rig_.Types(5),
             "WORKFLOW_TASK_SCHEDULED WORKFLOW_TASK_STARTED WORKFLOW_TASK_COMPLETED "
@@ -235,12 +238,9 @@ TEST_F(TaskTest, ARejectedUpdateLeavesNoTrace) {
   rig_.Apply(*admitted);
   ASSERT_TRUE(rig_.StartTask());
   api::RespondWorkflowTaskCompletedRequest completion;
-  auto* message = completion.add_messages();
-  message->set_id("u/reject");
-  message->set_protocol_instance_id("u");
   update::Rejection rejection;
   rejection.mutable_failure()->set_message("no");
-  message->mutable_body()->PackFrom(rejection);
+  Say(completion, "u/reject", rejection);
   ASSERT_TRUE(rig_.CompleteTask(completion).ok());
   EXPECT_EQ(rig_.events().size(), 4u);
   EXPECT_TRUE(rig_.state().admitted_updates.empty());
@@ -258,18 +258,16 @@ TEST_F(TaskTest, AnAcceptanceThatBringsTheRequestNeedsNoSending) {
   ASSERT_TRUE(admitted.ok());
   rig_.Apply(*admitted);
   api::RespondWorkflowTaskCompletedRequest completion;
-  auto* message = completion.add_messages();
-  message->set_id("u/accept");
-  message->set_protocol_instance_id("u");
   update::Acceptance acceptance;
-  message->mutable_body()->PackFrom(acceptance);
+  Say(completion, "u/accept", acceptance);
   EXPECT_FALSE(rig_.CompleteTask(completion).ok());
   ASSERT_TRUE(rig_.StartTask("again"));
   rig_.Crash();
   rig_.Apply(*DecideUpdate(rig_.state(), request, rig_.context()));
   ASSERT_TRUE(rig_.StartTask("once more"));
   *acceptance.mutable_accepted_request() = request;
-  message->mutable_body()->PackFrom(acceptance);
+  completion.clear_messages();
+  Say(completion, "u/accept", acceptance);
   EXPECT_TRUE(rig_.CompleteTask(completion).ok());
   EXPECT_EQ(rig_.state().open_update_count, 1);
   EXPECT_EQ(rig_.Difference(), "");
@@ -296,12 +294,9 @@ TEST_F(TaskTest, ASpeculativeTaskThatIsKeptIsCompletedAfterALoss) {
     if (is_sent_again) rig.Apply(*DecideUpdate(rig.state(), request, rig.context()));
     EXPECT_EQ(rig.TaskToken().SerializeAsString(), token.SerializeAsString());
     api::RespondWorkflowTaskCompletedRequest completion;
-    auto* message = completion.add_messages();
-    message->set_id("u/accept");
-    message->set_protocol_instance_id("u");
     update::Acceptance acceptance;
     *acceptance.mutable_accepted_request() = request;
-    message->mutable_body()->PackFrom(acceptance);
+    Say(completion, "u/accept", acceptance);
     EXPECT_TRUE(rig.CompleteTask(completion).ok());
     EXPECT_EQ(rig.state().open_update_count, 1);
     EXPECT_EQ(rig.Types(5),
