@@ -310,8 +310,9 @@ void Draft::ScheduleTask(pb::WorkflowTask::Type type, int64_t original_scheduled
 }
 
 void Draft::EnsureTask() {
-  if (!state_.IsRunning() || state_.IsPaused()) return;
-  if (state_.HasTask() || state_.WaitsForFirstTask()) return;
+  if (!state_.IsRunning() || state_.HasTask() || state_.WaitsForFirstTask()) return;
+  // No task comes to give what is buffered its place: later events must not overtake it.
+  if (state_.IsPaused()) return FlushBuffer();
   ScheduleTask(pb::WorkflowTask::NORMAL);
 }
 
