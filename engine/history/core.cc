@@ -439,12 +439,13 @@ Core::Effects Core::EffectsOf(const ExecutionPtr& execution, const machines::Dec
   return effects;
 }
 
+void Core::AnswerMoved(After after) {
+  loop_.Post([after = std::move(after)]() mutable { std::move(after)(base::ShardMoved()); });
+}
+
 void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, After after) {
-  if (!IsServed(*execution)) {
-    // On its way to another owner, which would not know of it.
-    return (void)loop_.Post(
-        [after = std::move(after)]() mutable { std::move(after)(base::ShardMoved()); });
-  }
+  // On its way to another owner, which would not know of it.
+  if (!IsServed(*execution)) return AnswerMoved(std::move(after));
   if (decision.record.changes_size() == 0) {
     // A repeat: true once what it repeats is durable.
     return committer_->AfterCommits(execution, std::move(after));

@@ -201,6 +201,7 @@ class Core {
   // The due check comes at the earliest time after that one.
   void NextWake(const std::vector<base::ShardId>& shards, absl::Time after);
   bool IsServed(const Execution& execution) const { return Serves(execution.key.shard); }
+  void AnswerMoved(After after);
   void ScheduleDueCheck(absl::Time when);
   void Due(const store::DueExecution& row);
   void EvictIdle();

@@ -16,6 +16,8 @@ constexpr absl::Duration kEraseRetry = absl::Seconds(1);
 }  // namespace
 
 void Core::Erase(const ExecutionPtr& execution, After after) {
+  // On its way to another owner, who may have read it when the rows go.
+  if (!IsServed(*execution)) return AnswerMoved(std::move(after));
   Committer::Entry& entry = committer_->Queue(execution);
   store::ExecutionCommit erase;
   erase.key = execution->key;
