@@ -273,6 +273,22 @@ TEST_F(TaskTest, AnAcceptanceThatBringsTheRequestNeedsNoSending) {
   EXPECT_EQ(rig_.Difference(), "");
 }
 
+// No task follows the one that fails while the run is paused.
+TEST_F(TaskTest, WhatIsBufferedWhenARunIsPausedKeepsItsPlace) {
+  rig_.Apply(*DecidePause(rig_.state(), {}, rig_.context()));
+  Command close;
+  close.set_command_type(enums::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
+  close.mutable_complete_workflow_execution_command_attributes();
+  EXPECT_FALSE(rig_.CompleteTask({close}).ok()) << "of the pause it does not know";
+  ASSERT_TRUE(rig_.Signal("s", "r").ok());
+  rig_.Apply(*DecideUnpause(rig_.state(), {}, rig_.context()));
+  EXPECT_EQ(rig_.Types(4),
+            "WORKFLOW_TASK_FAILED WORKFLOW_EXECUTION_PAUSED WORKFLOW_EXECUTION_SIGNALED "
+            "WORKFLOW_EXECUTION_UNPAUSED");
+  EXPECT_TRUE(rig_.state().HasTask());
+  EXPECT_EQ(rig_.Difference(), "");
+}
+
 // The next owner has the task, and not the update: its client sends it again, or does not.
 TEST_F(TaskTest, ASpeculativeTaskThatIsKeptIsCompletedAfterALoss) {
   namespace update = temporal::api::update::v1;
