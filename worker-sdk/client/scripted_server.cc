@@ -1,5 +1,6 @@
 #include "worker-sdk/client/scripted_server.h"
 
+#include <atomic>
 #include <chrono>
 #include <utility>
 
@@ -50,7 +51,7 @@ class ScriptedServer::Reactor final : public grpc::ServerGenericBidiReactor {
     call_.request = Bytes(request_);
     Reply reply = server_->Answer(call_);
     if (!reply) {
-      is_held_ = true;
+      HoldOrCancel();
       return;
     }
     if (!reply->ok()) {
@@ -61,22 +62,27 @@ class ScriptedServer::Reactor final : public grpc::ServerGenericBidiReactor {
     response_ = grpc::ByteBuffer(&slice, 1);
     StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
   }
-  void OnCancel() override {
-    if (!is_held_) return;
+  void OnCancel() override { HoldOrCancel(); }
+  // Callback reactors own themselves.
+  void OnDone() override { const std::unique_ptr<Reactor> self(this); }
+
+ private:
+  // Comes from both sides, on two threads and in either order: a client that is told by the handler
+  // may cancel before the handler's return says that the call is held. The second one ends the
+  // call.
+  void HoldOrCancel() {
+    if (steps_.fetch_add(1) == 0) return;
     {
       const std::lock_guard lock(server_->mutex_);
       ++server_->canceled_;
     }
     Finish(grpc::Status::CANCELLED);
   }
-  // Callback reactors own themselves.
-  void OnDone() override { const std::unique_ptr<Reactor> self(this); }
 
- private:
   ScriptedServer* const server_;
   ScriptedCall call_;
   grpc::ByteBuffer request_, response_;
-  std::atomic<bool> is_held_{false};
+  std::atomic<int> steps_{0};
 };
 
 class ScriptedServer::Service final : public grpc::CallbackGenericService {
