@@ -214,8 +214,21 @@ void NodeHandler::AddMatching() {
            api::DescribeTaskQueueResponse>("matching.DescribeTaskQueue");
   AddPlain<&MatchingService::ListTaskQueuePartitions, api::ListTaskQueuePartitionsRequest,
            api::ListTaskQueuePartitionsResponse>("matching.ListTaskQueuePartitions");
-  AddPlain<&MatchingService::UpdateTaskQueueConfig, api::UpdateTaskQueueConfigRequest,
-           api::UpdateTaskQueueConfigResponse>("matching.UpdateTaskQueueConfig");
+  AddOwn<api::UpdateTaskQueueConfigRequest>(
+      "matching.UpdateTaskQueueConfig",
+      [this](api::UpdateTaskQueueConfigRequest request, Call call) {
+        // The caller has changed the namespace a moment ago.
+        auto shared = std::make_shared<Call>(std::move(call));
+        parts_.reload_namespaces([this, request = std::move(request), shared] {
+          auto name_space = parts_.namespaces.FindByNumber(shared->name_space->number);
+          if (name_space == nullptr) {
+            return std::move(shared->reply)(base::NotFound("the namespace is gone"));
+          }
+          parts_.matching.UpdateTaskQueueConfig(
+              std::move(shared->context), std::move(name_space), request,
+              Serialized<api::UpdateTaskQueueConfigResponse>(std::move(shared->reply)));
+        });
+      });
   AddPlain<&MatchingService::ShutdownWorker, api::ShutdownWorkerRequest,
            api::ShutdownWorkerResponse>("matching.ShutdownWorker");
   AddPush<wire::WorkflowTask>(

@@ -334,6 +334,59 @@ TEST_F(FrontendTest, RegistersChangesAndDeletesNamespaces) {
   EXPECT_TRUE(Call("RegisterNamespace", valid).ok());
 }
 
+TEST_F(FrontendTest, KeepsHowATaskQueueIsConfigured) {
+  const std::string queue = "namespace: 'default' task_queue: 'q' ";
+  const std::string activities =
+      queue + "task_queue_type: TASK_QUEUE_TYPE_ACTIVITY identity: 'me' ";
+  const auto rate = [](int rate) {
+    return absl::StrCat("update_queue_rate_limit { rate_limit { requests_per_second: ", rate,
+                        " } reason: 'calm' } ");
+  };
+  api::UpdateTaskQueueConfigResponse response;
+  ASSERT_TRUE(Call("UpdateTaskQueueConfig",
+                   activities + rate(7) + "set_fairness_weight_overrides { key: 'k' value: 2 }",
+                   &response)
+                  .ok());
+  EXPECT_EQ(response.config().queue_rate_limit().rate_limit().requests_per_second(), 7);
+  EXPECT_EQ(response.config().queue_rate_limit().metadata().reason(), "calm");
+  EXPECT_EQ(response.config().queue_rate_limit().metadata().update_identity(), "me");
+  EXPECT_EQ(history_.calls.size(), 0u);
+  EXPECT_EQ(matching_.calls.back().first, "UpdateTaskQueueConfig");
+
+  // Another one that starts from the store.
+  NamespaceRegistry later(store_, loop_, settings_, uuids_);
+  later.Start({}, [](absl::Status status) { ASSERT_TRUE(status.ok()) << status; });
+  loop_.RunAll();
+  const auto& kept = (*later.Find("default"))->data.activity_task_queue_configs().at("q");
+  EXPECT_EQ(kept.SerializeAsString(), response.config().SerializeAsString());
+
+  // What is not named stays.
+  ASSERT_TRUE(
+      Call("UpdateTaskQueueConfig", activities + "update_queue_rate_limit {}", &response).ok());
+  EXPECT_FALSE(response.config().queue_rate_limit().has_rate_limit());
+  EXPECT_EQ(response.config().fairness_weight_overrides().at("k"), 2);
+
+  const absl::Status refused = Call("UpdateTaskQueueConfig", queue + rate(7));
+  EXPECT_EQ(refused.message(), "Setting rate limit on workflow task queues is not allowed.");
+}
+
+TEST_F(FrontendTest, BoundsWhatItKeepsOfTaskQueues) {
+  std::string weights;
+  for (int i = 0; i < 1000; ++i) {
+    absl::StrAppend(&weights, "set_fairness_weight_overrides { key: '", i, std::string(60, 'x'),
+                    "' value: 1 } ");
+  }
+  absl::Status status;
+  int kept = 0;
+  while (status.ok() && kept < 100) {
+    status = Call("UpdateTaskQueueConfig",
+                  absl::StrCat("namespace: 'default' task_queue: 'q", ++kept, "' ", weights));
+  }
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("at most 1048576 are kept"));
+  EXPECT_GT(kept, 10);
+}
+
 TEST_F(FrontendTest, PagesThroughNamespacesAndRefusesForeignTokens) {
   for (const char* name : {"b", "c"}) {
     ASSERT_TRUE(Call("RegisterNamespace",

@@ -251,8 +251,11 @@ void NamespaceRegistry::Update(NamespacePtr former, std::string name,
   store_.UpdateNamespace(std::move(row), [this, result = std::move(result)](
                                              absl::StatusOr<NamespaceRow> updated) mutable {
     if (absl::IsAborted(updated.status()) || absl::IsFailedPrecondition(updated.status())) {
-      std::move(result)(
-          base::Unavailable("The namespace was changed by somebody else meanwhile; try again."));
+      // Read again first, so that the next try has a chance.
+      Reload([result = std::move(result)](const absl::Status&) mutable {
+        std::move(result)(
+            base::Unavailable("The namespace was changed by somebody else meanwhile; try again."));
+      });
       return;
     }
     if (!updated.ok()) {

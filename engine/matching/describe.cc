@@ -1,18 +1,16 @@
-// What task queues tell of themselves, and their configuration.
+// What task queues tell of themselves, and how their configuration reaches them.
 #include "absl/strings/str_cat.h"
-#include "base/errors.h"
 #include "google/protobuf/util/time_util.h"
 #include "matching/engine.h"
+#include "services/queue_config.h"
 
 namespace perdure::matching {
 namespace {
 
 namespace enums = temporal::api::enums::v1;
 namespace taskqueue = temporal::api::taskqueue::v1;
-using google::protobuf::util::TimeUtil;
 
 constexpr int kDefaultPriority = 3;
-constexpr int64_t kFairnessOverridesMax = 1000;
 
 QueueKind KindOf(enums::TaskQueueType type) {
   return type == enums::TASK_QUEUE_TYPE_ACTIVITY ? QueueKind::kActivity : QueueKind::kWorkflow;
@@ -55,15 +53,9 @@ taskqueue::TaskQueueStats SumOf(const std::map<int32_t, taskqueue::TaskQueueStat
   return sum;
 }
 
-// An update without a rate removes the limit.
-void SetRateLimit(const api::UpdateTaskQueueConfigRequest::RateLimitUpdate& update,
-                  const std::string& identity, absl::Time now, taskqueue::RateLimitConfig& config) {
-  config.Clear();
-  if (update.has_rate_limit()) *config.mutable_rate_limit() = update.rate_limit();
-  config.mutable_metadata()->set_reason(update.reason());
-  config.mutable_metadata()->set_update_identity(identity);
-  *config.mutable_metadata()->mutable_update_time() =
-      TimeUtil::NanosecondsToTimestamp(absl::ToUnixNanos(now));
+std::optional<double> ApiRateOf(const taskqueue::TaskQueueConfig* config) {
+  if (config == nullptr || !config->queue_rate_limit().has_rate_limit()) return std::nullopt;
+  return config->queue_rate_limit().rate_limit().requests_per_second();
 }
 
 }  // namespace
@@ -78,9 +70,12 @@ api::DescribeTaskQueueResponse Engine::Describe(const services::NamespacePtr& na
   const TaskQueue::Identity identity{name_space, KindOf(request.task_queue_type()),
                                      request.task_queue().name(), false};
   TaskQueue* queue = FindQueue(identity);
-  const RateLimiter unlimited;
-  const RateLimiter& limiter = queue == nullptr ? unlimited : queue->rate_limiter();
+  const auto* config = services::ConfigOf(*name_space, identity.kind, identity.name);
+  RateLimiter unused;  // what a queue would have that nobody has used yet
+  unused.SetApiRate(ApiRateOf(config), loop_.Now());
+  const RateLimiter& limiter = queue == nullptr ? unused : queue->rate_limiter();
   if (queue != nullptr) {
+    ApplyConfig(*queue, *name_space);
     for (auto& poller : queue->poller_history().Describe(loop_.Now())) {
       *response.add_pollers() = std::move(poller);
     }
@@ -98,10 +93,7 @@ api::DescribeTaskQueueResponse Engine::Describe(const services::NamespacePtr& na
     status->set_rate_per_second(limiter.rate());
     status->mutable_task_id_block();
   }
-  if (request.report_config()) {
-    const auto config = configs_.find(KeyOf(identity));
-    if (config != configs_.end()) *response.mutable_config() = config->second;
-  }
+  if (request.report_config() && config != nullptr) *response.mutable_config() = *config;
   response.mutable_effective_rate_limit()->set_requests_per_second(
       static_cast<float>(limiter.rate()));
   response.mutable_effective_rate_limit()->set_rate_limit_source(SourceOf(limiter.source()));
@@ -161,43 +153,22 @@ api::ListTaskQueuePartitionsResponse Engine::ListPartitions(
   return response;
 }
 
-absl::StatusOr<api::UpdateTaskQueueConfigResponse> Engine::UpdateConfig(
+void Engine::ApplyConfig(TaskQueue& queue, const services::Namespace& name_space) {
+  if (name_space.version <= queue.config_version()) return;
+  queue.SetApiRate(
+      ApiRateOf(services::ConfigOf(name_space, queue.identity().kind, queue.identity().name)),
+      name_space.version);
+  OnRateChanged(queue);
+}
+
+api::UpdateTaskQueueConfigResponse Engine::UpdateConfig(
     const services::NamespacePtr& name_space, const api::UpdateTaskQueueConfigRequest& request) {
-  if (request.has_update_queue_rate_limit() &&
-      KindOf(request.task_queue_type()) == QueueKind::kWorkflow) {
-    return base::InvalidArgument("Setting rate limit on workflow task queues is not allowed.");
-  }
-  const TaskQueue::Identity identity{name_space, KindOf(request.task_queue_type()),
-                                     request.task_queue(), false};
-  taskqueue::TaskQueueConfig config;
-  const auto existing = configs_.find(KeyOf(identity));
-  if (existing != configs_.end()) config = existing->second;
-  const absl::Time now = loop_.Now();
-  if (request.has_update_queue_rate_limit()) {
-    SetRateLimit(request.update_queue_rate_limit(), request.identity(), now,
-                 *config.mutable_queue_rate_limit());
-  }
-  if (request.has_update_fairness_key_rate_limit_default()) {
-    SetRateLimit(request.update_fairness_key_rate_limit_default(), request.identity(), now,
-                 *config.mutable_fairness_keys_rate_limit_default());
-  }
-  auto& weights = *config.mutable_fairness_weight_overrides();
-  for (const std::string& key : request.unset_fairness_weight_overrides()) weights.erase(key);
-  for (const auto& [key, weight] : request.set_fairness_weight_overrides()) weights[key] = weight;
-  if (static_cast<int64_t>(weights.size()) > kFairnessOverridesMax) {
-    return base::InvalidArgument(
-        "Too many fairness weight overrides: at most 1000 per task queue.");
-  }
-  configs_[KeyOf(identity)] = config;
-  if (TaskQueue* queue = FindQueue(identity)) {
-    const auto& limit = config.queue_rate_limit();
-    queue->SetApiRate(limit.has_rate_limit()
-                          ? std::optional<double>(limit.rate_limit().requests_per_second())
-                          : std::nullopt);
-    OnRateChanged(*queue);
-  }
+  const QueueKind kind = KindOf(request.task_queue_type());
+  TaskQueue* queue = FindQueue({name_space, kind, request.task_queue(), false});
+  if (queue != nullptr) ApplyConfig(*queue, *name_space);
   api::UpdateTaskQueueConfigResponse response;
-  *response.mutable_config() = std::move(config);
+  const auto* config = services::ConfigOf(*name_space, kind, request.task_queue());
+  if (config != nullptr) *response.mutable_config() = *config;
   return response;
 }
 

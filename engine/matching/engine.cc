@@ -57,14 +57,11 @@ TaskQueue& Engine::Queue(const TaskQueue::Identity& identity) {
   auto& queue = queues_[KeyOf(identity)];
   if (queue == nullptr) {
     queue = std::make_unique<TaskQueue>(identity, options_.tasks_per_queue_max, loop_, *this);
-    const auto config = configs_.find(KeyOf(identity));
-    if (config != configs_.end() && config->second.queue_rate_limit().has_rate_limit()) {
-      queue->SetApiRate(config->second.queue_rate_limit().rate_limit().requests_per_second());
-    }
     if (!identity.is_sticky && peers_ != nullptr) queue->SetBusyRate(options_.spread.split_rate);
     ScheduleSweep();
   }
   if (identity.is_sticky) queue->MarkSticky();
+  ApplyConfig(*queue, *identity.name_space);
   return *queue;
 }
 

@@ -59,8 +59,8 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   api::ListTaskQueuePartitionsResponse ListPartitions(
       const services::NamespacePtr& name_space,
       const api::ListTaskQueuePartitionsRequest& request) const;
-  absl::StatusOr<api::UpdateTaskQueueConfigResponse> UpdateConfig(
-      const services::NamespacePtr& name_space, const api::UpdateTaskQueueConfigRequest& request);
+  api::UpdateTaskQueueConfigResponse UpdateConfig(const services::NamespacePtr& name_space,
+                                                  const api::UpdateTaskQueueConfigRequest& request);
   void ShutdownWorker(const services::NamespacePtr& name_space,
                       const api::ShutdownWorkerRequest& request);
   void SetServing(bool is_serving);
@@ -138,6 +138,8 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   // A task or a query waits.
   void OnLack(const TaskQueue::Identity& identity);
   void OnRateChanged(const TaskQueue& queue);
+  // Takes the queue's configuration from the namespace's data, unless it has seen newer ones.
+  void ApplyConfig(TaskQueue& queue, const services::Namespace& name_space);
   void ForgetSpread(const Key& key);
 
   void DispatchQuery(TaskQueue& queue, std::unique_ptr<Poll> poll, const std::string& id,
@@ -172,7 +174,6 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   PartitionTable table_;                 // the same
   // Of owned queues that have been busy. Shared with the answers under way from the partitions.
   std::map<Key, std::shared_ptr<Spread>> spreads_;
-  std::map<Key, temporal::api::taskqueue::v1::TaskQueueConfig> configs_;
   std::map<std::string, PendingQuery> queries_;
   // Where the held tasks of a run are: only those that met no poll at once.
   struct Held {

@@ -78,6 +78,15 @@ class MatchingTest : public testing::Test {
     name_space_ = name_space;
   }
 
+  // The namespace as it is after an UpdateTaskQueueConfig of that activity queue.
+  void Configure(const std::string& queue, float rate) {
+    auto name_space = std::make_shared<services::Namespace>(*name_space_);
+    ++name_space->version;
+    auto& config = (*name_space->data.mutable_activity_task_queue_configs())[queue];
+    config.mutable_queue_rate_limit()->mutable_rate_limit()->set_requests_per_second(rate);
+    name_space_ = name_space;
+  }
+
   struct PollOptions {
     std::string sticky_normal_name;  // set: the queue is sticky
     std::string instance_key;
@@ -439,22 +448,47 @@ TEST_F(MatchingTest, ARateOfZeroStopsTheQueueUntilItIsRaised) {
 }
 
 TEST_F(MatchingTest, TheConfiguredRateWinsAndIsDescribed) {
+  services::NamespacePtr former = name_space_;
+  Configure("q", 7);
+  EXPECT_EQ(
+      Describe("q", enums::TASK_QUEUE_TYPE_ACTIVITY).effective_rate_limit().requests_per_second(),
+      7);  // Nobody has used it yet.
   api::UpdateTaskQueueConfigRequest request;
   request.set_task_queue("q");
   request.set_task_queue_type(enums::TASK_QUEUE_TYPE_ACTIVITY);
-  request.mutable_update_queue_rate_limit()->mutable_rate_limit()->set_requests_per_second(7);
-  request.mutable_update_queue_rate_limit()->set_reason("calm");
   matching_->UpdateTaskQueueConfig({}, name_space_, request, [](auto response) {
     ASSERT_TRUE(response.ok());
-    EXPECT_EQ(response->config().queue_rate_limit().metadata().reason(), "calm");
+    EXPECT_EQ(response->config().queue_rate_limit().rate_limit().requests_per_second(), 7);
   });
   PollOptions limited;
   limited.rate = 2;
   PollActivity("q", limited);
+  std::swap(name_space_, former);
+  PollActivity("q", limited);  // by way of a node that does not know yet
+  std::swap(name_space_, former);
   const auto description = Describe("q", enums::TASK_QUEUE_TYPE_ACTIVITY);
   EXPECT_EQ(description.effective_rate_limit().requests_per_second(), 7);
   EXPECT_EQ(description.effective_rate_limit().rate_limit_source(), enums::RATE_LIMIT_SOURCE_API);
   EXPECT_EQ(description.config().queue_rate_limit().rate_limit().requests_per_second(), 7);
+}
+
+TEST_F(MatchingTest, ARateThatIsRaisedLetsWhatWaitsGo) {
+  Configure("q", 0);
+  AddActivity("a", "q");
+  const auto poll = PollActivity("q");
+  loop_.Advance(absl::Seconds(30));
+  EXPECT_TRUE(history_.started_.empty());
+  Configure("q", 100);
+  api::UpdateTaskQueueConfigRequest request;
+  request.set_task_queue("q");
+  request.set_task_queue_type(enums::TASK_QUEUE_TYPE_ACTIVITY);
+  matching_->UpdateTaskQueueConfig({}, name_space_, request, [](const auto&) {});
+  loop_.RunReady();
+  EXPECT_EQ((*poll)->task_token(), "a");
+  Configure("q", 0);
+  AddActivity("b", "q");  // The task brings the news.
+  PollActivity("q");
+  EXPECT_EQ(history_.started_.size(), 1u);
 }
 
 TEST_F(MatchingTest, DescribesPollersAndBacklog) {

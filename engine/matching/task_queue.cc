@@ -168,7 +168,8 @@ void TaskQueue::CountMatched(int priority, int64_t count) {
   traffic_.AddElsewhere(count);
 }
 
-void TaskQueue::SetApiRate(std::optional<double> rate) {
+void TaskQueue::SetApiRate(std::optional<double> rate, int64_t config_version) {
+  config_version_ = config_version;
   rate_limiter_.SetApiRate(rate, loop_.Now());
   Match();
 }

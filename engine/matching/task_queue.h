@@ -105,7 +105,9 @@ class TaskQueue {
   // 0: it is never busy.
   void SetBusyRate(int64_t tasks_per_second) { traffic_.set_busy_rate(tasks_per_second); }
 
-  void SetApiRate(std::optional<double> rate);
+  // As configured in that version of the namespace's data.
+  void SetApiRate(std::optional<double> rate, int64_t config_version);
+  int64_t config_version() const { return config_version_; }
 
   // A poll waits, or was here within the window.
   bool HasRecentPoll(absl::Duration window) const;
@@ -162,6 +164,7 @@ class TaskQueue {
   PollerHistory history_;
   Traffic traffic_;
   RateLimiter rate_limiter_;
+  int64_t config_version_ = -1;  // none yet
   absl::Time rate_limited_at_ = absl::InfinitePast();
   absl::Time next_hint_ = absl::InfinitePast();
   runtime::TimerId rate_timer_ = 0;

@@ -69,6 +69,8 @@ class MatchingService {
   virtual void ListTaskQueuePartitions(CallContext context, NamespacePtr name_space,
                                        api::ListTaskQueuePartitionsRequest request,
                                        Reply<api::ListTaskQueuePartitionsResponse> reply) = 0;
+  // The configuration stands in the namespace's data by now: takes it from there and answers with
+  // it.
   virtual void UpdateTaskQueueConfig(CallContext context, NamespacePtr name_space,
                                      api::UpdateTaskQueueConfigRequest request,
                                      Reply<api::UpdateTaskQueueConfigResponse> reply) = 0;

@@ -18,11 +18,12 @@ from datetime import timedelta
 import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.taskqueue.v1 import RateLimit, TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
     ListTaskQueuePartitionsRequest,
     SignalWorkflowExecutionRequest,
+    UpdateTaskQueueConfigRequest,
 )
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -260,6 +261,22 @@ async def until_split(cluster: Cluster) -> None:
         await asyncio.sleep(0.1)
 
 
+async def configured_everywhere(cluster: Cluster) -> None:
+    """Set through any node, the owner of the queue obeys it at once, and every node tells of it."""
+    for rate, setter in enumerate(cluster.servers, start=5):
+        await cluster.clients[setter].workflow_service.update_task_queue_config(UpdateTaskQueueConfigRequest(
+            namespace="default", identity="test", task_queue="limited",
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+            update_queue_rate_limit=UpdateTaskQueueConfigRequest.RateLimitUpdate(
+                rate_limit=RateLimit(requests_per_second=rate))), retry=True)
+        for client in cluster.clients.values():
+            described = await client.workflow_service.describe_task_queue(DescribeTaskQueueRequest(
+                namespace="default", task_queue=TaskQueue(name="limited"), report_config=True,
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY))
+            assert described.effective_rate_limit.requests_per_second == rate
+            assert described.config.queue_rate_limit.rate_limit.requests_per_second == rate
+
+
 async def split_and_described(cluster: Cluster) -> None:
     await cluster.connect()
     await cluster.until_shared_by(NODES)
@@ -279,6 +296,7 @@ async def split_and_described(cluster: Cluster) -> None:
             assert described.stats.tasks_dispatch_rate > float(SPLIT_RATE)
             assert {poller.identity for poller in described.pollers} == {server.address for server in cluster.servers}
         await check(cluster.clients[cluster.servers[0]], load)
+        await configured_everywhere(cluster)
     finally:
         await cluster.end_workers()
 

@@ -5,15 +5,17 @@ import contextlib
 
 import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
-from temporalio.api.enums.v1 import ResourceExhaustedCause, WorkflowExecutionStatus
+from temporalio.api.enums.v1 import ResourceExhaustedCause, TaskQueueType, WorkflowExecutionStatus
 from temporalio.api.errordetails.v1 import ResourceExhaustedFailure
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.taskqueue.v1 import RateLimit, TaskQueue
 from temporalio.api.workflowservice.v1 import (
     CountWorkflowExecutionsRequest,
+    DescribeTaskQueueRequest,
     GetWorkflowExecutionHistoryRequest,
     PollWorkflowTaskQueueRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
+    UpdateTaskQueueConfigRequest,
 )
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -112,6 +114,27 @@ def test_a_run_that_outgrows_its_history_is_terminated(limit, reason, size):
             assert value_of(server, "history_warnings", namespace="default", what="limit") == 1
             assert server.log.read_text().count("above its warning limit") >= 1
             assert value_of(server, "workflow_terminate", namespace="default") == 1
+
+    asyncio.run(run())
+
+
+def test_how_a_task_queue_is_configured_survives_a_kill():
+    async def run():
+        async with serving() as (server, api):
+            await api.update_task_queue_config(UpdateTaskQueueConfigRequest(
+                namespace="default", identity="me", task_queue="q",
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+                update_queue_rate_limit=UpdateTaskQueueConfigRequest.RateLimitUpdate(
+                    rate_limit=RateLimit(requests_per_second=7), reason="calm")), retry=False)
+            server.kill()
+            server.start().until_serving()
+            api = (await Client.connect(server.address)).workflow_service
+            described = await api.describe_task_queue(DescribeTaskQueueRequest(
+                namespace="default", task_queue=TaskQueue(name="q"), report_config=True,
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY), retry=False)
+            limit = described.config.queue_rate_limit
+            assert (limit.rate_limit.requests_per_second, limit.metadata.reason) == (7, "calm")
+            assert described.effective_rate_limit.requests_per_second == 7
 
     asyncio.run(run())
 
