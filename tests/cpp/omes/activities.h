@@ -30,11 +30,13 @@ perdure::task<void> timeout(perdure::activity_context& context,
 perdure::task<void> heartbeat(perdure::activity_context& context,
                               Activities::HeartbeatTimeoutActivity activity);
 
-// What a client would do, done by an activity: it speaks to the workflow that scheduled it.
+// What a client would do, done by an activity: it speaks to the workflow that scheduled it. An
+// update may wait for as long as that workflow lives, and no call of the client can be cut short:
+// each attempt has a thread of its own, which is left behind when the attempt is over first.
 class ClientActions {
  public:
   explicit ClientActions(perdure::Client client) : client_(std::move(client)) {}
-  void run(perdure::activity_context& context, Activities::ClientActivity activity);
+  perdure::task<void> run(perdure::activity_context& context, Activities::ClientActivity activity);
 
  private:
   const perdure::Client client_;

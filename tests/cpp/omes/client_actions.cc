@@ -1,5 +1,6 @@
 // The actions of a client, from within an activity.
 #include <future>
+#include <thread>
 
 #include "activities.h"
 #include "kitchen_sink.h"
@@ -7,14 +8,11 @@
 namespace omes {
 namespace {
 
-// Of one attempt of the activity.
+// Of one attempt of the activity. Knows nothing of its context: it may outlive the attempt.
 class Sequence {
  public:
-  Sequence(perdure::Client client, perdure::activity_context& context)
-      : client_(std::move(client)),
-        context_(context),
-        workflow_id_(context.info().workflow_id),
-        task_queue_(context.info().task_queue) {}
+  Sequence(perdure::Client client, const perdure::ActivityInfo& info)
+      : client_(std::move(client)), workflow_id_(info.workflow_id), task_queue_(info.task_queue) {}
 
   void run(const ks::ClientSequence& sequence) {
     for (const ks::ClientActionSet& set : sequence.action_sets()) run(set);
@@ -33,7 +31,7 @@ class Sequence {
     } else {
       for (const ks::ClientAction& action : set.actions()) run(action);
     }
-    if (set.has_wait_at_end()) context_.sleep_for(to_nanoseconds(set.wait_at_end()));
+    if (set.has_wait_at_end()) std::this_thread::sleep_for(to_nanoseconds(set.wait_at_end()));
     if (set.wait_for_current_run_to_finish_at_end()) await_end(run_id);
   }
 
@@ -133,14 +131,25 @@ class Sequence {
   }
 
   const perdure::Client client_;
-  perdure::activity_context& context_;
   const std::string workflow_id_, task_queue_;
 };
 
 }  // namespace
 
-void ClientActions::run(perdure::activity_context& context, Activities::ClientActivity activity) {
-  Sequence(client_, context).run(activity.client_sequence());
+perdure::task<void> ClientActions::run(perdure::activity_context& context,
+                                       Activities::ClientActivity activity) {
+  const auto sequence = std::make_shared<Sequence>(client_, context.info());
+  const auto start = [sequence, activity](perdure::completer<void> done) {
+    std::thread([sequence, activity, done] {
+      try {
+        sequence->run(activity.client_sequence());
+        done.complete();
+      } catch (...) {
+        done.fail(std::current_exception());
+      }
+    }).detach();
+  };
+  co_await perdure::activity::async<void>(start);
 }
 
 }  // namespace omes

@@ -4,6 +4,7 @@
 // Address and namespace may also come from TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE. A scenario that
 // is run with --run-id ID starts its workflows on the task queue omes-ID.
 #include <charconv>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 
@@ -72,4 +73,7 @@ int main(int count, char** arguments) {
     std::cerr << error.what() << "\n";
     return 1;
   }
+  // Without destructors of what threads of client actions may still use.
+  std::cout.flush();
+  std::_Exit(0);
 }
