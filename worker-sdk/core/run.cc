@@ -37,6 +37,7 @@ class Run::Impl {
   Step StartTask(service::PollWorkflowTaskQueueResponse task);
   Step AddHistory(temporal::api::history::v1::History page, std::string next_page_token);
   Step ResolveLocalActivity(LocalActivityOutcome outcome);
+  bool ContinuesOurs(const service::PollWorkflowTaskQueueResponse& task) const;
   Step Complete(bool is_heartbeat);
   void TaskAccepted(const service::RespondWorkflowTaskCompletedResponse& response);
 
@@ -45,7 +46,6 @@ class Run::Impl {
   std::int64_t last_started() const { return state_ ? state_->last_started_event_id() : 0; }
 
  private:
-  bool ContinuesOurs(const service::PollWorkflowTaskQueueResponse& task) const;
   Step Advance();
   Step Finish();
   Step Fail(const Status& status);
@@ -284,6 +284,9 @@ Run::Run(const RunOptions* options, const MakeProgram* make_program)
     : impl_(std::make_unique<Impl>(options, make_program)) {}
 Run::~Run() = default;
 
+bool Run::Continues(const service::PollWorkflowTaskQueueResponse& task) const {
+  return impl_->ContinuesOurs(task);
+}
 Step Run::StartTask(service::PollWorkflowTaskQueueResponse task) {
   return impl_->StartTask(std::move(task));
 }

@@ -47,6 +47,9 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
+  // Will StartTask go on from here? False also for the first task.
+  bool Continues(
+      const temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse& task) const;
   // A polled task, of the first or a later (sticky) task of the run. A sticky task whose history
   // does not continue what this run knows asks for the whole history and starts over, with a new
   // Program. A task with started_event_id 0 and no query only replays: its step is a CompleteTask

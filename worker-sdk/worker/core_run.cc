@@ -25,6 +25,10 @@ class CoreRun : public RunPort {
   explicit CoreRun(std::shared_ptr<const Shared> shared)
       : shared_(std::move(shared)), run_(&shared_->run_options, &shared_->make_program) {}
 
+  bool Continues(const temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse& task)
+      const override {
+    return run_.Continues(task);
+  }
   core::Step StartTask(
       temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse task) override {
     return run_.StartTask(std::move(task));

@@ -38,6 +38,7 @@ struct LocalActivities::Entry {
   Nanos queued{};     // Of this attempt.
   bool is_queued = false;
   bool is_cancel_requested = false;
+  bool is_unclaimed = false;  // Since the run began anew.
   // While the function runs.
   std::shared_ptr<ActivityAttempt> running;
   Slot slot;
@@ -65,6 +66,7 @@ LocalActivities::~LocalActivities() {
 
 void LocalActivities::Start(const LocalOwner& owner, core::LocalActivityCall call) {
   const Key key{owner.run_id, call.command.seq};
+  if (Claim(key, call)) return;
   auto entry = std::make_unique<Entry>();
   entry->owner = owner;
   entry->attempt = std::max(1, call.command.attempt);
@@ -73,6 +75,45 @@ void LocalActivities::Start(const LocalOwner& owner, core::LocalActivityCall cal
   Entry* raw = (entries_[key] = std::move(entry)).get();
   WatchClose(key, raw);
   if (Find(key) != nullptr) Enqueue(key);
+}
+
+bool LocalActivities::Claim(const Key& key, const core::LocalActivityCall& call) {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return false;
+  Entry* entry = found->second.get();
+  const detail::ScheduleLocalActivityCommand& ours = entry->call.command;
+  const bool is_same = ours.activity_type == call.command.activity_type &&
+                       ours.activity_id == call.command.activity_id &&
+                       ours.attempt == call.command.attempt && ours.input == call.command.input;
+  // One that was asked to stop may end early, and the run may not ask for that again.
+  if (entry->is_unclaimed && is_same && !entry->is_cancel_requested) {
+    entry->is_unclaimed = false;
+    return true;
+  }
+  LetGo(entry, CancelReason::not_found);
+  entries_.erase(found);
+  return false;
+}
+
+bool LocalActivities::StartOver(const std::string& run_id) {
+  bool has_any = false;
+  for (auto at = entries_.lower_bound(Key{run_id, 0});
+       at != entries_.end() && at->first.first == run_id; ++at) {
+    has_any = at->second->is_unclaimed = true;
+  }
+  return has_any;
+}
+
+void LocalActivities::DropUnclaimed(const std::string& run_id) {
+  auto at = entries_.lower_bound(Key{run_id, 0});
+  while (at != entries_.end() && at->first.first == run_id) {
+    if (!at->second->is_unclaimed) {
+      ++at;
+      continue;
+    }
+    LetGo(at->second.get(), CancelReason::not_found);
+    at = entries_.erase(at);
+  }
 }
 
 void LocalActivities::WatchClose(const Key& key, Entry* entry) {
@@ -261,7 +302,8 @@ void LocalActivities::Resolve(const Key& key, detail::OperationResult result) {
   if (std::holds_alternative<CanceledResult>(outcome.result)) {
     host_.meter.Count("temporal_local_activity_execution_cancelled", label);
   }
-  outcome_(key.first, std::move(outcome));
+  // The run does not know of it any more: should it start it again, it is another one.
+  if (!entry->is_unclaimed) outcome_(key.first, std::move(outcome));
   if (idle() && on_idle_) on_idle_();
 }
 

@@ -41,10 +41,15 @@ class LocalActivities {
   LocalActivities(const LocalActivities&) = delete;
   ~LocalActivities();
 
+  // One that is kept since StartOver and is the same goes on.
   void Start(const LocalOwner& owner, core::LocalActivityCall call);
   // Asks it to stop; one that does not run at this moment is canceled at once. Its outcome still
   // comes.
   void Cancel(const std::string& run_id, std::uint32_t seq);
+  // The run begins anew, from history, and will start again what it still wants: its activities are
+  // kept, without an outcome, until Start or DropUnclaimed. Is there any?
+  bool StartOver(const std::string& run_id);
+  void DropUnclaimed(const std::string& run_id);
   // The run is gone: its activities are asked to stop, and nobody hears of them.
   void Drop(const std::string& run_id);
   // The worker ends before they do.
@@ -70,6 +75,8 @@ class LocalActivities {
   void LetGo(Entry* entry, CancelReason reason);
   ActivityInfo InfoOf(const Entry& entry) const;
   Entry* Find(const Key& key);
+  // The entry of a call that runs already; lets go of another one in its place.
+  bool Claim(const Key& key, const core::LocalActivityCall& call);
 
   const Host& host_;
   client::Executor* const executor_;

@@ -314,5 +314,61 @@ TEST(R41HeldTask, OutcomeThatCameWithoutATaskWaitsForOne) {
   EXPECT_EQ(fixture.script->outcomes.size(), 1u);
 }
 
+// A heartbeat's task comes with the whole history where runs are not cached: the run is replayed
+// and wants its local activity again, which runs still.
+struct BegunAnew : WorkerFixture {
+  BegunAnew() {
+    AddActivity("act", [this](auto&, const auto&) { return encode(++calls); });
+    script->on_task = [this](const auto&) { return step; };
+    server->HoldBlocking();
+    StartWorkflows();
+    Give(Task("r1", "t1"));
+  }
+  // The heartbeat is answered with a task that does not go on where the run is.
+  void BeginAnew(core::Step then) {
+    script->continues = false;
+    step = std::move(then);
+    server->Hold("RespondWorkflowTaskCompleted");
+    server->Advance(8s);
+    const auto open = server->Open("RespondWorkflowTaskCompleted");
+    ASSERT_EQ(open.size(), 1u);
+    api::RespondWorkflowTaskCompletedResponse response;
+    *response.mutable_workflow_task() = Task("r1", "t2");
+    server->Answer(open[0], response);
+  }
+  core::Step step = OneLocal(1);
+  int calls = 0;
+};
+
+TEST(R41BegunAnew, WhatRunsAlreadyIsNotStartedAgain) {
+  BegunAnew fixture;
+  fixture.BeginAnew(OneLocal(1));
+  fixture.server->RunBlocked();
+  EXPECT_EQ(fixture.calls, 1);
+  EXPECT_EQ(fixture.script->outcomes.size(), 1u);
+}
+
+TEST(R41BegunAnew, AnotherInItsPlaceIsStarted) {
+  BegunAnew fixture;
+  core::Step other = OneLocal(1);
+  std::get<core::RunLocalActivities>(other).start.back().command.input = {encode("other")};
+  fixture.BeginAnew(std::move(other));
+  fixture.server->RunBlocked();
+  EXPECT_EQ(fixture.calls, 2);
+  // The first one's end is nobody's business.
+  ASSERT_EQ(fixture.script->outcomes.size(), 1u);
+  const auto* result = std::get_if<CompletedResult>(&fixture.script->outcomes[0].result);
+  ASSERT_NE(result, nullptr);
+  EXPECT_EQ(result->value->data, "2");
+}
+
+TEST(R41BegunAnew, WhatIsNotWantedAgainIsLetGo) {
+  BegunAnew fixture;
+  fixture.BeginAnew(core::CompleteTask{});
+  fixture.server->RunBlocked();
+  EXPECT_EQ(fixture.calls, 1);
+  EXPECT_TRUE(fixture.script->outcomes.empty());
+}
+
 }  // namespace
 }  // namespace perdure::worker

@@ -53,6 +53,8 @@ struct CachedRun {
   std::vector<WorkflowTask> queries;
   // Outcomes that came while the run could not take them.
   std::vector<core::LocalActivityOutcome> outcomes;
+  // It began anew, and has local activities from before that it has not started again yet.
+  bool has_unclaimed = false;
 
   // The cache's own.
   std::list<CachedRun*>::iterator place;

@@ -14,6 +14,8 @@ namespace perdure::worker {
 class RunPort {
  public:
   virtual ~RunPort() = default;
+  virtual bool Continues(
+      const temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse& task) const = 0;
   virtual core::Step StartTask(
       temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse task) = 0;
   virtual core::Step AddHistory(temporal::api::history::v1::History page,

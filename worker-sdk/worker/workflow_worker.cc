@@ -228,6 +228,10 @@ void WorkflowWorker::Begin(CachedRun* run, WorkflowTask task) {
         core::FromApi(task.response.started_time()) - core::FromApi(task.response.scheduled_time()),
         {"workflow_type", run->owner.workflow_type});
   }
+  if (!run->run->Continues(task.response)) {
+    run->outcomes.clear();
+    run->has_unclaimed = local_.StartOver(run->owner.run_id);
+  }
   Do(run, run->run->StartTask(std::move(task.response)));
 }
 
@@ -241,6 +245,11 @@ void WorkflowWorker::Do(CachedRun* run, core::Step step) {
     void operator()(core::AnswerQuery& answer) { worker->AnswerQuery(run, std::move(answer)); }
     void operator()(core::FailTask& fail) { worker->Fail(run, std::move(fail)); }
   };
+  // Those that the run still wants are started again by the first step of its new life.
+  const bool starts_later = std::holds_alternative<core::NeedHistory>(step) ||
+                            std::holds_alternative<core::RunLocalActivities>(step);
+  if (!starts_later && std::exchange(run->has_unclaimed, false))
+    local_.DropUnclaimed(run->owner.run_id);
   std::visit(Visitor{this, run}, step);
 }
 
@@ -274,6 +283,7 @@ void WorkflowWorker::HoldForLocal(CachedRun* run, core::RunLocalActivities work)
   const LocalOwner owner = run->owner;
   for (const std::uint32_t seq : work.canceled) local_.Cancel(owner.run_id, seq);
   for (core::LocalActivityCall& call : work.start) local_.Start(owner, std::move(call));
+  if (std::exchange(run->has_unclaimed, false)) local_.DropUnclaimed(owner.run_id);
   run->phase = Phase::local;
   if (!run->heartbeat) {
     // The server is told that the task is alive before it gives it up (R41).

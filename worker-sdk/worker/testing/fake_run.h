@@ -30,6 +30,7 @@ struct RunScript {
   };
   std::int64_t bytes = 1000;
   bool is_closed = false;
+  bool continues = true;
 
   // What happened.
   int made = 0;
@@ -50,6 +51,7 @@ class FakeRun : public RunPort {
     script_->tasks.push_back(task);
     return script_->on_task(task);
   }
+  bool Continues(const RunScript::Task&) const override { return script_->continues; }
   core::Step AddHistory(RunScript::History page, std::string token) override {
     return script_->on_history(page, token);
   }
