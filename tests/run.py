@@ -326,6 +326,11 @@ def cpp_servers_postgres(step: Step) -> Outcome:
     return step.pytest("tests/cpp/servers", env={"PERDURE_TEST_DB": Postgres.url})
 
 
+def omes(step: Step) -> Outcome:
+    """The worker for omes' scenarios; those themselves where PERDURE_OMES names the program."""
+    return step.pytest("tests/cpp/omes", env={"PERDURE_TEST_DB": ""})
+
+
 def cpp_crash(step: Step) -> Outcome:
     return step.pytest("tests/cpp/crash", env={"PERDURE_TEST_DB": ""})
 
@@ -457,6 +462,7 @@ TEST = {
     "cpp_interop": (cpp_interop, ["release_cpp", "python"]),
     "cpp_servers_sqlite": (cpp_servers_sqlite, ["release_cpp", "python"]),
     "cpp_servers_postgres": (cpp_servers_postgres, ["release_cpp", "postgres"]),
+    "omes": (omes, ["release_cpp", "python"]),
     "cpp_crash": (cpp_crash, ["release_cpp", "python"]),
     "fuzz": (fuzz, ["release"]),
     "unit": (unit, ["asan", "postgres"]),
