@@ -58,6 +58,12 @@ class Checkers {
   void CheckUpdates();
   void CheckList();
   void CheckOrder();
+  // checkers_chains.cc
+  void CheckLink(const Run& run);
+  void CheckWait(const Run& run);
+  void CheckSuccession(const Run& run, const Run& next);
+  void CheckCronAndRetry();
+  void CheckChain(const std::string& workflow_id, const ChainRecord& record);
   // checkers_operator.cc
   void CheckResets();
   void CheckReset(const std::string& workflow_id, const WorkflowRecord& record);

@@ -497,14 +497,7 @@ void Client::WaitForClose(const std::string& run_id, const std::string& page_tok
         }
         const auto& event = response->history().events(response->history().events_size() - 1);
         ledger_.SeeEvent(run_id, event.event_id(), BytesOf(event));
-        std::string next;
-        next = event.workflow_execution_continued_as_new_event_attributes().new_execution_run_id();
-        if (next.empty())
-          next = event.workflow_execution_failed_event_attributes().new_execution_run_id();
-        if (next.empty())
-          next = event.workflow_execution_completed_event_attributes().new_execution_run_id();
-        if (next.empty())
-          next = event.workflow_execution_timed_out_event_attributes().new_execution_run_id();
+        const std::string next = NextRunAfter(event);
         if (!next.empty()) return WaitForClose(next, "");
         record().is_closed = true;
         --open_waits_;

@@ -43,8 +43,20 @@ struct WorkflowRecord {
   std::map<std::string, int64_t> lengths;  // of histories, by run: the longest that was shown
 };
 
+// Of a workflow that goes on by cron or retry.
+struct ChainRecord {
+  std::string first_run_id;  // as acknowledged; "" if only its being there was
+  bool is_started = false;
+  std::map<std::string, Promise> signals;     // by unique input
+  std::map<std::string, std::string> resets;  // acknowledged: run reset to, and from
+  std::set<std::string> links_seen;           // named by the end of the run before
+  bool is_cancelled = false;                  // acknowledged, and it ran on
+  bool is_terminated = false;                 // … as the last that was done to it
+};
+
 struct Ledger {
   std::map<std::string, WorkflowRecord> workflows;
+  std::map<std::string, ChainRecord> chains;
   // How often an attempt of an activity that may run once reached a worker: by run id and activity.
   std::map<std::pair<std::string, std::string>, int> single_starts;
   // Paused activities, by run id and activity: attempts from that one on must not begin.

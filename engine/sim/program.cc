@@ -64,6 +64,29 @@ Operation MakeOperation(base::Random& random, int step, int index, const Program
   return op;
 }
 
+// Short, for many links follow each other.
+Program MakeLinkProgram(const ProgramInput& input) {
+  base::Random random(input.seed);
+  Program program;
+  program.steps.emplace_back();
+  const uint64_t count = random.Below(3);
+  for (uint64_t i = 0; i < count; ++i) {
+    Operation op;
+    op.seed = random.Next();
+    if (random.Chance(0.5)) {
+      op.kind = OperationKind::kActivity;
+      op.fails = static_cast<int>(random.Below(2));
+      op.start_to_close_ms = 2000;
+    } else {
+      op.kind = OperationKind::kTimer;
+      op.delay_ms = 1 + static_cast<int64_t>(random.Below(3000));
+    }
+    op.id = absl::StrCat("l", i);
+    program.steps.back().push_back(std::move(op));
+  }
+  return program;
+}
+
 template <class T>
 T Number(const std::string& text) {
   T number{};
@@ -75,17 +98,18 @@ T Number(const std::string& text) {
 
 std::string Encode(const ProgramInput& input) {
   return absl::StrCat(input.seed, " ", input.depth, " ", input.generation, " ", input.signals, " ",
-                      input.log);
+                      input.is_link ? 1 : 0, " ", input.log);
 }
 
 ProgramInput DecodeProgramInput(const std::string& text) {
   const std::vector<std::string> words = absl::StrSplit(text, ' ');
-  PERDURE_CHECK(words.size() == 5);
+  PERDURE_CHECK(words.size() == 6);
   return {.seed = Number<uint64_t>(words[0]),
           .depth = Number<int>(words[1]),
           .generation = Number<int>(words[2]),
           .signals = Number<int64_t>(words[3]),
-          .log = words[4]};
+          .is_link = words[4] == "1",
+          .log = words[5]};
 }
 
 int64_t SignalGoal(uint64_t seed) {
@@ -93,7 +117,17 @@ int64_t SignalGoal(uint64_t seed) {
   return random.Chance(0.5) ? 0 : 1 + static_cast<int64_t>(random.Below(4));
 }
 
+LinkManner MannerOfLink(uint64_t seed, int64_t link, int attempt, bool may_hang) {
+  base::Random random(seed ^ HashOf(absl::StrCat(link, ".", attempt)));
+  const uint64_t manner = random.Below(10);
+  if (manner < 5) return LinkManner::kCompletes;
+  if (manner < 8) return LinkManner::kFails;
+  if (manner < 9) return LinkManner::kFailsForGood;
+  return may_hang ? LinkManner::kHangs : LinkManner::kCompletes;
+}
+
 Program MakeProgram(const ProgramInput& input) {
+  if (input.is_link) return MakeLinkProgram(input);
   base::Random random(input.seed);
   Program program;
   if (random.Chance(0.25)) program.generations = 2 + static_cast<int>(random.Below(2));

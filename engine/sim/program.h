@@ -51,8 +51,9 @@ struct ProgramInput {
   uint64_t seed = 0;
   int depth = 0;  // of children
   int generation = 1;
-  int64_t signals = 0;  // that earlier runs of the chain have seen
-  std::string log;      // what they got, see Replay::log
+  int64_t signals = 0;   // that earlier runs of the chain have seen
+  bool is_link = false;  // of a chain by cron or retry: each run has this same input
+  std::string log;       // what they got, see Replay::log
 };
 
 std::string Encode(const ProgramInput& input);
@@ -60,6 +61,10 @@ ProgramInput DecodeProgramInput(const std::string& text);
 Program MakeProgram(const ProgramInput& input);
 // How many signals a root workflow waits for over its whole life.
 int64_t SignalGoal(uint64_t seed);
+
+// How an attempt at a link of a chain ends by itself. One that hangs ends by its run's timeout.
+enum class LinkManner { kCompletes, kFails, kFailsForGood, kHangs };
+LinkManner MannerOfLink(uint64_t seed, int64_t link, int attempt, bool may_hang);
 
 // An activity's input.
 struct ActivityInput {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -14,6 +15,8 @@ namespace {
 
 namespace enums = temporal::api::enums::v1;
 namespace update = temporal::api::update::v1;
+
+constexpr absl::string_view kLinkPrefix = "link ";
 
 void SetMilliseconds(google::protobuf::Duration* duration, int64_t ms) {
   duration->set_seconds(ms / 1000);
@@ -57,7 +60,31 @@ Command ActivityCommand(const Operation& op) {
   return command;
 }
 
+// The number that follows the result of the link before; the first has none before it.
+int64_t LinkAfter(const std::string& result) {
+  int64_t last = 0;
+  if (!result.empty()) PERDURE_CHECK(absl::SimpleAtoi(result.substr(kLinkPrefix.size()), &last));
+  return last + 1;
+}
+
 }  // namespace
+
+std::string LinkResult(int64_t link) { return absl::StrCat(kLinkPrefix, link); }
+
+std::string NextRunAfter(const HistoryEvent& event) {
+  switch (event.event_type()) {
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+      return event.workflow_execution_continued_as_new_event_attributes().new_execution_run_id();
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+      return event.workflow_execution_completed_event_attributes().new_execution_run_id();
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+      return event.workflow_execution_failed_event_attributes().new_execution_run_id();
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+      return event.workflow_execution_timed_out_event_attributes().new_execution_run_id();
+    default:
+      return "";
+  }
+}
 
 std::string JoinLog(const Entries& log) { return absl::StrJoin(log, ","); }
 
@@ -91,6 +118,8 @@ void Replay::See(const HistoryEvent& event) {
       program_ = MakeProgram(input_);
       log_ = SplitLog(input_.log);
       attempt_ = a.attempt();
+      has_run_timeout_ = a.has_workflow_run_timeout();
+      if (input_.is_link) link_ = LinkAfter(TextOf(a.last_completion_result()));
       return;
     }
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
@@ -367,6 +396,7 @@ Command Replay::Finish(const Entries& log) const {
     command.mutable_cancel_workflow_execution_command_attributes();
     return command;
   }
+  if (input_.is_link) return FinishLink();
   if (input_.generation < program_.generations) {
     Command command = CommandOf(enums::COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION);
     auto* a = command.mutable_continue_as_new_workflow_execution_command_attributes();
@@ -396,6 +426,26 @@ Command Replay::Finish(const Entries& log) const {
   return command;
 }
 
+LinkManner Replay::link_manner() const {
+  return MannerOfLink(input_.seed, link_, attempt_, has_run_timeout_);
+}
+
+Command Replay::FinishLink() const {
+  const LinkManner manner = link_manner();
+  if (manner == LinkManner::kCompletes) {
+    Command command = CommandOf(enums::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
+    *command.mutable_complete_workflow_execution_command_attributes()->mutable_result() =
+        PayloadsOf(Result());
+    return command;
+  }
+  Command command = CommandOf(enums::COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION);
+  auto* failure = command.mutable_fail_workflow_execution_command_attributes()->mutable_failure();
+  failure->set_message(absl::StrCat(LinkResult(link_), " attempt ", attempt_));
+  failure->mutable_application_failure_info()->set_type(
+      manner == LinkManner::kFailsForGood ? kFinalFailure : "passing");
+  return command;
+}
+
 Replay::Next Replay::Decide(const std::string& run_name,
                             const std::vector<Message>& requests) const {
   Next next;
@@ -413,6 +463,7 @@ Replay::Next Replay::Decide(const std::string& run_name,
       }
       if (!is_over) break;
     }
+    if (input_.is_link && link_manner() == LinkManner::kHangs) is_over = false;
   }
   if (is_over && open_updates.empty()) next.commands.push_back(Finish(next.log));
   return next;
@@ -421,6 +472,7 @@ Replay::Next Replay::Decide(const std::string& run_name,
 // --- Judging
 
 std::string Replay::Result() const {
+  if (input_.is_link) return LinkResult(link_);
   std::string result;
   for (const auto& step : program_.steps) {
     for (const Operation& op : step) {
@@ -443,6 +495,8 @@ std::vector<std::string> Replay::Wrongs() const {
     for (const Operation& op : step) {
       const Progress* progress = Find(op.id);
       if (progress == nullptr || !progress->is_done) continue;
+      // A link's run timeout bounds its activities.
+      if (input_.is_link && progress->outcome == "timeout") continue;
       if (!MayEndAs(op, progress->outcome)) {
         wrongs.push_back(absl::StrCat("operation ", op.id, " must not end as ", progress->outcome));
       }

@@ -22,6 +22,14 @@ using temporal::api::protocol::v1::Message;
 
 inline constexpr char kTaskQueue[] = "work";
 inline constexpr char kWorkflowType[] = "program";
+// Failures of links.
+inline constexpr char kFinalFailure[] = "final";
+
+// The result of a link of a chain: it tells the next one its number.
+std::string LinkResult(int64_t link);
+
+// The run that follows the one that ended with that event; empty if none does.
+std::string NextRunAfter(const HistoryEvent& event);
 
 // How a log travels, as answer or as input: no entry has a comma or a space.
 std::string JoinLog(const Entries& log);
@@ -41,6 +49,10 @@ class Replay {
   const std::set<std::string>& accepted_updates() const { return accepted_; }
   // Signals and accepted updates of the whole chain in their order, each where it came first.
   const Entries& log() const { return log_; }
+  // Of a chain by cron or retry: this run's number among the links that are to complete, and how it
+  // ends.
+  int64_t link() const { return link_; }
+  LinkManner link_manner() const;
 
   struct Next {
     std::vector<Command> commands;
@@ -77,10 +89,13 @@ class Replay {
   void AnswerUpdates(const std::vector<Message>& requests, Next& next,
                      std::set<std::string>& open) const;
   Command Finish(const Entries& log) const;
+  Command FinishLink() const;
 
   ProgramInput input_;
   Program program_;
   int attempt_ = 1;
+  int64_t link_ = 1;
+  bool has_run_timeout_ = false;
   bool is_cancel_requested_ = false;
   int64_t signals_ = 0;
   Entries log_;
