@@ -64,7 +64,7 @@ Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& databa
   matching_->SetPartitionPeers(&node_->partition_peers());
   frontend_ = std::make_unique<frontend::Frontend>(
       frontend::Dependencies{*namespaces_, node_->history(), node_->matching(), *store_,
-                             *frontend_loop_, uuids_, cluster_, settings_},
+                             *frontend_loop_, uuids_, cluster_, settings_, &node_->cluster()},
       nullptr);
 }
 
