@@ -255,6 +255,7 @@ void Checkers::CheckChains() {
   std::map<std::string, std::string> first_run;
   for (const auto& [run_id, run] : runs_) {
     if (ledger_.reusable_ids.contains(run.workflow_id)) continue;
+    if (absl::EndsWith(run.workflow_id, kReusedSuffix)) continue;
     const auto [entry, is_new] = first_run.emplace(run.workflow_id, run.state.info.first_run_id());
     if (!is_new && entry->second != run.state.info.first_run_id()) {
       Wrong(run, "its workflow id has a second chain of runs");
@@ -438,6 +439,10 @@ void Checkers::CheckList() {
       if (!run.state.IsRunning() && !row.has_close_time()) Wrong(run, "the list has no close time");
       if (row.root_execution().run_id() != info.root_run_id())
         Wrong(run, "listed with another root");
+      if (AttributeIn(row.search_attributes()) != run.replay.attribute() ||
+          MemoIn(row.memo()) != run.replay.memo()) {
+        Wrong(run, "it is listed with another search attribute or memo than it upserted");
+      }
     }
     token = page->next_page_token();
   } while (!token.empty());
@@ -446,12 +451,24 @@ void Checkers::CheckList() {
     const int times = found == listed.end() ? 0 : found->second;
     if (times != 1) Wrong(run, absl::StrCat("it is listed ", times, " times"));
   }
+  CheckCount("", static_cast<int64_t>(runs_.size()));
+  std::map<int64_t, int64_t> runs_with;  // by the value of the attribute
+  for (const auto& [run_id, run] : runs_) {
+    if (run.replay.attribute() > 0) ++runs_with[run.replay.attribute()];
+  }
+  for (const auto& [value, runs] : runs_with) {
+    CheckCount(absl::StrCat(kUpsertedAttribute, " = '", AttributeText(value), "'"), runs);
+  }
+}
+
+void Checkers::CheckCount(const std::string& query, int64_t expected) {
   api::CountWorkflowExecutionsRequest request;
   request.set_namespace_("default");
+  request.set_query(query);
   const auto count = Ask<api::CountWorkflowExecutionsRequest, api::CountWorkflowExecutionsResponse>(
       "CountWorkflowExecutions", request);
-  if (!count.ok() || count->count() != static_cast<int64_t>(runs_.size())) {
-    wrongs_.push_back("the count of runs is wrong");
+  if (!count.ok() || count->count() != expected) {
+    wrongs_.push_back(absl::StrCat("the count of runs is wrong: ", query));
   }
 }
 
@@ -468,6 +485,7 @@ std::vector<std::string> Checkers::Check() {
   CheckList();
   CheckOrder();
   CheckCronAndRetry();
+  CheckChildren();
   CheckResets();
   CheckPauses();
   CheckDeletions();

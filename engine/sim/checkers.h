@@ -57,6 +57,7 @@ class Checkers {
   void CheckSignals();
   void CheckUpdates();
   void CheckList();
+  void CheckCount(const std::string& query, int64_t expected);
   void CheckOrder();
   // checkers_chains.cc
   void CheckLink(const Run& run);
@@ -64,6 +65,10 @@ class Checkers {
   void CheckSuccession(const Run& run, const Run& next);
   void CheckCronAndRetry();
   void CheckChain(const std::string& workflow_id, const ChainRecord& record);
+  // checkers_children.cc
+  void CheckChildren();
+  void CheckChild(const Run& child, const Run& parent);
+  void CheckReuse(const std::vector<const Run*>& chains);
   // checkers_operator.cc
   void CheckResets();
   void CheckReset(const std::string& workflow_id, const WorkflowRecord& record);
