@@ -155,6 +155,26 @@ TEST(Reset, AChildOfTheOldRunDoesNotEndAnother) {
 }
 
 // It has no event yet when the run ends.
+// It may even have the same id, as code that runs again gives it.
+TEST(Reset, AChildOfTheOldRunDoesNotEndOneThatIsAskedForAgain) {
+  Rig rig;
+  Begin(rig);
+  Delivery delivery;
+  delivery.is_redirected = true;
+  pb::ChildClosed& closed = *delivery.message.mutable_child_closed();
+  closed.set_initiated_event_id(rig.state().children.Keys().front());
+  closed.set_child_workflow_id("a");
+  closed.mutable_close_event()->set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
+  const auto asked_again = DecideChildClosed(rig.state(), delivery, rig.context());
+  ASSERT_TRUE(asked_again.ok());
+  EXPECT_EQ(asked_again->record.changes_size(), 0);
+  // The new run asks in the old one's name for what it has from there.
+  const ResetRun run = Reset(rig, Request(rig));
+  const auto inherited = DecideChildClosed(run.state, delivery, rig.context());
+  ASSERT_TRUE(inherited.ok());
+  EXPECT_GT(inherited->record.changes_size(), 0);
+}
+
 TEST(Reset, TakesOnASignalThatWasBufferedBehindATask) {
   Rig rig;
   Begin(rig);
