@@ -490,6 +490,7 @@ std::vector<std::string> Checkers::Check() {
   CheckPauses();
   CheckDeletions();
   CheckShares();
+  CheckRetention();
   return wrongs_;
 }
 

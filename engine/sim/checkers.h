@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,6 +77,9 @@ class Checkers {
   void CheckPauses();
   void CheckDeletions();
   void CheckShares();
+  void CheckRetention();
+  void CheckGone(base::NamespaceNumber number, const std::string& workflow_id,
+                 const std::set<store::ExecutionKey>& rows);
 
   Scheduler& scheduler_;
   Cluster& cluster_;

@@ -79,6 +79,8 @@ class Cluster {
   void SetStoreFaults(store::simulated::SimulatedFaults faults);
   // Task queues that were split and joined, and what that did.
   void CountSplits(Ledger& ledger);
+  // How far the clocks of servers are off when they start.
+  absl::Duration clock_error() const;
   // For reading what is stored, without faults.
   store::Store& reader() { return *reader_; }
 

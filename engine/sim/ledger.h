@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "sim/linearizability.h"
 #include "sim/program.h"
 
@@ -54,9 +55,20 @@ struct ChainRecord {
   bool is_terminated = false;                 // … as the last that was done to it
 };
 
+// Of a namespace whose closed runs go soon.
+inline constexpr char kBriefNamespace[] = "brief";
+struct RetentionRecord {
+  absl::Duration retention;
+  // How far a server's clock was off at first; attackers make it jump.
+  absl::Duration clock_error;
+  std::map<std::string, std::string> open_runs;  // and their ids: never closed
+  std::map<std::string, std::string> gone_runs;  // somebody was told that they are not there
+};
+
 struct Ledger {
   std::map<std::string, WorkflowRecord> workflows;
   std::map<std::string, ChainRecord> chains;
+  RetentionRecord brief;
   // How often an attempt of an activity that may run once reached a worker: by run id and activity.
   std::map<std::pair<std::string, std::string>, int> single_starts;
   // Paused activities, by run id and activity: attempts from that one on must not begin.

@@ -10,6 +10,7 @@
 #include "sim/checkers.h"
 #include "sim/client.h"
 #include "sim/eraser.h"
+#include "sim/retention_client.h"
 
 namespace perdure::sim {
 namespace {
@@ -50,6 +51,21 @@ std::vector<std::shared_ptr<ChainClient>> StartChains(Scheduler& scheduler, SimL
   return chains;
 }
 
+std::vector<std::shared_ptr<RetentionClient>> StartRetention(Scheduler& scheduler, SimLoop& world,
+                                                             Network& network, Ledger& ledger,
+                                                             base::Random& random) {
+  std::vector<std::shared_ptr<RetentionClient>> clients;
+  ledger.brief.retention = absl::Seconds(4 + static_cast<int64_t>(random.Below(12)));
+  const uint64_t number = random.Below(4);
+  for (uint64_t i = 0; i < number; ++i) {
+    clients.push_back(
+        std::make_shared<RetentionClient>(scheduler, world, network, ledger, absl::StrCat("b", i)));
+    world.After(absl::Milliseconds(static_cast<int64_t>(random.Below(20'000))),
+                [client = clients.back()] { client->Begin(); });
+  }
+  return clients;
+}
+
 template <class Clients>
 bool AreDone(const Clients& clients) {
   return std::all_of(clients.begin(), clients.end(),
@@ -58,7 +74,8 @@ bool AreDone(const Clients& clients) {
 
 void SayWhoGoesOn(const std::vector<std::shared_ptr<Client>>& clients,
                   const std::vector<std::shared_ptr<Eraser>>& erasers,
-                  const std::vector<std::shared_ptr<ChainClient>>& chains, Ledger& ledger) {
+                  const std::vector<std::shared_ptr<ChainClient>>& chains,
+                  const std::vector<std::shared_ptr<RetentionClient>>& brief, Ledger& ledger) {
   for (const auto& client : clients) {
     if (!client->is_done()) ledger.Wrong("it does not end: " + client->Describe());
   }
@@ -67,6 +84,9 @@ void SayWhoGoesOn(const std::vector<std::shared_ptr<Client>>& clients,
   }
   for (const auto& chain : chains) {
     if (!chain->is_done()) ledger.Wrong(chain->workflow_id() + ": its chain does not end");
+  }
+  for (const auto& client : brief) {
+    if (!client->is_done()) ledger.Wrong(client->workflow_id() + ": its run does not go");
   }
 }
 
@@ -101,6 +121,9 @@ Verdict Simulate(uint64_t seed, bool verbose) {
         StartErasers(scheduler, *world, network, ledger, random.Below(3));
     const std::vector<std::shared_ptr<ChainClient>> chains =
         StartChains(scheduler, *world, network, ledger, random);
+    ledger.brief.clock_error = cluster.clock_error();
+    const std::vector<std::shared_ptr<RetentionClient>> brief =
+        StartRetention(scheduler, *world, network, ledger, random);
     attackers.Begin();
     scheduler.RunUntil(scheduler.Now() + absl::Seconds(20 + random.Below(60)));
     attackers.MakePeace();
@@ -114,9 +137,10 @@ Verdict Simulate(uint64_t seed, bool verbose) {
       for (int server = 0; server < cluster.size(); ++server) {
         if (!cluster.is_up(server)) cluster.Start(server);
       }
-      is_over = AreDone(clients) && AreDone(erasers) && AreDone(chains) && checkers.OpenRuns() == 0;
+      is_over = AreDone(clients) && AreDone(erasers) && AreDone(chains) && AreDone(brief) &&
+                checkers.OpenRuns() == 0;
     }
-    SayWhoGoesOn(clients, erasers, chains, ledger);
+    SayWhoGoesOn(clients, erasers, chains, brief, ledger);
     // What is still on its way between runs arrives.
     scheduler.RunUntil(scheduler.Now() + absl::Seconds(10));
     cluster.CountSplits(ledger);

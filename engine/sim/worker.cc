@@ -245,6 +245,20 @@ void Worker::AnswerQuery(const Task& task, const Replay& replay) {
       [](absl::StatusOr<api::RespondQueryTaskCompletedResponse>) {});
 }
 
+Worker::Upserts Worker::UpsertsOf(const std::vector<Command>& commands) {
+  Upserts upserts;
+  for (const Command& command : commands) {
+    if (command.has_upsert_workflow_search_attributes_command_attributes()) {
+      upserts.attribute = AttributeIn(
+          command.upsert_workflow_search_attributes_command_attributes().search_attributes());
+    } else if (command.has_modify_workflow_properties_command_attributes()) {
+      upserts.memo =
+          MemoIn(command.modify_workflow_properties_command_attributes().upserted_memo());
+    }
+  }
+  return upserts;
+}
+
 void Worker::Complete(const Task& task, const Replay& replay) {
   const auto& poll = task.poll;
   api::RespondWorkflowTaskCompletedRequest request;
@@ -258,16 +272,7 @@ void Worker::Complete(const Task& task, const Replay& replay) {
     cached->second.log = next.log;
     cached->second.is_completing = true;
   }
-  Upserts upserts;
-  for (const Command& command : next.commands) {
-    if (command.has_upsert_workflow_search_attributes_command_attributes()) {
-      upserts.attribute = AttributeIn(
-          command.upsert_workflow_search_attributes_command_attributes().search_attributes());
-    } else if (command.has_modify_workflow_properties_command_attributes()) {
-      upserts.memo =
-          MemoIn(command.modify_workflow_properties_command_attributes().upserted_memo());
-    }
-  }
+  const Upserts upserts = UpsertsOf(next.commands);
   for (Command& command : next.commands) *request.add_commands() = std::move(command);
   for (Message& message : next.messages) *request.add_messages() = std::move(message);
   for (const auto& [id, query] : poll.queries()) {

@@ -69,6 +69,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void AnswerQuery(const Task& task, const Replay& replay);
   Entries LogInMemory(const std::string& run_id, const Replay& replay) const;
   void Complete(const Task& task, const Replay& replay);
+  static Upserts UpsertsOf(const std::vector<Command>& commands);
   // What a task upserted is shown by any server once it is acknowledged.
   void LookForUpserts(const temporal::api::common::v1::WorkflowExecution& execution,
                       const Upserts& upserts);
