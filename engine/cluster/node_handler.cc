@@ -90,7 +90,13 @@ void NodeHandler::Begin(const Method& method, wire::Request request,
       // Made or changed a moment ago by another node.
       auto shared = std::make_shared<Reply<std::string>>(std::move(reply));
       return parts_.reload_namespaces([this, &method, request = std::move(request),
-                                       cancellation = std::move(cancellation), shared]() mutable {
+                                       cancellation = std::move(cancellation),
+                                       shared](const absl::Status& status) mutable {
+        // It may well be there.
+        if (!status.ok()) {
+          return std::move(*shared)(
+              base::Unavailable(absl::StrCat("the namespaces cannot be read: ", status.message())));
+        }
         Begin(method, std::move(request), std::move(cancellation), std::move(*shared),
               /*has_reloaded=*/true);
       });

@@ -1,4 +1,5 @@
 // Runs that go with all their rows, and those that have grown too large to go unnoticed.
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -42,6 +43,28 @@ void Core::Erase(const ExecutionPtr& execution, After after) {
 void Core::EraseRow(const store::DueExecution& row) {
   to_erase_.push_back(row);
   EraseSome();
+}
+
+void Core::EraseIfOrphan(const store::DueExecution& row) {
+  if (gone_namespaces_.contains(row.namespace_number)) return EraseRow(row);
+  // Another node may have made it a moment ago, and this one could not read of it yet.
+  store_.ListNamespaces(
+      [this, row, life = life_](absl::StatusOr<std::vector<store::NamespaceRow>> rows) {
+        loop_.Post([this, row, life, rows = std::move(rows)] {
+          if (!is_serving_ || life != life_) return;
+          const bool is_gone =
+              rows.ok() && std::none_of(rows->begin(), rows->end(), [&row](const auto& known) {
+                return known.number == row.namespace_number;
+              });
+          if (is_gone) {
+            gone_namespaces_.insert(row.namespace_number);
+            return EraseRow(row);
+          }
+          loop_.After(kEraseRetry, [this, row] {
+            if (is_serving_) Due(row);
+          });
+        });
+      });
 }
 
 void Core::EraseSome() {

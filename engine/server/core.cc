@@ -202,8 +202,8 @@ class RealCore final : public Core {
         *engine_loop_, *peers_, *namespaces_, *history_, *matching_, *matching_,
         [this](services::QueueFilter owned) { matching_->SetOwned(std::move(owned)); },
         [this](services::QueueFilter moved) { history_->PushMoved(std::move(moved)); },
-        [this](std::function<void()> done) {
-          namespaces_->Reload([done = std::move(done)](const absl::Status&) { done(); });
+        [this](std::function<void(const absl::Status&)> done) {
+          namespaces_->Reload(std::move(done));
         },
         [this] { history_->LookAtCluster(); },
         [this](bool is_drained, services::Cluster::Done done) {
