@@ -154,7 +154,6 @@ TEST(Reset, AChildOfTheOldRunDoesNotEndAnother) {
   EXPECT_GT(own->record.changes_size(), 0);
 }
 
-// It has no event yet when the run ends.
 // It may even have the same id, as code that runs again gives it.
 TEST(Reset, AChildOfTheOldRunDoesNotEndOneThatIsAskedForAgain) {
   Rig rig;
@@ -201,6 +200,7 @@ TEST(Reset, TakesOnASignalOnceThoughTwoRunsHaveIt) {
   EXPECT_EQ(times, 1);
 }
 
+// It has no event yet when the run ends.
 TEST(Reset, TakesOnASignalThatWasBufferedBehindATask) {
   Rig rig;
   Begin(rig);
