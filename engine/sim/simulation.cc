@@ -90,6 +90,16 @@ void SayWhoGoesOn(const std::vector<std::shared_ptr<Client>>& clients,
   }
 }
 
+// With the histories of the runs that something is wrong with.
+void PrintWrongs(const Verdict& verdict, Checkers& checkers) {
+  std::string last;
+  for (const std::string& wrong : verdict.wrongs) {
+    const std::string workflow_id = wrong.substr(0, wrong.find_first_of(" :"));
+    if (workflow_id != last) std::printf("%s", checkers.Explain(workflow_id).c_str());
+    last = workflow_id;
+  }
+}
+
 }  // namespace
 
 Verdict Simulate(uint64_t seed, bool verbose) {
@@ -146,14 +156,7 @@ Verdict Simulate(uint64_t seed, bool verbose) {
     cluster.CountSplits(ledger);
     verdict.wrongs = ledger.wrongs;
     for (std::string& wrong : checkers.Check()) verdict.wrongs.push_back(std::move(wrong));
-    if (verbose) {
-      std::string last;
-      for (const std::string& wrong : verdict.wrongs) {
-        const std::string workflow_id = wrong.substr(0, wrong.find_first_of(" :"));
-        if (workflow_id != last) std::printf("%s", checkers.Explain(workflow_id).c_str());
-        last = workflow_id;
-      }
-    }
+    if (verbose) PrintWrongs(verdict, checkers);
     verdict.fingerprint = scheduler.fingerprint() ^ cluster.database().Fingerprint();
     verdict.steps = scheduler.steps();
     verdict.virtual_seconds = absl::ToDoubleSeconds(scheduler.elapsed());
