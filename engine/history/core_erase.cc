@@ -75,8 +75,10 @@ void Core::EraseSome() {
     ++erasures_in_flight_;
     EraseNow(row, [this, row](const absl::Status& status) {
       --erasures_in_flight_;
+      // Of a run that is not there (an erasure whose outcome was not known) nothing is left to do.
+      const bool is_gone = status.ok() || absl::IsFailedPrecondition(status);
       // The cursor of due rows is past it: nobody else would come back to it.
-      if (!status.ok() && is_serving_) {
+      if (!is_gone && is_serving_) {
         loop_.After(kEraseRetry, [this, row] {
           if (is_serving_) Due(row);
         });
