@@ -30,7 +30,7 @@ class Node {
     // owner does not know what it should hold.
     std::function<void(services::QueueFilter moved)> push_tasks;
     // Reads the registry of namespaces, then calls back.
-    std::function<void(std::function<void()>)> reload_namespaces;
+    std::function<void(std::function<void(const absl::Status&)>)> reload_namespaces;
     // Looks anew who is there.
     std::function<void()> refresh;
     // This node hands over what it has and takes nothing, or no longer so.

@@ -22,6 +22,10 @@ absl::Status Unreadable() {
   return base::InvalidArgument("a request of another node is unreadable");
 }
 
+absl::Status NotRead(const absl::Status& why) {
+  return base::Unavailable(absl::StrCat("the namespaces cannot be read: ", why.message()));
+}
+
 template <class Service>
 Service& ServiceOf(const NodeHandler::Parts& parts) {
   if constexpr (std::is_same_v<Service, services::HistoryService>) {
@@ -90,7 +94,12 @@ void NodeHandler::Begin(const Method& method, wire::Request request,
       // Made or changed a moment ago by another node.
       auto shared = std::make_shared<Reply<std::string>>(std::move(reply));
       return parts_.reload_namespaces([this, &method, request = std::move(request),
-                                       cancellation = std::move(cancellation), shared]() mutable {
+                                       cancellation = std::move(cancellation),
+                                       shared](const absl::Status& status) mutable {
+        // It may well be there.
+        if (!status.ok()) {
+          return std::move(*shared)(NotRead(status));
+        }
         Begin(method, std::move(request), std::move(cancellation), std::move(*shared),
               /*has_reloaded=*/true);
       });
@@ -219,15 +228,17 @@ void NodeHandler::AddMatching() {
       [this](api::UpdateTaskQueueConfigRequest request, Call call) {
         // The caller has changed the namespace a moment ago.
         auto shared = std::make_shared<Call>(std::move(call));
-        parts_.reload_namespaces([this, request = std::move(request), shared] {
-          auto name_space = parts_.namespaces.FindByNumber(shared->name_space->number);
-          if (name_space == nullptr) {
-            return std::move(shared->reply)(base::NotFound("the namespace is gone"));
-          }
-          parts_.matching.UpdateTaskQueueConfig(
-              std::move(shared->context), std::move(name_space), request,
-              Serialized<api::UpdateTaskQueueConfigResponse>(std::move(shared->reply)));
-        });
+        parts_.reload_namespaces(
+            [this, request = std::move(request), shared](const absl::Status& status) {
+              if (!status.ok()) return std::move(shared->reply)(NotRead(status));
+              auto name_space = parts_.namespaces.FindByNumber(shared->name_space->number);
+              if (name_space == nullptr) {
+                return std::move(shared->reply)(base::NotFound("the namespace is gone"));
+              }
+              parts_.matching.UpdateTaskQueueConfig(
+                  std::move(shared->context), std::move(name_space), request,
+                  Serialized<api::UpdateTaskQueueConfigResponse>(std::move(shared->reply)));
+            });
       });
   AddPlain<&MatchingService::ShutdownWorker, api::ShutdownWorkerRequest,
            api::ShutdownWorkerResponse>("matching.ShutdownWorker");

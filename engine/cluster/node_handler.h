@@ -28,7 +28,7 @@ class NodeHandler {
     services::Partitions& partitions;
     // Reads the registry anew, and then calls back: another node knows a namespace that this one
     // does not know yet.
-    std::function<void(std::function<void()>)> reload_namespaces;
+    std::function<void(std::function<void(const absl::Status&)>)> reload_namespaces;
     std::function<void(services::QueueFilter)> push_tasks;
     std::function<void(bool is_drained, services::Cluster::Done)> set_drained;
   };

@@ -259,9 +259,10 @@ TEST_F(PartitionRouterTest, OnlyThoseWhoStayAndDoMatchingAreAsked) {
 }
 
 TEST_F(PartitionRouterTest, APartitionIsHeldForTheHomeAlone) {
-  NodeHandler handler({loop_, keeper_, namespaces_, history_, matching_, matching_,
-                       [](std::function<void()> done) { done(); }, [](services::QueueFilter) {},
-                       [](bool, services::Cluster::Done) {}});
+  NodeHandler handler(
+      {loop_, keeper_, namespaces_, history_, matching_, matching_,
+       [](std::function<void(const absl::Status&)> done) { done(absl::OkStatus()); },
+       [](services::QueueFilter) {}, [](bool, services::Cluster::Done) {}});
   const auto ask = [&](IncarnationId home, int task_queue_type) {
     wire::HoldPartitionRequest body;
     body.set_home_incarnation(home.value());

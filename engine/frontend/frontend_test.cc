@@ -213,6 +213,9 @@ TEST_F(FormTest, OfSearchAttributes) {
       {method, with("Color", "\"" + std::string(2047, 'x') + "\""),
        "search attribute Color value size 2049 exceeds size limit 2048"},
       {method, with("Color", "\"" + std::string(2046, 'x') + "\""), ""},
+      {method, with("Color", ""), "of type Keyword: its payload is empty"},
+      {method, start + "search_attributes { indexed_fields { key: 'Size' value { data: '1' } } }",
+       "invalid value for search attribute Size of type Int: its payload's encoding is none"},
   });
   EXPECT_THAT(history_.calls[0].second, HasSubstr("value: \"Keyword\""));
 }
@@ -308,6 +311,15 @@ TEST_F(FrontendTest, AdvertisesOnlyWhatIsBuilt) {
 
 TEST_F(FrontendTest, RegistersChangesAndDeletesNamespaces) {
   EXPECT_FALSE(Call("RegisterNamespace", "namespace: 'n'").ok());
+  EXPECT_EQ(Call("RegisterNamespace",
+                 "namespace: 'n' workflow_execution_retention_period { seconds: 86400 } "
+                 "clusters { cluster_name: 'other' }")
+                .message(),
+            "Invalid cluster name: other");
+  EXPECT_EQ(Call("UpdateNamespace",
+                 "namespace: 'default' replication_config { active_cluster_name: 'other' }")
+                .message(),
+            "Invalid cluster name: other");
   const std::string valid =
       "namespace: 'n' workflow_execution_retention_period { seconds: 86400 } ";
   ASSERT_TRUE(Call("RegisterNamespace", valid).ok());
@@ -366,6 +378,8 @@ TEST_F(FrontendTest, KeepsHowATaskQueueIsConfigured) {
   EXPECT_FALSE(response.config().queue_rate_limit().has_rate_limit());
   EXPECT_EQ(response.config().fairness_weight_overrides().at("k"), 2);
 
+  // There is nothing to remove of a workflow queue's, and none can be set.
+  EXPECT_TRUE(Call("UpdateTaskQueueConfig", queue + "update_queue_rate_limit {}").ok());
   const absl::Status refused = Call("UpdateTaskQueueConfig", queue + rate(7));
   EXPECT_EQ(refused.message(), "Setting rate limit on workflow task queues is not allowed.");
 }
@@ -423,6 +437,10 @@ TEST_F(FrontendTest, AddsAndRemovesSearchAttributes) {
                    "search_attributes { key: 'RunId' value: INDEXED_VALUE_TYPE_INT }")
                 .message(),
             "Search attribute RunId is reserved by system.");
+  EXPECT_EQ(change("AddSearchAttributes",
+                   "search_attributes { key: 'TemporalOfMine' value: INDEXED_VALUE_TYPE_INT }")
+                .message(),
+            "Search attribute TemporalOfMine is reserved by system.");
   operator_api::ListSearchAttributesResponse list;
   ASSERT_TRUE(Call("ListSearchAttributes", "namespace: 'default'", &list, kOperatorService).ok());
   EXPECT_EQ(list.custom_attributes_size(), 3);

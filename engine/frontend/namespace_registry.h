@@ -2,7 +2,7 @@
 // the store.
 //
 // One per process, owned by server. Loaded at start, again after each change made here, and every
-// ten seconds for what other processes changed. Thread-safe: reads copy a shared pointer under a
+// minute for what other processes changed. Thread-safe: reads copy a shared pointer under a
 // reader lock and never wait for the store. Must outlive the store and the loop it was given:
 // both may still call back into it.
 //

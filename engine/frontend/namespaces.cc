@@ -38,12 +38,31 @@ absl::Status CheckName(absl::string_view name) {
   return absl::OkStatus();
 }
 
+// There is one cluster: what is not there cannot be chosen.
+absl::Status CheckCluster(const Dependencies& dependencies, const std::string& name) {
+  if (name.empty() || name == dependencies.cluster.cluster_name) return absl::OkStatus();
+  return InvalidArgument(absl::StrCat("Invalid cluster name: ", name));
+}
+
+template <class Clusters>
+absl::Status CheckClusters(const Dependencies& dependencies, const std::string& active,
+                           const Clusters& clusters) {
+  PERDURE_RETURN_IF_ERROR(CheckCluster(dependencies, active));
+  for (const auto& cluster : clusters) {
+    PERDURE_RETURN_IF_ERROR(CheckCluster(dependencies, cluster.cluster_name()));
+  }
+  if (clusters.size() > 1) return InvalidArgument("A local namespace has one cluster.");
+  return absl::OkStatus();
+}
+
 absl::Status CheckRegister(const Dependencies& dependencies,
                            api::RegisterNamespaceRequest& request) {
   PERDURE_RETURN_IF_ERROR(CheckName(request.namespace_()));
   if (request.is_global_namespace()) {
     return InvalidArgument("Cannot register global namespace when not enabled");
   }
+  PERDURE_RETURN_IF_ERROR(
+      CheckClusters(dependencies, request.active_cluster_name(), request.clusters()));
   return CheckRetention(dependencies, request.mutable_workflow_execution_retention_period());
 }
 
@@ -174,9 +193,9 @@ absl::Status ApplyUpdate(const Dependencies& dependencies,
         "global namespace is not enabled on this cluster, cannot update global namespace or "
         "promote local namespace");
   }
-  if (request.replication_config().clusters_size() > 1) {
-    return InvalidArgument("A local namespace has one cluster.");
-  }
+  PERDURE_RETURN_IF_ERROR(CheckClusters(dependencies,
+                                        request.replication_config().active_cluster_name(),
+                                        request.replication_config().clusters()));
   PERDURE_RETURN_IF_ERROR(ApplyInfo(request.update_info(), data));
   PERDURE_RETURN_IF_ERROR(ApplyConfig(dependencies, request.config(), data));
   if (request.delete_bad_binary().empty()) return absl::OkStatus();

@@ -1,4 +1,5 @@
 // The operator's RPCs: search attributes, deleting a namespace, the list of clusters.
+#include "absl/strings/match.h"
 #include "frontend/call_table.h"
 #include "frontend/checks.h"
 #include "frontend/search_attributes.h"
@@ -20,8 +21,12 @@ constexpr size_t kAttributeNameMax = 255;
 // What the deleted namespace's name is suffixed with: "-deleted-" and this much of its id.
 constexpr size_t kDeletedSuffix = 5;
 
+// Temporal: names that begin so are its own, also those to come.
+constexpr char kReservedPrefix[] = "Temporal";
+
 bool IsReserved(const std::string& name) {
-  return query::SystemFields().count(name) > 0 || query::PredefinedAttributes().count(name) > 0;
+  return absl::StartsWith(name, kReservedPrefix) || query::SystemFields().count(name) > 0 ||
+         query::PredefinedAttributes().count(name) > 0;
 }
 
 absl::Status CheckNewAttribute(const std::string& name, int type,

@@ -42,7 +42,7 @@ absl::Status CheckValue(absl::string_view name, Payload* payload,
     return InvalidArgument(absl::StrCat("Namespace ", name_space.name,
                                         " has no mapping defined for search attribute ", name));
   }
-  PERDURE_RETURN_IF_ERROR(query::DecodeAttribute(name, *payload, type).status());
+  PERDURE_RETURN_IF_ERROR(query::DecodeNewAttribute(name, *payload, type).status());
   const auto size = static_cast<int64_t>(payload->data().size());
   if (size > name_space.limits.search_attribute_value_bytes) {
     return InvalidArgument(absl::StrCat("search attribute ", name, " value size ", size,

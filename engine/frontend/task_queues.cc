@@ -112,10 +112,6 @@ absl::Status CheckUpdateConfig(const RequestScope& scope,
   if (request.task_queue_type() == enums::TASK_QUEUE_TYPE_UNSPECIFIED) {
     request.set_task_queue_type(enums::TASK_QUEUE_TYPE_WORKFLOW);
   }
-  const bool is_workflow = request.task_queue_type() == enums::TASK_QUEUE_TYPE_WORKFLOW;
-  if (is_workflow && request.has_update_queue_rate_limit()) {
-    return InvalidArgument("Setting rate limit on workflow task queues is not allowed.");
-  }
   PERDURE_RETURN_IF_ERROR(
       CheckRate(request, request.update_queue_rate_limit(), "UpdateQueueRateLimit", "rate limit"));
   PERDURE_RETURN_IF_ERROR(CheckRate(request, request.update_fairness_key_rate_limit_default(),

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -186,6 +187,8 @@ class Core {
                  const std::string& run_id);
 
   void EraseSome();
+  // Of a namespace that is not known: if it is gone, and not only new.
+  void EraseIfOrphan(const store::DueExecution& row);
   void EraseNow(const store::DueExecution& row, After after);
   void NoteGrowth(const Execution& execution, EventId events_before, int64_t bytes_before);
 
@@ -243,6 +246,8 @@ class Core {
   absl::flat_hash_set<RunKey> erasing_;
   // Rows that wait for their turn to go, and how many are going.
   std::deque<store::DueExecution> to_erase_;
+  // Gone for certain: numbers are not used again.
+  std::set<base::NamespaceNumber> gone_namespaces_;
   int64_t erasures_in_flight_ = 0;
   // Search attribute types of a namespace snapshot, predefined ones included.
   std::map<int32_t, std::pair<services::NamespacePtr, std::map<std::string, int>>> attribute_types_;

@@ -1,4 +1,5 @@
 // Runs that go with all their rows, and those that have grown too large to go unnoticed.
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -44,6 +45,28 @@ void Core::EraseRow(const store::DueExecution& row) {
   EraseSome();
 }
 
+void Core::EraseIfOrphan(const store::DueExecution& row) {
+  if (gone_namespaces_.contains(row.namespace_number)) return EraseRow(row);
+  // Another node may have made it a moment ago, and this one could not read of it yet.
+  store_.ListNamespaces(
+      [this, row, life = life_](absl::StatusOr<std::vector<store::NamespaceRow>> rows) {
+        loop_.Post([this, row, life, rows = std::move(rows)] {
+          if (!is_serving_ || life != life_) return;
+          const bool is_gone =
+              rows.ok() && std::none_of(rows->begin(), rows->end(), [&row](const auto& known) {
+                return known.number == row.namespace_number;
+              });
+          if (is_gone) {
+            gone_namespaces_.insert(row.namespace_number);
+            return EraseRow(row);
+          }
+          loop_.After(kEraseRetry, [this, row] {
+            if (is_serving_) Due(row);
+          });
+        });
+      });
+}
+
 void Core::EraseSome() {
   while (is_serving_ && erasures_in_flight_ < kErasuresMax && !to_erase_.empty()) {
     const store::DueExecution row = std::move(to_erase_.front());
@@ -52,8 +75,10 @@ void Core::EraseSome() {
     ++erasures_in_flight_;
     EraseNow(row, [this, row](const absl::Status& status) {
       --erasures_in_flight_;
+      // Of a run that is not there (an erasure whose outcome was not known) nothing is left to do.
+      const bool is_gone = status.ok() || absl::IsFailedPrecondition(status);
       // The cursor of due rows is past it: nobody else would come back to it.
-      if (!status.ok() && is_serving_) {
+      if (!is_gone && is_serving_) {
         loop_.After(kEraseRetry, [this, row] {
           if (is_serving_) Due(row);
         });

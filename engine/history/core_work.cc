@@ -356,7 +356,7 @@ void Core::Due(const store::DueExecution& row) {
     }
     return EraseRow(row);
   }
-  if (name_space == nullptr) return EraseRow(row);
+  if (name_space == nullptr) return EraseIfOrphan(row);
   if (cached != by_run_.end()) return;
   Revive(*this, name_space, row.workflow_id.value(), row.run_id.value());
 }

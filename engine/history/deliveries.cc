@@ -91,6 +91,7 @@ void DeliverMessage(Core& core, machines::Delivery delivery, Answered answered) 
                   !reset_run_id.empty()) {
                 // The parent was reset: the run that took its place waits for the child.
                 delivery.message.set_target_run_id(reset_run_id);
+                delivery.is_redirected = true;
                 return DeliverMessage(core, std::move(delivery), std::move(answered));
               }
               auto decision = Decide(run->state, delivery, core.ContextFor(target));

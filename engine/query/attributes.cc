@@ -156,6 +156,20 @@ absl::StatusOr<Value> DecodeAttribute(absl::string_view name,
   return out;
 }
 
+absl::StatusOr<Value> DecodeNewAttribute(absl::string_view name,
+                                         const temporal::api::common::v1::Payload& payload,
+                                         Type type) {
+  const auto found = payload.metadata().find("encoding");
+  const std::string encoding = found == payload.metadata().end() ? "none" : found->second;
+  if (encoding != "json/plain" && encoding != "binary/null") {
+    return Bad(name, type, absl::StrCat("its payload's encoding is ", encoding));
+  }
+  if (encoding == "json/plain" && payload.data().empty()) {
+    return Bad(name, type, "its payload is empty");
+  }
+  return DecodeAttribute(name, payload, type);
+}
+
 temporal::api::common::v1::Payload EncodeAttribute(const Value& value, Type type) {
   json data;
   if (const auto* text = std::get_if<std::string>(&value)) data = *text;

@@ -20,6 +20,10 @@ std::string TypeName(Type type);
 // attribute.
 absl::StatusOr<Value> DecodeAttribute(absl::string_view name,
                                       const temporal::api::common::v1::Payload& payload, Type type);
+// The same of what a client sends: as Temporal, nothing but json/plain and binary/null is taken.
+absl::StatusOr<Value> DecodeNewAttribute(absl::string_view name,
+                                         const temporal::api::common::v1::Payload& payload,
+                                         Type type);
 // json/plain with the type in the metadata.
 temporal::api::common::v1::Payload EncodeAttribute(const Value& value, Type type);
 

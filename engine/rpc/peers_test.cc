@@ -107,6 +107,13 @@ class Process {
   std::shared_ptr<services::Reply<std::string>> held_reply_;
 };
 
+// Until the handler has the call, or fails: a call that could not be sent never gets there.
+void Await(const std::future<void>& held, const std::future<Answer>& answer) {
+  while (held.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) {
+    ASSERT_NE(answer.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  }
+}
+
 class Peers : public testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(OnAThreadAndInALoop, Peers, testing::Bool());
 
@@ -144,7 +151,7 @@ TEST_P(Peers, ACancelledCallEndsAtOnceAndIsHeardThere) {
   auto held = there.held();
   auto cancellation = std::make_shared<services::Cancellation>();
   auto answer = here.Call(there.member(), "until cancelled", cancellation);
-  held.wait();
+  ASSERT_NO_FATAL_FAILURE(Await(held, answer));
   auto cancelled = there.cancelled();
   cancellation->Cancel();
   EXPECT_EQ(answer.wait_for(std::chrono::seconds(0)), std::future_status::ready);
@@ -159,7 +166,7 @@ TEST_P(Peers, AServerThatStopsHasWhatWaitsThereEnded) {
   auto waits = there.held();
   auto polled =
       here.Call(there.member(), "until cancelled", std::make_shared<services::Cancellation>());
-  waits.wait();
+  ASSERT_NO_FATAL_FAILURE(Await(waits, polled));
   here.peers().EndCalls(absl::Seconds(20));
   EXPECT_EQ(polled.get().value(), "too late") << "what came in the meantime is not lost";
 }
@@ -169,7 +176,7 @@ TEST_P(Peers, AServerThatStopsWaitsForNoAnswerForLong) {
   Process there(GetParam());
   auto begun = there.held();
   auto held = here.Call(there.member(), "hold");
-  begun.wait();
+  ASSERT_NO_FATAL_FAILURE(Await(begun, held));
   here.peers().EndCalls(absl::Milliseconds(10));
   EXPECT_EQ(held.get().status().code(), absl::StatusCode::kUnavailable);
   there.Release();
@@ -180,7 +187,7 @@ TEST_P(Peers, WhatWasSentToAServerThatGoesMayHaveBeenDone) {
   Process there(GetParam());
   auto held = there.held();
   auto answer = here.Call(there.member(), "hold");
-  held.wait();
+  ASSERT_NO_FATAL_FAILURE(Await(held, answer));
   there.EndServer();
   const absl::Status status = answer.get().status();
   EXPECT_TRUE(absl::IsUnavailable(status) && !base::IsShardMoved(status)) << status;
@@ -216,7 +223,7 @@ TEST_P(Peers, ClosingAnswersWhatIsOpenAndAllThatComes) {
   Process there(GetParam());
   auto held = there.held();
   auto answer = here.Call(there.member(), "hold");
-  held.wait();
+  ASSERT_NO_FATAL_FAILURE(Await(held, answer));
   here.peers().Close();
   EXPECT_TRUE(absl::IsUnavailable(answer.get().status()));
   EXPECT_TRUE(absl::IsUnavailable(here.Call(there.member(), "a").get().status()));

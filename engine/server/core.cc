@@ -41,6 +41,7 @@ Result Await(const Start& start) {
 }
 
 constexpr int kInternalPort = 7234;
+constexpr absl::Duration kReadRegistryAgain = absl::Seconds(1);
 // How long a scrape waits for a busy engine.
 constexpr absl::Duration kMeasureMax = absl::Seconds(1);
 // How long a server that stops waits for the ends of calls that it sent on.
@@ -202,8 +203,8 @@ class RealCore final : public Core {
         *engine_loop_, *peers_, *namespaces_, *history_, *matching_, *matching_,
         [this](services::QueueFilter owned) { matching_->SetOwned(std::move(owned)); },
         [this](services::QueueFilter moved) { history_->PushMoved(std::move(moved)); },
-        [this](std::function<void()> done) {
-          namespaces_->Reload([done = std::move(done)](const absl::Status&) { done(); });
+        [this](std::function<void(const absl::Status&)> done) {
+          namespaces_->Reload(std::move(done));
         },
         [this] { history_->LookAtCluster(); },
         [this](bool is_drained, services::Cluster::Done done) {
@@ -224,17 +225,21 @@ class RealCore final : public Core {
       base::LogInfo("server state", {{"state", rpc::NameOf(HealthOf(state))}});
     };
     hooks.on_view = [this](services::ClusterViewPtr view) { node_->SetView(std::move(view)); };
-    hooks.on_registry = [this] {
-      namespaces_->Reload([](const absl::Status& status) {
-        if (status.ok() || absl::IsCancelled(status)) return;
-        base::LogWarning("namespaces not read anew", {{"error", status}});
-      });
-    };
+    hooks.on_registry = [this] { ReadRegistry(); };
     hooks.announce = [this](const services::Member& member) { node_->Announce(member); };
     history_->Begin(std::move(hooks));
     if (peer_server_ == nullptr) return;
     peer_server_->Open([&handler = node_->handler()](auto request, auto cancellation, auto reply) {
       handler.Handle(std::move(request), std::move(cancellation), std::move(reply));
+    });
+  }
+
+  // Until it has been read: what was changed there is waited for.
+  void ReadRegistry() {
+    namespaces_->Reload([this](const absl::Status& status) {
+      if (status.ok() || absl::IsCancelled(status)) return;
+      base::LogWarning("namespaces not read anew", {{"error", status}});
+      engine_loop_->AtLeisure(kReadRegistryAgain, [this] { ReadRegistry(); });
     });
   }
 

@@ -1,8 +1,11 @@
 #include "server/server.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "httplib.h"
 #include "server/command_line.h"
@@ -36,6 +39,11 @@ class StubCore final : public Core, public services::RpcHandler {
   bool& drained_;
   const std::unique_ptr<runtime::ThreadLoop> loop_ = runtime::MakeThreadLoop(/*seed=*/1);
 };
+
+// Of this process: several may run these tests at once.
+std::string TemporaryFile() {
+  return absl::StrCat(testing::TempDir(), "perdure_options_", getpid(), ".yaml");
+}
 
 ServerOptions AnyPorts() {
   ServerOptions options;
@@ -130,7 +138,7 @@ TEST(CommandLine, RefusesWhatMakesNoSense) {
 }
 
 TEST(Options, TheFileIsOverriddenByFlagsAndItsErrorsNameTheLine) {
-  const std::string path = testing::TempDir() + "perdure_options_test.yaml";
+  const std::string path = TemporaryFile();
   std::ofstream(path) << "port: 7000\nnamespaces: [x, y]\nsearch_attributes: {Size: Int}\n"
                       << "blob_size_limit: 1MiB\n";
   auto command = ParseServerCommand({"server", "config", "-c", path, "--port", "7001"});
@@ -148,7 +156,7 @@ TEST(Options, TheFileIsOverriddenByFlagsAndItsErrorsNameTheLine) {
 }
 
 TEST(Options, ANamespaceHasSettingsOfItsOwn) {
-  const std::string path = testing::TempDir() + "perdure_namespace_settings_test.yaml";
+  const std::string path = TemporaryFile();
   std::ofstream(path) << "blob_size_limit: 1MiB\n"
                       << "namespace_settings:\n  orders: {blob_size_limit: 4MiB, "
                       << "frontend.namespaceRPS: 5}\n";

@@ -3,8 +3,18 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "perdure/cluster/v1/service.pb.h"
+#include "sim/caller.h"
 
 namespace perdure::sim {
+namespace {
+
+namespace cluster_api = perdure::cluster::v1;
+
+// Of an answer.
+constexpr absl::Duration kOperatorPatience = absl::Seconds(5);
+
+}  // namespace
 
 War DrawWar(uint64_t seed) {
   base::Random random(seed ^ 0xa77ac);
@@ -177,11 +187,47 @@ void Attackers::AttackDisk() {
 
 // Any number of them; taken back one by one, or by the peace.
 void Attackers::DrainByOperator() {
-  const int server = static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
-  if (!cluster_.is_up(server)) return;
-  const bool is_drained = random_.Chance(0.6);
-  ledger_.Count(is_drained ? "drained by an operator" : "drain taken back");
-  cluster_.server(server)->SetDrained(is_drained);
+  const int asked = static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
+  network_.Call<cluster_api::DescribeMembersRequest, cluster_api::DescribeMembersResponse>(
+      asked, "DescribeMembers", cluster_api::DescribeMembersRequest(), kOperatorPatience,
+      [this, asked](absl::StatusOr<cluster_api::DescribeMembersResponse> response) {
+        if (is_peace_ || !response.ok() || response->members().empty()) return;
+        const auto& member = response->members(
+            static_cast<int>(random_.Below(static_cast<uint64_t>(response->members_size()))));
+        SetDrained(asked, member.incarnation(), random_.Chance(0.6));
+      });
+}
+
+void Attackers::SetDrained(int asked, int64_t incarnation, bool is_drained) {
+  cluster_api::DrainMemberRequest request;
+  request.set_incarnation(incarnation);
+  request.set_undo(!is_drained);
+  network_.Call<cluster_api::DrainMemberRequest, cluster_api::DrainMemberResponse>(
+      asked, "DrainMember", request, kOperatorPatience,
+      [this, is_drained](absl::StatusOr<cluster_api::DrainMemberResponse> response) {
+        const std::string what = is_drained ? "drain by an operator" : "drain taken back";
+        ledger_.Count(response.ok() ? what : absl::StrCat(what, " refused"));
+        const bool may_fail = response.ok() || IsPassing(response.status()) ||
+                              response.status().code() == absl::StatusCode::kNotFound ||
+                              response.status().code() == absl::StatusCode::kFailedPrecondition;
+        if (!may_fail) {
+          ledger_.Wrong(absl::StrCat(what, ": ", response.status().ToString()));
+        }
+      });
+}
+
+void Attackers::TakeDrainsBack() {
+  const int asked = static_cast<int>(random_.Below(static_cast<uint64_t>(cluster_.size())));
+  network_.Call<cluster_api::DescribeMembersRequest, cluster_api::DescribeMembersResponse>(
+      asked, "DescribeMembers", cluster_api::DescribeMembersRequest(), kOperatorPatience,
+      [this, asked](absl::StatusOr<cluster_api::DescribeMembersResponse> response) {
+        if (response.ok()) {
+          for (const auto& member : response->members()) {
+            if (member.is_leaving()) SetDrained(asked, member.incarnation(), false);
+          }
+        }
+        world_.After(absl::Seconds(2), [this] { TakeDrainsBack(); });
+      });
 }
 
 void Attackers::Roll(int server) {
@@ -222,12 +268,9 @@ void Attackers::MakePeace() {
   cluster_.SetStoreFaults({});
   for (const auto& worker : workers_) worker->SetFaults({});
   for (int server = 0; server < cluster_.size(); ++server) {
-    if (!cluster_.is_up(server)) {
-      cluster_.Start(server);
-    } else {
-      cluster_.server(server)->SetDrained(false);
-    }
+    if (!cluster_.is_up(server)) cluster_.Start(server);
   }
+  if (war_.operator_drains) TakeDrainsBack();
 }
 
 }  // namespace perdure::sim

@@ -49,7 +49,12 @@ class Attackers {
   void AttackWorker();
   void AttackLink();
   void AttackDisk();
+  // By an operator, who asks one server about another.
   void DrainByOperator();
+  void SetDrained(int asked, int64_t incarnation, bool is_drained);
+  // Takes back what drains are left, again and again: a server that was frozen may yet carry out an
+  // old request.
+  void TakeDrainsBack();
   // Replaces that server and then those after it.
   void Roll(int server);
   void RollOn(int server, absl::Time limit);

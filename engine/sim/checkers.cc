@@ -182,6 +182,7 @@ void Checkers::CheckEnd(const Run& run) {
   for (const std::string& wrong : run.replay.Wrongs()) Wrong(run, wrong);
   if (run.events.empty()) return Wrong(run, "it has no events");
   if (run.state.IsRunning()) return Wrong(run, "it is stuck");
+  if (run.replay.input().is_link) CheckLink(run);
   const auto found = ledger_.workflows.find(run.workflow_id);
   const bool is_root = found != ledger_.workflows.end();
   const HistoryEvent& last = run.events.back();
@@ -195,6 +196,7 @@ void Checkers::CheckEnd(const Run& run) {
       return;
     }
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: {
+      if (run.replay.input().is_link) return;
       const auto& a = last.workflow_execution_failed_event_attributes();
       if (a.failure().message() != run.replay.Result()) Wrong(run, "it failed with another result");
       const int attempt = run.events[0].workflow_execution_started_event_attributes().attempt();
@@ -225,6 +227,7 @@ void Checkers::CheckEnd(const Run& run) {
       if (is_root && !found->second.may_be_terminated) Wrong(run, "nobody terminated it");
       return;
     default:
+      if (run.replay.input().is_link) return;
       Wrong(run, absl::StrCat("its last event is ", enums::EventType_Name(last.event_type())));
   }
 }
@@ -252,6 +255,7 @@ void Checkers::CheckChains() {
   std::map<std::string, std::string> first_run;
   for (const auto& [run_id, run] : runs_) {
     if (ledger_.reusable_ids.contains(run.workflow_id)) continue;
+    if (absl::EndsWith(run.workflow_id, kReusedSuffix)) continue;
     const auto [entry, is_new] = first_run.emplace(run.workflow_id, run.state.info.first_run_id());
     if (!is_new && entry->second != run.state.info.first_run_id()) {
       Wrong(run, "its workflow id has a second chain of runs");
@@ -435,6 +439,10 @@ void Checkers::CheckList() {
       if (!run.state.IsRunning() && !row.has_close_time()) Wrong(run, "the list has no close time");
       if (row.root_execution().run_id() != info.root_run_id())
         Wrong(run, "listed with another root");
+      if (AttributeIn(row.search_attributes()) != run.replay.attribute() ||
+          MemoIn(row.memo()) != run.replay.memo()) {
+        Wrong(run, "it is listed with another search attribute or memo than it upserted");
+      }
     }
     token = page->next_page_token();
   } while (!token.empty());
@@ -443,12 +451,24 @@ void Checkers::CheckList() {
     const int times = found == listed.end() ? 0 : found->second;
     if (times != 1) Wrong(run, absl::StrCat("it is listed ", times, " times"));
   }
+  CheckCount("", static_cast<int64_t>(runs_.size()));
+  std::map<int64_t, int64_t> runs_with;  // by the value of the attribute
+  for (const auto& [run_id, run] : runs_) {
+    if (run.replay.attribute() > 0) ++runs_with[run.replay.attribute()];
+  }
+  for (const auto& [value, runs] : runs_with) {
+    CheckCount(absl::StrCat(kUpsertedAttribute, " = '", AttributeText(value), "'"), runs);
+  }
+}
+
+void Checkers::CheckCount(const std::string& query, int64_t expected) {
   api::CountWorkflowExecutionsRequest request;
   request.set_namespace_("default");
+  request.set_query(query);
   const auto count = Ask<api::CountWorkflowExecutionsRequest, api::CountWorkflowExecutionsResponse>(
       "CountWorkflowExecutions", request);
-  if (!count.ok() || count->count() != static_cast<int64_t>(runs_.size())) {
-    wrongs_.push_back("the count of runs is wrong");
+  if (!count.ok() || count->count() != expected) {
+    wrongs_.push_back(absl::StrCat("the count of runs is wrong: ", query));
   }
 }
 
@@ -464,10 +484,13 @@ std::vector<std::string> Checkers::Check() {
   CheckUpdates();
   CheckList();
   CheckOrder();
+  CheckCronAndRetry();
+  CheckChildren();
   CheckResets();
   CheckPauses();
   CheckDeletions();
   CheckShares();
+  CheckRetention();
   return wrongs_;
 }
 

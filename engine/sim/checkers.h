@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,7 +58,18 @@ class Checkers {
   void CheckSignals();
   void CheckUpdates();
   void CheckList();
+  void CheckCount(const std::string& query, int64_t expected);
   void CheckOrder();
+  // checkers_chains.cc
+  void CheckLink(const Run& run);
+  void CheckWait(const Run& run);
+  void CheckSuccession(const Run& run, const Run& next);
+  void CheckCronAndRetry();
+  void CheckChain(const std::string& workflow_id, const ChainRecord& record);
+  // checkers_children.cc
+  void CheckChildren();
+  void CheckChild(const Run& child, const Run& parent);
+  void CheckReuse(const std::vector<const Run*>& chains);
   // checkers_operator.cc
   void CheckResets();
   void CheckReset(const std::string& workflow_id, const WorkflowRecord& record);
@@ -65,6 +77,9 @@ class Checkers {
   void CheckPauses();
   void CheckDeletions();
   void CheckShares();
+  void CheckRetention();
+  void CheckGone(base::NamespaceNumber number, const std::string& workflow_id,
+                 const std::set<store::ExecutionKey>& rows);
 
   Scheduler& scheduler_;
   Cluster& cluster_;

@@ -96,6 +96,55 @@ void Checkers::CheckDeletions() {
   }
 }
 
+// Open runs are there, and nothing is left of those that went.
+void Checkers::CheckRetention() {
+  const auto namespaces = Await<std::vector<store::NamespaceRow>>(
+      [this](auto done) { cluster_.reader().ListNamespaces(std::move(done)); });
+  if (!namespaces.ok()) return wrongs_.push_back("the namespaces cannot be read");
+  for (const store::NamespaceRow& row : *namespaces) {
+    if (row.name != kBriefNamespace) continue;
+    const auto runs = Await<std::vector<store::DueExecution>>([&](auto done) {
+      cluster_.reader().RunsOfNamespace(row.number, 1'000'000, std::move(done));
+    });
+    if (!runs.ok()) return wrongs_.push_back("the brief namespace cannot be read");
+    std::set<std::string> there;
+    std::set<store::ExecutionKey> keys;
+    for (const store::DueExecution& run : *runs) {
+      there.insert(run.run_id.value());
+      keys.insert(run.key);
+    }
+    for (const auto& [run_id, run] : runs_) keys.insert(run.row.key);
+    for (const auto& [run_id, workflow_id] : ledger_.brief.open_runs) {
+      if (there.contains(run_id)) continue;
+      wrongs_.push_back(absl::StrCat(workflow_id, " ", run_id, ": it was open and is not there"));
+    }
+    for (const auto& [run_id, workflow_id] : ledger_.brief.gone_runs) {
+      if (there.contains(run_id)) {
+        wrongs_.push_back(absl::StrCat(workflow_id, " ", run_id, ": it was gone and is there"));
+      }
+      CheckGone(row.number, workflow_id, keys);
+    }
+  }
+}
+
+// No journal is left without its run.
+void Checkers::CheckGone(base::NamespaceNumber number, const std::string& workflow_id,
+                         const std::set<store::ExecutionKey>& rows) {
+  constexpr int64_t kNumbersMax = 100;
+  for (int64_t i = 1; i <= kNumbersMax; ++i) {
+    store::JournalRange range;
+    range.key = {base::ShardOf(number, workflow_id), base::ExecutionNumber(i)};
+    if (rows.contains(range.key)) continue;
+    range.bytes_max = INT64_MAX / 2;
+    range.records_max = INT64_MAX / 2;
+    const auto journal = Await<std::vector<store::JournalEntry>>(
+        [&](auto done) { cluster_.reader().ReadJournal(range, std::move(done)); });
+    if (journal.ok() && !journal->empty()) {
+      wrongs_.push_back(absl::StrCat(workflow_id, ": a journal is left of a run that is gone"));
+    }
+  }
+}
+
 // Every server has shards, those too that were drained and are no longer.
 void Checkers::CheckShares() {
   const auto owners = Await<std::vector<store::ShardOwner>>(

@@ -79,7 +79,7 @@ void Client::ShowedLength(const std::string& run_id, int64_t length,
 
 void Client::Begin() {
   record().seed = seed_;
-  record().may_be_reset = random_.Chance(0.15);
+  record().may_be_reset = MayBeReset(seed_);
   AskAnyServer();
   const uint64_t manner = random_.Below(10);
   ++open_requests_;
@@ -106,7 +106,8 @@ api::StartWorkflowExecutionRequest Client::StartRequest() {
   // A late double must not begin a second chain.
   request.set_workflow_id_reuse_policy(enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE);
   if (seed_ % 7 == 0) request.mutable_workflow_start_delay()->set_seconds(2);
-  (*request.mutable_memo()->mutable_fields())["seed"] = PayloadsOf(absl::StrCat(seed_)).payloads(0);
+  // One field, for the bytes of several come in any order.
+  (*request.mutable_memo()->mutable_fields())[kUpsertedMemo] = PayloadsOf("0").payloads(0);
   return request;
 }
 
@@ -497,14 +498,7 @@ void Client::WaitForClose(const std::string& run_id, const std::string& page_tok
         }
         const auto& event = response->history().events(response->history().events_size() - 1);
         ledger_.SeeEvent(run_id, event.event_id(), BytesOf(event));
-        std::string next;
-        next = event.workflow_execution_continued_as_new_event_attributes().new_execution_run_id();
-        if (next.empty())
-          next = event.workflow_execution_failed_event_attributes().new_execution_run_id();
-        if (next.empty())
-          next = event.workflow_execution_completed_event_attributes().new_execution_run_id();
-        if (next.empty())
-          next = event.workflow_execution_timed_out_event_attributes().new_execution_run_id();
+        const std::string next = NextRunAfter(event);
         if (!next.empty()) return WaitForClose(next, "");
         record().is_closed = true;
         --open_waits_;

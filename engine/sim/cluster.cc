@@ -1,5 +1,6 @@
 #include "sim/cluster.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -51,8 +52,8 @@ Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& databa
       *engine_loop_, *peers_, *namespaces_, *history_, *matching_, *matching_,
       [this](services::QueueFilter owned) { matching_->SetOwned(std::move(owned)); },
       [this](services::QueueFilter moved) { history_->PushMoved(std::move(moved)); },
-      [this](std::function<void()> done) {
-        namespaces_->Reload([done = std::move(done)](const absl::Status&) { done(); });
+      [this](std::function<void(const absl::Status&)> done) {
+        namespaces_->Reload(std::move(done));
       },
       [this] { history_->LookAtCluster(); },
       [this](bool is_drained, services::Cluster::Done done) {
@@ -64,7 +65,7 @@ Server::Server(Scheduler& scheduler, store::simulated::SimulatedDatabase& databa
   matching_->SetPartitionPeers(&node_->partition_peers());
   frontend_ = std::make_unique<frontend::Frontend>(
       frontend::Dependencies{*namespaces_, node_->history(), node_->matching(), *store_,
-                             *frontend_loop_, uuids_, cluster_, settings_},
+                             *frontend_loop_, uuids_, cluster_, settings_, &node_->cluster()},
       nullptr);
 }
 
@@ -137,6 +138,8 @@ Cluster::Cluster(Scheduler& scheduler, SimLoop& world, Network& network, PeerNet
                                           static_cast<int64_t>(spread_ms / 2)));
     network_.SetServer(i, nullptr, nullptr);
   }
+  // Far below what a namespace may have in production.
+  PERDURE_CHECK(settings_.Set("retention_min", "1s", "simulation").ok());
   // Small caches and snapshots make the rare paths common.
   if (random.Chance(0.5)) core_options_.cached_runs_max = static_cast<int64_t>(random.Below(8));
   if (random.Chance(0.5)) core_options_.idle_max = absl::Seconds(10);
@@ -204,6 +207,12 @@ void Cluster::CountSplits(Ledger& ledger) {
   count("task queue joined", metrics.joins);
   count("poll sent home from a partition", metrics.polls_sent_home);
   count("task met a poll in a partition", metrics.matched);
+}
+
+absl::Duration Cluster::clock_error() const {
+  absl::Duration most;
+  for (const absl::Duration offset : offsets_) most = std::max(most, absl::AbsDuration(offset));
+  return most;
 }
 
 void Cluster::SetStoreFaults(store::simulated::SimulatedFaults faults) {

@@ -41,10 +41,6 @@ class Server {
   void SetFaults(store::simulated::SimulatedFaults faults) { store_->SetFaults(faults); }
   void JumpClock(absl::Duration by);
   void PauseUntil(absl::Time global);
-  // By an operator: it hands over what it has and takes nothing, or takes its share again.
-  void SetDrained(bool is_drained) {
-    history_->SetDrained(is_drained, [](const absl::Status&) {});
-  }
   // A graceful stop; `done` runs when all is quiet.
   void Drain(absl::AnyInvocable<void() &&> done);
 
@@ -83,6 +79,8 @@ class Cluster {
   void SetStoreFaults(store::simulated::SimulatedFaults faults);
   // Task queues that were split and joined, and what that did.
   void CountSplits(Ledger& ledger);
+  // How far the clocks of servers are off when they start.
+  absl::Duration clock_error() const;
   // For reading what is stored, without faults.
   store::Store& reader() { return *reader_; }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "sim/linearizability.h"
 #include "sim/program.h"
 
@@ -43,8 +44,31 @@ struct WorkflowRecord {
   std::map<std::string, int64_t> lengths;  // of histories, by run: the longest that was shown
 };
 
+// Of a workflow that goes on by cron or retry.
+struct ChainRecord {
+  std::string first_run_id;  // as acknowledged; "" if only its being there was
+  bool is_started = false;
+  std::map<std::string, Promise> signals;     // by unique input
+  std::map<std::string, std::string> resets;  // acknowledged: run reset to, and from
+  std::set<std::string> links_seen;           // named by the end of the run before
+  bool is_cancelled = false;                  // acknowledged, and it ran on
+  bool is_terminated = false;                 // … as the last that was done to it
+};
+
+// Of a namespace whose closed runs go soon.
+inline constexpr char kBriefNamespace[] = "brief";
+struct RetentionRecord {
+  absl::Duration retention;
+  // How far a server's clock was off at first; attackers make it jump.
+  absl::Duration clock_error;
+  std::map<std::string, std::string> open_runs;  // and their ids: never closed
+  std::map<std::string, std::string> gone_runs;  // somebody was told that they are not there
+};
+
 struct Ledger {
   std::map<std::string, WorkflowRecord> workflows;
+  std::map<std::string, ChainRecord> chains;
+  RetentionRecord brief;
   // How often an attempt of an activity that may run once reached a worker: by run id and activity.
   std::map<std::pair<std::string, std::string>, int> single_starts;
   // Paused activities, by run id and activity: attempts from that one on must not begin.

@@ -1,6 +1,7 @@
 #include "sim/network.h"
 
 #include "base/check.h"
+#include "perdure/cluster/v1/service.pb.h"
 #include "temporal/api/workflowservice/v1/service.pb.h"
 
 namespace perdure::sim {
@@ -10,15 +11,18 @@ using google::protobuf::DescriptorPool;
 using google::protobuf::MethodDescriptor;
 
 const MethodDescriptor& Method(const char* name) {
-  // Naming a table of the file makes the linker keep its descriptors.
+  // Naming a table of each file makes the linker keep their descriptors.
   [[maybe_unused]] const void* volatile service =
       &descriptor_table_temporal_2fapi_2fworkflowservice_2fv1_2fservice_2eproto;
-  const MethodDescriptor* method =
-      DescriptorPool::generated_pool()
-          ->FindServiceByName("temporal.api.workflowservice.v1.WorkflowService")
-          ->FindMethodByName(name);
-  PERDURE_CHECK(method != nullptr);
-  return *method;
+  [[maybe_unused]] const void* volatile cluster_service =
+      &descriptor_table_perdure_2fcluster_2fv1_2fservice_2eproto;
+  for (const char* service_name :
+       {"temporal.api.workflowservice.v1.WorkflowService", "perdure.cluster.v1.ClusterService"}) {
+    const MethodDescriptor* method =
+        DescriptorPool::generated_pool()->FindServiceByName(service_name)->FindMethodByName(name);
+    if (method != nullptr) return *method;
+  }
+  PERDURE_CHECK(false);
 }
 
 }  // namespace

@@ -14,10 +14,41 @@ namespace {
 
 namespace enums = temporal::api::enums::v1;
 
-Operation MakeOperation(base::Random& random, int step, int index, const ProgramInput& input) {
+// More than a step has operations.
+constexpr int64_t kStepValue = 100;
+
+// Draws what kind of child, and what becomes of it.
+std::string MakeChild(base::Random& random, const ProgramInput& input, bool is_last_run,
+                      Operation& op) {
+  constexpr int kClosePolicies[] = {enums::PARENT_CLOSE_POLICY_TERMINATE,
+                                    enums::PARENT_CLOSE_POLICY_REQUEST_CANCEL,
+                                    enums::PARENT_CLOSE_POLICY_ABANDON};
+  constexpr int kReusePolicies[] = {enums::WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+                                    enums::WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+                                    enums::WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE};
+  op.close_policy = kClosePolicies[random.Below(3)];
+  const uint64_t kind = random.Below(10);
+  if (kind < 2 && input.depth == 0) {
+    op.kind = OperationKind::kReusedChild;
+    op.reuse_policy = kReusePolicies[random.Below(3)];
+    return "r";
+  }
+  // A run that goes on closes no child, and one that was reset not those from before.
+  const bool is_closed = is_last_run && (input.depth > 0 || !MayBeReset(input.seed));
+  if (kind < 4 && is_closed) {
+    op.kind = OperationKind::kLastingChild;
+    op.close_policy = kClosePolicies[random.Below(2)];
+    return "l";
+  }
+  op.kind = kind < 8 ? OperationKind::kChild : OperationKind::kAbandonedChild;
+  return "c";
+}
+
+Operation MakeOperation(base::Random& random, int step, int index, const ProgramInput& input,
+                        bool is_last_run) {
   Operation op;
   op.seed = random.Next();
-  const uint64_t kind = random.Below(20);
+  const uint64_t kind = random.Below(22);
   std::string letter = "t";
   if (kind < 9) {
     op.kind = OperationKind::kActivity;
@@ -42,12 +73,7 @@ Operation MakeOperation(base::Random& random, int step, int index, const Program
     letter = "y";
     op.delay_ms = static_cast<int64_t>(random.Below(5000)) + 1;
   } else if (kind < 16 && input.depth < 2) {
-    op.kind = random.Chance(0.7) ? OperationKind::kChild : OperationKind::kAbandonedChild;
-    letter = "c";
-    constexpr int kPolicies[] = {enums::PARENT_CLOSE_POLICY_TERMINATE,
-                                 enums::PARENT_CLOSE_POLICY_ABANDON,
-                                 enums::PARENT_CLOSE_POLICY_REQUEST_CANCEL};
-    op.close_policy = kPolicies[random.Below(3)];
+    letter = MakeChild(random, input, is_last_run, op);
   } else if (kind < 18 && input.depth == 0 && SignalGoal(input.seed) > 0) {
     op.kind = OperationKind::kWaitForSignals;
     letter = "w";
@@ -56,12 +82,39 @@ Operation MakeOperation(base::Random& random, int step, int index, const Program
   } else if (kind < 19) {
     op.kind = OperationKind::kSignalPeer;
     letter = "s";
-  } else {
+  } else if (kind < 20) {
     op.kind = OperationKind::kMarker;
     letter = "m";
+  } else {
+    op.kind = OperationKind::kUpsert;
+    letter = "u";
+    op.value = step * kStepValue + index + 1;
   }
   op.id = absl::StrCat(letter, step, "_", index);
   return op;
+}
+
+// Short, for many links follow each other.
+Program MakeLinkProgram(const ProgramInput& input) {
+  base::Random random(input.seed);
+  Program program;
+  program.steps.emplace_back();
+  const uint64_t count = random.Below(3);
+  for (uint64_t i = 0; i < count; ++i) {
+    Operation op;
+    op.seed = random.Next();
+    if (random.Chance(0.5)) {
+      op.kind = OperationKind::kActivity;
+      op.fails = static_cast<int>(random.Below(2));
+      op.start_to_close_ms = 2000;
+    } else {
+      op.kind = OperationKind::kTimer;
+      op.delay_ms = 1 + static_cast<int64_t>(random.Below(3000));
+    }
+    op.id = absl::StrCat("l", i);
+    program.steps.back().push_back(std::move(op));
+  }
+  return program;
 }
 
 template <class T>
@@ -75,17 +128,25 @@ T Number(const std::string& text) {
 
 std::string Encode(const ProgramInput& input) {
   return absl::StrCat(input.seed, " ", input.depth, " ", input.generation, " ", input.signals, " ",
-                      input.log);
+                      input.is_link ? 1 : 0, input.lasts ? 1 : 0, " ", input.log);
 }
 
 ProgramInput DecodeProgramInput(const std::string& text) {
   const std::vector<std::string> words = absl::StrSplit(text, ' ');
-  PERDURE_CHECK(words.size() == 5);
+  PERDURE_CHECK(words.size() == 6);
   return {.seed = Number<uint64_t>(words[0]),
           .depth = Number<int>(words[1]),
           .generation = Number<int>(words[2]),
           .signals = Number<int64_t>(words[3]),
-          .log = words[4]};
+          .is_link = words[4][0] == '1',
+          .lasts = words[4][1] == '1',
+          .log = words[5]};
+}
+
+bool MayBeReset(uint64_t seed) { return base::Random(seed ^ 0x7e5e7).Chance(0.15); }
+
+std::string UpsertId(int64_t value) {
+  return absl::StrCat("u", (value - 1) / kStepValue, "_", (value - 1) % kStepValue);
 }
 
 int64_t SignalGoal(uint64_t seed) {
@@ -93,7 +154,18 @@ int64_t SignalGoal(uint64_t seed) {
   return random.Chance(0.5) ? 0 : 1 + static_cast<int64_t>(random.Below(4));
 }
 
+LinkManner MannerOfLink(uint64_t seed, int64_t link, int attempt, bool may_hang) {
+  base::Random random(seed ^ HashOf(absl::StrCat(link, ".", attempt)));
+  const uint64_t manner = random.Below(10);
+  if (manner < 5) return LinkManner::kCompletes;
+  if (manner < 8) return LinkManner::kFails;
+  if (manner < 9) return LinkManner::kFailsForGood;
+  return may_hang ? LinkManner::kHangs : LinkManner::kCompletes;
+}
+
 Program MakeProgram(const ProgramInput& input) {
+  if (input.is_link) return MakeLinkProgram(input);
+  if (input.lasts) return Program();
   base::Random random(input.seed);
   Program program;
   if (random.Chance(0.25)) program.generations = 2 + static_cast<int>(random.Below(2));
@@ -102,12 +174,19 @@ Program MakeProgram(const ProgramInput& input) {
     program.failing_attempts = 1 + static_cast<int>(random.Below(2));
     program.attempts_max = 1 + static_cast<int>(random.Below(3));
   }
+  // A child's parent hears of the attempt that succeeds alone.
+  if (input.depth > 0 && random.Chance(0.2)) {
+    program.failing_attempts = 1;
+    program.attempts_max = 3;
+  }
+  const bool is_last_run = input.generation == program.generations;
   base::Random own(input.seed * 31 + static_cast<uint64_t>(input.generation));
   const int steps = 1 + static_cast<int>(own.Below(input.depth == 0 ? 5 : 2));
   for (int step = 0; step < steps; ++step) {
     std::vector<Operation> operations;
     const int count = 1 + static_cast<int>(own.Below(own.Chance(0.1) ? 12 : 3));
-    for (int i = 0; i < count; ++i) operations.push_back(MakeOperation(own, step, i, input));
+    for (int i = 0; i < count; ++i)
+      operations.push_back(MakeOperation(own, step, i, input, is_last_run));
     program.steps.push_back(std::move(operations));
   }
   return program;
@@ -144,12 +223,16 @@ bool MayEndAs(const Operation& op, const std::string& outcome) {
     case OperationKind::kChild:
       return outcome == "ok";
     case OperationKind::kAbandonedChild:
+    case OperationKind::kLastingChild:
       return outcome == "ok";
+    case OperationKind::kReusedChild:
+      return outcome == "ok" || outcome == "refused";
     case OperationKind::kWaitForSignals:
       return outcome == "ok";
     case OperationKind::kSignalPeer:
       return outcome == "ok" || outcome == "refused";
     case OperationKind::kMarker:
+    case OperationKind::kUpsert:
       return outcome == "ok";
   }
   return false;

@@ -21,9 +21,12 @@ enum class OperationKind {
   kCancelledTimer,
   kChild,
   kAbandonedChild,  // only its start is waited for
+  kLastingChild,    // likewise; it lasts until its parent's end closes it
+  kReusedChild,     // under an id that others of this kind use too
   kWaitForSignals,
   kSignalPeer,
   kMarker,
+  kUpsert,  // of a search attribute, of the memo, or of both
 };
 
 struct Operation {
@@ -37,6 +40,8 @@ struct Operation {
   int64_t heartbeat_ms = 0;  // 0: none
   int64_t signals = 0;       // to wait for, of the whole chain
   int close_policy = 0;      // children: temporal.api.enums.v1.ParentClosePolicy
+  int reuse_policy = 0;      // kReusedChild: temporal.api.enums.v1.WorkflowIdReusePolicy
+  int64_t value = 0;         // upserts: each in a run is higher than those before
 };
 
 struct Program {
@@ -51,15 +56,26 @@ struct ProgramInput {
   uint64_t seed = 0;
   int depth = 0;  // of children
   int generation = 1;
-  int64_t signals = 0;  // that earlier runs of the chain have seen
-  std::string log;      // what they got, see Replay::log
+  int64_t signals = 0;   // that earlier runs of the chain have seen
+  bool is_link = false;  // of a chain by cron or retry: each run has this same input
+  bool lasts = false;    // until it is cancelled or terminated
+  std::string log;       // what they got, see Replay::log
 };
 
 std::string Encode(const ProgramInput& input);
 ProgramInput DecodeProgramInput(const std::string& text);
 Program MakeProgram(const ProgramInput& input);
+// Whether a root workflow may be reset over its whole life.
+bool MayBeReset(uint64_t seed);
 // How many signals a root workflow waits for over its whole life.
 int64_t SignalGoal(uint64_t seed);
+
+// How an attempt at a link of a chain ends by itself. One that hangs ends by its run's timeout.
+enum class LinkManner { kCompletes, kFails, kFailsForGood, kHangs };
+LinkManner MannerOfLink(uint64_t seed, int64_t link, int attempt, bool may_hang);
+
+// The operation that upserted that value.
+std::string UpsertId(int64_t value);
 
 // An activity's input.
 struct ActivityInput {

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/check.h"
 #include "temporal/api/update/v1/message.pb.h"
 
@@ -14,6 +16,8 @@ namespace {
 
 namespace enums = temporal::api::enums::v1;
 namespace update = temporal::api::update::v1;
+
+constexpr absl::string_view kLinkPrefix = "link ";
 
 void SetMilliseconds(google::protobuf::Duration* duration, int64_t ms) {
   duration->set_seconds(ms / 1000);
@@ -32,6 +36,27 @@ Command TimerCommand(const std::string& id, int64_t ms) {
   a->set_timer_id(id);
   SetMilliseconds(a->mutable_start_to_fire_timeout(), ms);
   return command;
+}
+
+void AddUpserts(const Operation& op, std::vector<Command>& commands) {
+  if (op.seed % 3 != 0) {
+    Command command = CommandOf(enums::COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES);
+    auto& fields = *command.mutable_upsert_workflow_search_attributes_command_attributes()
+                        ->mutable_search_attributes()
+                        ->mutable_indexed_fields();
+    auto& payload = fields[kUpsertedAttribute];
+    (*payload.mutable_metadata())["encoding"] = "json/plain";
+    payload.set_data(absl::StrCat("\"", AttributeText(op.value), "\""));
+    commands.push_back(std::move(command));
+  }
+  if (op.seed % 3 != 1) {
+    Command command = CommandOf(enums::COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES);
+    auto& fields = *command.mutable_modify_workflow_properties_command_attributes()
+                        ->mutable_upserted_memo()
+                        ->mutable_fields();
+    fields[kUpsertedMemo] = PayloadsOf(absl::StrCat(op.value)).payloads(0);
+    commands.push_back(std::move(command));
+  }
 }
 
 Command ActivityCommand(const Operation& op) {
@@ -57,7 +82,51 @@ Command ActivityCommand(const Operation& op) {
   return command;
 }
 
+// The number that follows the result of the link before; the first has none before it.
+int64_t LinkAfter(const std::string& result) {
+  int64_t last = 0;
+  if (!result.empty()) PERDURE_CHECK(absl::SimpleAtoi(result.substr(kLinkPrefix.size()), &last));
+  return last + 1;
+}
+
 }  // namespace
+
+std::string AttributeText(int64_t value) { return absl::StrCat("v", value); }
+
+int64_t AttributeIn(const temporal::api::common::v1::SearchAttributes& attributes) {
+  const auto found = attributes.indexed_fields().find(kUpsertedAttribute);
+  if (found == attributes.indexed_fields().end()) return 0;
+  absl::string_view text = found->second.data();  // "v7", as JSON
+  int64_t value = 0;
+  const bool is_value = absl::ConsumePrefix(&text, "\"v") && absl::ConsumeSuffix(&text, "\"") &&
+                        absl::SimpleAtoi(text, &value);
+  return is_value ? value : 0;
+}
+
+int64_t MemoIn(const temporal::api::common::v1::Memo& memo) {
+  const auto found = memo.fields().find(kUpsertedMemo);
+  int64_t value = 0;
+  const bool is_value =
+      found != memo.fields().end() && absl::SimpleAtoi(found->second.data(), &value);
+  return is_value ? value : 0;
+}
+
+std::string LinkResult(int64_t link) { return absl::StrCat(kLinkPrefix, link); }
+
+std::string NextRunAfter(const HistoryEvent& event) {
+  switch (event.event_type()) {
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+      return event.workflow_execution_continued_as_new_event_attributes().new_execution_run_id();
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+      return event.workflow_execution_completed_event_attributes().new_execution_run_id();
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+      return event.workflow_execution_failed_event_attributes().new_execution_run_id();
+    case enums::EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+      return event.workflow_execution_timed_out_event_attributes().new_execution_run_id();
+    default:
+      return "";
+  }
+}
 
 std::string JoinLog(const Entries& log) { return absl::StrJoin(log, ","); }
 
@@ -91,6 +160,8 @@ void Replay::See(const HistoryEvent& event) {
       program_ = MakeProgram(input_);
       log_ = SplitLog(input_.log);
       attempt_ = a.attempt();
+      has_run_timeout_ = a.has_workflow_run_timeout();
+      if (input_.is_link) link_ = LinkAfter(TextOf(a.last_completion_result()));
       return;
     }
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
@@ -134,7 +205,8 @@ void Replay::See(const HistoryEvent& event) {
       for (const auto& step : program_.steps) {
         for (const Operation& op : step) {
           if (found != ids_.end() && op.id == found->second &&
-              op.kind == OperationKind::kAbandonedChild) {
+              (op.kind == OperationKind::kAbandonedChild ||
+               op.kind == OperationKind::kLastingChild)) {
             End(first, "ok");
           }
         }
@@ -144,6 +216,11 @@ void Replay::See(const HistoryEvent& event) {
     default:
       return SeeOthers(event);
   }
+}
+
+void Replay::SeeUpsert(int64_t event_id, int64_t value) {
+  Begin(UpsertId(value), event_id);
+  End(event_id, "ok");
 }
 
 void Replay::SeeOthers(const HistoryEvent& event) {
@@ -179,6 +256,13 @@ void Replay::SeeOthers(const HistoryEvent& event) {
     case enums::EVENT_TYPE_MARKER_RECORDED:
       Begin(event.marker_recorded_event_attributes().marker_name(), id);
       return End(id, "ok");
+    case enums::EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
+      attribute_ = AttributeIn(
+          event.upsert_workflow_search_attributes_event_attributes().search_attributes());
+      return SeeUpsert(id, attribute_);
+    case enums::EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
+      memo_ = MemoIn(event.workflow_properties_modified_event_attributes().upserted_memo());
+      return SeeUpsert(id, memo_);
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED: {
       // As SDKs do: this is its request, and the next task gets it.
       const auto& a = event.workflow_execution_update_admitted_event_attributes();
@@ -227,12 +311,22 @@ Command Replay::ChildCommand(const Operation& op, const std::string& run_name) c
   Command command = CommandOf(enums::COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION);
   auto* a = command.mutable_start_child_workflow_execution_command_attributes();
   a->set_workflow_id(absl::StrCat(run_name, ".", op.id));
+  if (op.kind == OperationKind::kReusedChild) {
+    a->set_workflow_id(absl::StrCat(run_name.substr(0, run_name.find('/')), kReusedSuffix));
+    a->set_workflow_id_reuse_policy(static_cast<enums::WorkflowIdReusePolicy>(op.reuse_policy));
+  }
   a->mutable_workflow_type()->set_name(kWorkflowType);
   a->mutable_task_queue()->set_name(kTaskQueue);
   a->set_control(op.id);
   a->set_parent_close_policy(static_cast<enums::ParentClosePolicy>(op.close_policy));
-  *a->mutable_input() =
-      PayloadsOf(Encode(ProgramInput{.seed = op.seed, .depth = input_.depth + 1}));
+  const ProgramInput input{
+      .seed = op.seed, .depth = input_.depth + 1, .lasts = op.kind == OperationKind::kLastingChild};
+  const Program program = MakeProgram(input);
+  if (program.attempts_max > 1) {
+    a->mutable_retry_policy()->mutable_initial_interval()->set_seconds(1);
+    a->mutable_retry_policy()->set_maximum_attempts(program.attempts_max);
+  }
+  *a->mutable_input() = PayloadsOf(Encode(input));
   return command;
 }
 
@@ -270,7 +364,9 @@ bool Replay::Work(const Operation& op, const std::string& run_name, Next& next) 
       }
       return false;
     case OperationKind::kChild:
-    case OperationKind::kAbandonedChild: {
+    case OperationKind::kAbandonedChild:
+    case OperationKind::kLastingChild:
+    case OperationKind::kReusedChild: {
       if (!is_new) return false;
       next.commands.push_back(ChildCommand(op, run_name));
       return false;
@@ -295,6 +391,9 @@ bool Replay::Work(const Operation& op, const std::string& run_name, Next& next) 
       next.commands.push_back(std::move(command));
       return true;
     }
+    case OperationKind::kUpsert:
+      if (is_new) AddUpserts(op, next.commands);
+      return true;
   }
   return false;
 }
@@ -367,6 +466,7 @@ Command Replay::Finish(const Entries& log) const {
     command.mutable_cancel_workflow_execution_command_attributes();
     return command;
   }
+  if (input_.is_link) return FinishLink();
   if (input_.generation < program_.generations) {
     Command command = CommandOf(enums::COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION);
     auto* a = command.mutable_continue_as_new_workflow_execution_command_attributes();
@@ -396,6 +496,26 @@ Command Replay::Finish(const Entries& log) const {
   return command;
 }
 
+LinkManner Replay::link_manner() const {
+  return MannerOfLink(input_.seed, link_, attempt_, has_run_timeout_);
+}
+
+Command Replay::FinishLink() const {
+  const LinkManner manner = link_manner();
+  if (manner == LinkManner::kCompletes) {
+    Command command = CommandOf(enums::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
+    *command.mutable_complete_workflow_execution_command_attributes()->mutable_result() =
+        PayloadsOf(Result());
+    return command;
+  }
+  Command command = CommandOf(enums::COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION);
+  auto* failure = command.mutable_fail_workflow_execution_command_attributes()->mutable_failure();
+  failure->set_message(absl::StrCat(LinkResult(link_), " attempt ", attempt_));
+  failure->mutable_application_failure_info()->set_type(
+      manner == LinkManner::kFailsForGood ? kFinalFailure : "passing");
+  return command;
+}
+
 Replay::Next Replay::Decide(const std::string& run_name,
                             const std::vector<Message>& requests) const {
   Next next;
@@ -413,6 +533,8 @@ Replay::Next Replay::Decide(const std::string& run_name,
       }
       if (!is_over) break;
     }
+    const bool hangs = input_.is_link && link_manner() == LinkManner::kHangs;
+    if (hangs || input_.lasts) is_over = false;
   }
   if (is_over && open_updates.empty()) next.commands.push_back(Finish(next.log));
   return next;
@@ -421,6 +543,7 @@ Replay::Next Replay::Decide(const std::string& run_name,
 // --- Judging
 
 std::string Replay::Result() const {
+  if (input_.is_link) return LinkResult(link_);
   std::string result;
   for (const auto& step : program_.steps) {
     for (const Operation& op : step) {
@@ -428,7 +551,7 @@ std::string Replay::Result() const {
       if (op.kind == OperationKind::kWaitForSignals) continue;
       std::string outcome = progress == nullptr ? "" : progress->outcome;
       // What ends by its command has no event when the result is made.
-      if (op.kind == OperationKind::kMarker) outcome = "ok";
+      if (op.kind == OperationKind::kMarker || op.kind == OperationKind::kUpsert) outcome = "ok";
       if (op.kind == OperationKind::kCancelledTimer) outcome = "canceled";
       absl::StrAppend(&result, op.id, "=", outcome, ";");
     }
@@ -443,6 +566,8 @@ std::vector<std::string> Replay::Wrongs() const {
     for (const Operation& op : step) {
       const Progress* progress = Find(op.id);
       if (progress == nullptr || !progress->is_done) continue;
+      // A link's run timeout bounds its activities.
+      if (input_.is_link && progress->outcome == "timeout") continue;
       if (!MayEndAs(op, progress->outcome)) {
         wrongs.push_back(absl::StrCat("operation ", op.id, " must not end as ", progress->outcome));
       }

@@ -22,6 +22,24 @@ using temporal::api::protocol::v1::Message;
 
 inline constexpr char kTaskQueue[] = "work";
 inline constexpr char kWorkflowType[] = "program";
+// Failures of links.
+inline constexpr char kFinalFailure[] = "final";
+
+// What upserts write, and the value in it; 0 if there is none.
+inline constexpr char kUpsertedAttribute[] = "BatcherUser";
+inline constexpr char kUpsertedMemo[] = "progress";
+int64_t AttributeIn(const temporal::api::common::v1::SearchAttributes& attributes);
+int64_t MemoIn(const temporal::api::common::v1::Memo& memo);
+// As filters name it.
+std::string AttributeText(int64_t value);
+// Ends the ids that children are started under again and again.
+inline constexpr char kReusedSuffix[] = ".again";
+
+// The result of a link of a chain: it tells the next one its number.
+std::string LinkResult(int64_t link);
+
+// The run that follows the one that ended with that event; empty if none does.
+std::string NextRunAfter(const HistoryEvent& event);
 
 // How a log travels, as answer or as input: no entry has a comma or a space.
 std::string JoinLog(const Entries& log);
@@ -41,6 +59,13 @@ class Replay {
   const std::set<std::string>& accepted_updates() const { return accepted_; }
   // Signals and accepted updates of the whole chain in their order, each where it came first.
   const Entries& log() const { return log_; }
+  // Of a chain by cron or retry: this run's number among the links that are to complete, and how it
+  // ends.
+  int64_t link() const { return link_; }
+  LinkManner link_manner() const;
+  // What the run upserted last; 0 if nothing.
+  int64_t attribute() const { return attribute_; }
+  int64_t memo() const { return memo_; }
 
   struct Next {
     std::vector<Command> commands;
@@ -65,6 +90,7 @@ class Replay {
   };
   // Children, other runs, markers and updates.
   void SeeOthers(const HistoryEvent& event);
+  void SeeUpsert(int64_t event_id, int64_t value);
   static void Append(Entries& log, const std::string& entry);
   void Begin(const std::string& id, int64_t event_id);
   void End(int64_t first_event, const std::string& outcome);
@@ -77,10 +103,15 @@ class Replay {
   void AnswerUpdates(const std::vector<Message>& requests, Next& next,
                      std::set<std::string>& open) const;
   Command Finish(const Entries& log) const;
+  Command FinishLink() const;
 
   ProgramInput input_;
   Program program_;
   int attempt_ = 1;
+  int64_t link_ = 1;
+  bool has_run_timeout_ = false;
+  int64_t attribute_ = 0;
+  int64_t memo_ = 0;
   bool is_cancel_requested_ = false;
   int64_t signals_ = 0;
   Entries log_;

@@ -1,13 +1,16 @@
 #include "sim/simulation.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "sim/attackers.h"
+#include "sim/chain_client.h"
 #include "sim/checkers.h"
 #include "sim/client.h"
 #include "sim/eraser.h"
+#include "sim/retention_client.h"
 
 namespace perdure::sim {
 namespace {
@@ -34,13 +37,66 @@ std::vector<std::shared_ptr<Eraser>> StartErasers(Scheduler& scheduler, SimLoop&
   return erasers;
 }
 
+std::vector<std::shared_ptr<ChainClient>> StartChains(Scheduler& scheduler, SimLoop& world,
+                                                      Network& network, Ledger& ledger,
+                                                      base::Random& random) {
+  std::vector<std::shared_ptr<ChainClient>> chains;
+  const uint64_t number = random.Below(3);
+  for (uint64_t i = 0; i < number; ++i) {
+    chains.push_back(
+        std::make_shared<ChainClient>(scheduler, world, network, ledger, absl::StrCat("k", i)));
+    world.After(absl::Milliseconds(static_cast<int64_t>(random.Below(10'000))),
+                [chain = chains.back()] { chain->Begin(); });
+  }
+  return chains;
+}
+
+std::vector<std::shared_ptr<RetentionClient>> StartRetention(Scheduler& scheduler, SimLoop& world,
+                                                             Network& network, Ledger& ledger,
+                                                             base::Random& random) {
+  std::vector<std::shared_ptr<RetentionClient>> clients;
+  ledger.brief.retention = absl::Seconds(4 + static_cast<int64_t>(random.Below(12)));
+  const uint64_t number = random.Below(4);
+  for (uint64_t i = 0; i < number; ++i) {
+    clients.push_back(
+        std::make_shared<RetentionClient>(scheduler, world, network, ledger, absl::StrCat("b", i)));
+    world.After(absl::Milliseconds(static_cast<int64_t>(random.Below(20'000))),
+                [client = clients.back()] { client->Begin(); });
+  }
+  return clients;
+}
+
+template <class Clients>
+bool AreDone(const Clients& clients) {
+  return std::all_of(clients.begin(), clients.end(),
+                     [](const auto& client) { return client->is_done(); });
+}
+
 void SayWhoGoesOn(const std::vector<std::shared_ptr<Client>>& clients,
-                  const std::vector<std::shared_ptr<Eraser>>& erasers, Ledger& ledger) {
+                  const std::vector<std::shared_ptr<Eraser>>& erasers,
+                  const std::vector<std::shared_ptr<ChainClient>>& chains,
+                  const std::vector<std::shared_ptr<RetentionClient>>& brief, Ledger& ledger) {
   for (const auto& client : clients) {
     if (!client->is_done()) ledger.Wrong("it does not end: " + client->Describe());
   }
   for (const auto& eraser : erasers) {
     if (!eraser->is_done()) ledger.Wrong(eraser->workflow_id() + ": its deletion does not end");
+  }
+  for (const auto& chain : chains) {
+    if (!chain->is_done()) ledger.Wrong(chain->workflow_id() + ": its chain does not end");
+  }
+  for (const auto& client : brief) {
+    if (!client->is_done()) ledger.Wrong(client->workflow_id() + ": its run does not go");
+  }
+}
+
+// With the histories of the runs that something is wrong with.
+void PrintWrongs(const Verdict& verdict, Checkers& checkers) {
+  std::string last;
+  for (const std::string& wrong : verdict.wrongs) {
+    const std::string workflow_id = wrong.substr(0, wrong.find_first_of(" :"));
+    if (workflow_id != last) std::printf("%s", checkers.Explain(workflow_id).c_str());
+    last = workflow_id;
   }
 }
 
@@ -73,6 +129,11 @@ Verdict Simulate(uint64_t seed, bool verbose) {
     }
     const std::vector<std::shared_ptr<Eraser>> erasers =
         StartErasers(scheduler, *world, network, ledger, random.Below(3));
+    const std::vector<std::shared_ptr<ChainClient>> chains =
+        StartChains(scheduler, *world, network, ledger, random);
+    ledger.brief.clock_error = cluster.clock_error();
+    const std::vector<std::shared_ptr<RetentionClient>> brief =
+        StartRetention(scheduler, *world, network, ledger, random);
     attackers.Begin();
     scheduler.RunUntil(scheduler.Now() + absl::Seconds(20 + random.Below(60)));
     attackers.MakePeace();
@@ -86,25 +147,16 @@ Verdict Simulate(uint64_t seed, bool verbose) {
       for (int server = 0; server < cluster.size(); ++server) {
         if (!cluster.is_up(server)) cluster.Start(server);
       }
-      is_over = true;
-      for (const auto& client : clients) is_over &= client->is_done();
-      for (const auto& eraser : erasers) is_over &= eraser->is_done();
-      if (is_over) is_over = checkers.OpenRuns() == 0;
+      is_over = AreDone(clients) && AreDone(erasers) && AreDone(chains) && AreDone(brief) &&
+                checkers.OpenRuns() == 0;
     }
-    SayWhoGoesOn(clients, erasers, ledger);
+    SayWhoGoesOn(clients, erasers, chains, brief, ledger);
     // What is still on its way between runs arrives.
     scheduler.RunUntil(scheduler.Now() + absl::Seconds(10));
     cluster.CountSplits(ledger);
     verdict.wrongs = ledger.wrongs;
     for (std::string& wrong : checkers.Check()) verdict.wrongs.push_back(std::move(wrong));
-    if (verbose) {
-      std::string last;
-      for (const std::string& wrong : verdict.wrongs) {
-        const std::string workflow_id = wrong.substr(0, wrong.find_first_of(" :"));
-        if (workflow_id != last) std::printf("%s", checkers.Explain(workflow_id).c_str());
-        last = workflow_id;
-      }
-    }
+    if (verbose) PrintWrongs(verdict, checkers);
     verdict.fingerprint = scheduler.fingerprint() ^ cluster.database().Fingerprint();
     verdict.steps = scheduler.steps();
     verdict.virtual_seconds = absl::ToDoubleSeconds(scheduler.elapsed());

@@ -245,6 +245,20 @@ void Worker::AnswerQuery(const Task& task, const Replay& replay) {
       [](absl::StatusOr<api::RespondQueryTaskCompletedResponse>) {});
 }
 
+Worker::Upserts Worker::UpsertsOf(const std::vector<Command>& commands) {
+  Upserts upserts;
+  for (const Command& command : commands) {
+    if (command.has_upsert_workflow_search_attributes_command_attributes()) {
+      upserts.attribute = AttributeIn(
+          command.upsert_workflow_search_attributes_command_attributes().search_attributes());
+    } else if (command.has_modify_workflow_properties_command_attributes()) {
+      upserts.memo =
+          MemoIn(command.modify_workflow_properties_command_attributes().upserted_memo());
+    }
+  }
+  return upserts;
+}
+
 void Worker::Complete(const Task& task, const Replay& replay) {
   const auto& poll = task.poll;
   api::RespondWorkflowTaskCompletedRequest request;
@@ -258,6 +272,7 @@ void Worker::Complete(const Task& task, const Replay& replay) {
     cached->second.log = next.log;
     cached->second.is_completing = true;
   }
+  const Upserts upserts = UpsertsOf(next.commands);
   for (Command& command : next.commands) *request.add_commands() = std::move(command);
   for (Message& message : next.messages) *request.add_messages() = std::move(message);
   for (const auto& [id, query] : poll.queries()) {
@@ -280,7 +295,7 @@ void Worker::Complete(const Task& task, const Replay& replay) {
   CallUntilAnswered<api::RespondWorkflowTaskCompletedRequest,
                     api::RespondWorkflowTaskCompletedResponse>(
       "RespondWorkflowTaskCompleted", request, 4,
-      [this, run_id, workflow_id = poll.workflow_execution().workflow_id()](
+      [this, run_id, upserts, execution = poll.workflow_execution()](
           absl::StatusOr<api::RespondWorkflowTaskCompletedResponse> response) {
         const auto completed = cache_.find(run_id);
         if (completed != cache_.end()) completed->second.is_completing = false;
@@ -298,14 +313,55 @@ void Worker::Complete(const Task& task, const Replay& replay) {
           } else if (absl::StrContains(response.status().message(), "Workflow is paused")) {
             ledger_.Count("next task refused while paused");
           } else {
-            ledger_.Wrong(absl::StrCat("a workflow task's completion of ", workflow_id,
+            ledger_.Wrong(absl::StrCat("a workflow task's completion of ", execution.workflow_id(),
                                        " was refused: ", response.status().ToString()));
           }
           return;
         }
         ledger_.Count("workflow task completed");
+        if (upserts.attribute > 0 || upserts.memo > 0) LookForUpserts(execution, upserts);
         OnCompleted(run_id, *std::move(response));
       });
+}
+
+void Worker::LookForUpserts(const temporal::api::common::v1::WorkflowExecution& execution,
+                            const Upserts& upserts) {
+  // It may be gone by now.
+  if (ledger_.reusable_ids.contains(execution.workflow_id())) return;
+  server_ = static_cast<int>(random_.Below(static_cast<uint64_t>(network_.server_count())));
+  api::DescribeWorkflowExecutionRequest describe;
+  describe.set_namespace_("default");
+  *describe.mutable_execution() = execution;
+  CallUntilAnswered<api::DescribeWorkflowExecutionRequest, api::DescribeWorkflowExecutionResponse>(
+      "DescribeWorkflowExecution", describe, 3,
+      [this, upserts](absl::StatusOr<api::DescribeWorkflowExecutionResponse> response) {
+        if (!response.ok()) return ledger_.Count("upsert not looked for");
+        CheckUpserts(response->workflow_execution_info(), upserts, "described");
+      });
+  api::ListWorkflowExecutionsRequest list;
+  list.set_namespace_("default");
+  list.set_query(absl::StrCat("RunId = '", execution.run_id(), "'"));
+  CallUntilAnswered<api::ListWorkflowExecutionsRequest, api::ListWorkflowExecutionsResponse>(
+      "ListWorkflowExecutions", list, 3,
+      [this, upserts](absl::StatusOr<api::ListWorkflowExecutionsResponse> response) {
+        if (!response.ok() || response->executions_size() != 1) {
+          return ledger_.Count("upsert not looked for");
+        }
+        CheckUpserts(response->executions(0), upserts, "listed");
+      });
+}
+
+// Later tasks may have upserted more.
+void Worker::CheckUpserts(const temporal::api::workflow::v1::WorkflowExecutionInfo& info,
+                          const Upserts& upserts, const std::string& where) {
+  ledger_.Count("upsert looked for");
+  const int64_t attribute = AttributeIn(info.search_attributes());
+  const int64_t memo = MemoIn(info.memo());
+  if (attribute >= upserts.attribute && memo >= upserts.memo) return;
+  ledger_.Wrong(absl::StrCat(info.execution().workflow_id(), " ", info.execution().run_id(),
+                             ": its upserts of ", upserts.attribute, " and ", upserts.memo,
+                             " were acknowledged and it is ", where, " with ", attribute, " and ",
+                             memo));
 }
 
 void Worker::OnCompleted(const std::string& run_id,

@@ -40,6 +40,11 @@ class Worker : public std::enable_shared_from_this<Worker> {
     Entries log;  // with what its last task accepted
     bool is_completing = false;
   };
+  // The last of one task; 0 if none.
+  struct Upserts {
+    int64_t attribute = 0;
+    int64_t memo = 0;
+  };
   // One workflow task under way.
   struct Task {
     api::PollWorkflowTaskQueueResponse poll;
@@ -64,6 +69,12 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void AnswerQuery(const Task& task, const Replay& replay);
   Entries LogInMemory(const std::string& run_id, const Replay& replay) const;
   void Complete(const Task& task, const Replay& replay);
+  static Upserts UpsertsOf(const std::vector<Command>& commands);
+  // What a task upserted is shown by any server once it is acknowledged.
+  void LookForUpserts(const temporal::api::common::v1::WorkflowExecution& execution,
+                      const Upserts& upserts);
+  void CheckUpserts(const temporal::api::workflow::v1::WorkflowExecutionInfo& info,
+                    const Upserts& upserts, const std::string& where);
   void OnCompleted(const std::string& run_id, api::RespondWorkflowTaskCompletedResponse response);
 
   void OnActivity(api::PollActivityTaskQueueResponse poll);

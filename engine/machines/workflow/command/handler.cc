@@ -85,7 +85,7 @@ absl::Status CheckSearchAttributes(const Context& context,
                                                 payload.data().size(), " exceeds size limit ",
                                                 limits.search_attribute_value_bytes));
     }
-    const auto value = query::DecodeAttribute(name, payload, type);
+    const auto value = query::DecodeNewAttribute(name, payload, type);
     if (!value.ok()) return value.status();
   }
   return absl::OkStatus();

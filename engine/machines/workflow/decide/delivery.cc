@@ -17,6 +17,17 @@ bool IsParent(const State& state, const Delivery& delivery) {
          state.info.parent_run_id() == delivery.sender_run_id;
 }
 
+// True if the child's start is under way by this run's own command. What a run has from the one
+// that it is a reset of is asked for in that one's name.
+bool AsksItself(const State& state, EventId initiated_id) {
+  const std::string own = absl::StrCat(state.info.run_id(), ":", initiated_id);
+  for (const uint64_t id : state.outbox.Keys()) {
+    const pb::OutboxMessage& message = *state.outbox.Find(id);
+    if (message.has_start_child() && message.request_id() == own) return true;
+  }
+  return false;
+}
+
 void AddChildStarted(Draft& draft, EventId initiated_id, const std::string& run_id) {
   const Child* child = draft.state().children.Find(initiated_id);
   if (child == nullptr || child->info.is_started()) return;
@@ -320,6 +331,9 @@ absl::StatusOr<Decision> DecideChildClosed(const State& state, const Delivery& d
   const bool is_other_run =
       pending->info.is_started() && pending->info.started_run_id() != closed.child_first_run_id();
   if (initiated.workflow_id() != closed.child_workflow_id() || is_other_run) return Decision();
+  // … and even one with the same id, while this run still asks for its own.
+  const bool is_of_before = delivery.is_redirected && !pending->info.is_started();
+  if (is_of_before && AsksItself(state, closed.initiated_event_id())) return Decision();
   Draft draft(state, context);
   AddChildStarted(draft, closed.initiated_event_id(), closed.child_first_run_id());
   const Child child = *draft.state().children.Find(closed.initiated_event_id());

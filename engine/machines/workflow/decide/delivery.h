@@ -20,6 +20,8 @@ struct Delivery {
   std::string sender_root_workflow_id;
   std::string sender_root_run_id;
   temporal::api::common::v1::Priority sender_priority;
+  // It was for a run that the receiver is a reset of.
+  bool is_redirected = false;
 };
 
 // --- At the receiver

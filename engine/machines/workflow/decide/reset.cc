@@ -1,5 +1,7 @@
 #include "machines/workflow/decide/reset.h"
 
+#include <set>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,10 +48,16 @@ void ReapplyUpdate(Draft& draft, const temporal::api::update::v1::Request& reque
   draft.Add(std::move(event));
 }
 
-void Reapply(Draft& draft, const HistoryEvent& event, const Reapplied& what) {
+// `signals`: the requests whose signals the new run has.
+void Reapply(Draft& draft, const HistoryEvent& event, const Reapplied& what,
+             std::set<std::string>& signals) {
   switch (event.event_type()) {
     case enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: {
       if (!what.signals) return;
+      // A request that was repeated is in a run of the chain, and again in the one after it.
+      const std::string& request_id =
+          event.workflow_execution_signaled_event_attributes().request_id();
+      if (!request_id.empty() && !signals.insert(request_id).second) return;
       HistoryEvent again = draft.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
       *again.mutable_workflow_execution_signaled_event_attributes() =
           event.workflow_execution_signaled_event_attributes();
@@ -239,9 +247,12 @@ absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context
   const State empty;
   Draft draft(empty, context);
   EmitCreated(draft, input, input.base_events.front());
+  std::set<std::string> signals;
   for (EventId id = 1; id < finish_id; ++id) {
     pb::Change change;
     *change.mutable_event() = input.base_events[id - 1];
+    const auto& signal = change.event().workflow_execution_signaled_event_attributes();
+    if (!signal.request_id().empty()) signals.insert(signal.request_id());
     draft.Emit(std::move(change));
   }
   if (!draft.state().HasTask()) {
@@ -258,7 +269,7 @@ absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context
   RestartActivities(draft);
   const Reapplied what = WhatIsReapplied(*input.request);
   for (EventId id = finish_id; id <= count; ++id) {
-    Reapply(draft, input.base_events[id - 1], what);
+    Reapply(draft, input.base_events[id - 1], what, signals);
     ReapplyChild(draft, input.base_events[id - 1]);
   }
   // A signal whose answer was lost is sent again: to the new run, which has it.
@@ -269,7 +280,7 @@ absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context
     draft.Emit(std::move(change));
   }
   RestartChildren(draft, input);
-  for (const HistoryEvent& event : input.later_events) Reapply(draft, event, what);
+  for (const HistoryEvent& event : input.later_events) Reapply(draft, event, what, signals);
   draft.EnsureTask();
 
   ResetDecision decision;

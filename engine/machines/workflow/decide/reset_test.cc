@@ -154,6 +154,52 @@ TEST(Reset, AChildOfTheOldRunDoesNotEndAnother) {
   EXPECT_GT(own->record.changes_size(), 0);
 }
 
+// It may even have the same id, as code that runs again gives it.
+TEST(Reset, AChildOfTheOldRunDoesNotEndOneThatIsAskedForAgain) {
+  Rig rig;
+  Begin(rig);
+  Delivery delivery;
+  delivery.is_redirected = true;
+  pb::ChildClosed& closed = *delivery.message.mutable_child_closed();
+  closed.set_initiated_event_id(rig.state().children.Keys().front());
+  closed.set_child_workflow_id("a");
+  closed.mutable_close_event()->set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
+  const auto asked_again = DecideChildClosed(rig.state(), delivery, rig.context());
+  ASSERT_TRUE(asked_again.ok());
+  EXPECT_EQ(asked_again->record.changes_size(), 0);
+  // The new run asks in the old one's name for what it has from there.
+  const ResetRun run = Reset(rig, Request(rig));
+  const auto inherited = DecideChildClosed(run.state, delivery, rig.context());
+  ASSERT_TRUE(inherited.ok());
+  EXPECT_GT(inherited->record.changes_size(), 0);
+}
+
+// Request ids are known to their run alone: one that was repeated is in two runs of the chain.
+TEST(Reset, TakesOnASignalOnceThoughTwoRunsHaveIt) {
+  Rig rig;
+  Begin(rig);
+  ResetInput input;
+  const api::ResetWorkflowExecutionRequest request = Request(rig);
+  HistoryEvent signal;
+  signal.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
+  signal.mutable_workflow_execution_signaled_event_attributes()->set_request_id("repeated");
+  input.request = &request;
+  input.later_events = {signal, signal};
+  const Context context = rig.context();
+  rig.Apply(DecideTerminateForReset(rig.state(), request, true, context));
+  input.base = &rig.state();
+  input.base_events = rig.events();
+  input.new_run_id = "new";
+  const auto decision = DecideReset(input, context);
+  ASSERT_TRUE(decision.ok());
+  int times = 0;
+  for (const pb::Change& change : decision->created.record.changes()) {
+    const auto& attributes = change.event().workflow_execution_signaled_event_attributes();
+    times += attributes.request_id() == "repeated" ? 1 : 0;
+  }
+  EXPECT_EQ(times, 1);
+}
+
 // It has no event yet when the run ends.
 TEST(Reset, TakesOnASignalThatWasBufferedBehindATask) {
   Rig rig;
