@@ -100,6 +100,8 @@ std::vector<std::uint8_t> some_bytes(std::int32_t count) {
 
 perdure::handle<void> start_activity(const ks::ExecuteActivityAction& action) {
   if (!action.headers().empty()) refuse("exec_activity.headers");
+  if (action.remote().versioning_intent() != ks::UNSPECIFIED)
+    refuse("exec_activity.remote.versioning_intent");
   switch (action.activity_type_case()) {
     case ks::ExecuteActivityAction::kGeneric:
       return with_arguments(action.generic().arguments(), [&](const auto&... arguments) {
