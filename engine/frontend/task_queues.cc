@@ -172,8 +172,8 @@ absl::Status Configure(const api::UpdateTaskQueueConfigRequest& request, absl::T
   return absl::OkStatus();
 }
 
-// Kept first, then told to the queue's owner. One that cannot be reached learns it from the
-// namespace, a second later at most.
+// Kept first, then told to the queue's owner. One that cannot be reached learns it with the next
+// poll or task, which brings the namespace.
 void UpdateConfig(const Dependencies& dependencies, CallContext context,
                   api::UpdateTaskQueueConfigRequest request,
                   Reply<api::UpdateTaskQueueConfigResponse> reply) {

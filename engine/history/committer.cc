@@ -4,12 +4,19 @@
 
 #include "base/check.h"
 #include "base/errors.h"
+#include "base/log.h"
 
 namespace perdure::history {
 namespace {
 
 // Two: one on its way while the next gathers and leaves; more only makes batches smaller.
 constexpr int64_t kBatchesInFlightMax = 2;
+
+// What a store may say of its own state. Anything else is said of the commit.
+bool IsOfTheStore(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsUnknown(status) || absl::IsAborted(status) ||
+         absl::IsCancelled(status);
+}
 
 absl::Status CommitFailed() {
   return base::Unavailable("the commit failed, nothing was changed for certain; try again");
@@ -122,6 +129,10 @@ void Committer::Done(std::shared_ptr<Batch> batch, absl::Status status) {
 }
 
 void Committer::Fail(const std::shared_ptr<Batch>& batch, const absl::Status& status) {
+  if (!IsOfTheStore(status)) {
+    base::LogError("a commit contradicts what is stored",
+                   {{"runs", static_cast<int64_t>(batch->size())}, {"error", status}});
+  }
   const absl::Status answer = CommitFailed();
   std::vector<ExecutionPtr> dropped;
   std::vector<After> waiting;

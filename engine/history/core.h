@@ -189,6 +189,8 @@ class Core {
   void EraseSome();
   // Of a namespace that is not known: if it is gone, and not only new.
   void EraseIfOrphan(const store::DueExecution& row);
+  // After a failure: if the run is still there.
+  void EraseAgain(const store::DueExecution& row);
   void EraseNow(const store::DueExecution& row, After after);
   void NoteGrowth(const Execution& execution, EventId events_before, int64_t bytes_before);
 

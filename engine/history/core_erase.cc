@@ -75,17 +75,27 @@ void Core::EraseSome() {
     ++erasures_in_flight_;
     EraseNow(row, [this, row](const absl::Status& status) {
       --erasures_in_flight_;
-      // Of a run that is not there (an erasure whose outcome was not known) nothing is left to do.
-      const bool is_gone = status.ok() || absl::IsFailedPrecondition(status);
       // The cursor of due rows is past it: nobody else would come back to it.
-      if (!is_gone && is_serving_) {
-        loop_.After(kEraseRetry, [this, row] {
-          if (is_serving_) Due(row);
-        });
-      }
+      if (!status.ok() && is_serving_) EraseAgain(row);
       EraseSome();
     });
   }
+}
+
+// It may have been done, its answer lost. The erasure of a run that is not there is refused, and
+// takes all that is committed along with it.
+void Core::EraseAgain(const store::DueExecution& row) {
+  loop_.After(kEraseRetry, [this, row, life = life_] {
+    if (!is_serving_ || life != life_ || !Serves(row.key.shard)) return;
+    store_.LoadExecution(row.namespace_number, row.workflow_id, row.run_id,
+                         [this, row, life](const absl::StatusOr<store::LoadedExecution>& loaded) {
+                           loop_.Post([this, row, life, status = loaded.status()] {
+                             if (!is_serving_ || life != life_) return;
+                             if (status.ok()) return Due(row);
+                             if (!absl::IsNotFound(status)) EraseAgain(row);
+                           });
+                         });
+  });
 }
 
 void Core::EraseNow(const store::DueExecution& row, After after) {
