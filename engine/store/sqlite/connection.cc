@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@
 namespace perdure::store::sqlite {
 namespace {
 
+constexpr int kCopyTriesMax = 100;
 constexpr int kBusyTimeoutMs = 10'000;
 
 absl::Status ToStatus(sqlite3* database, int code) {
@@ -93,6 +95,38 @@ absl::Status Connection::Execute(const std::string& script) {
 
 int64_t Connection::last_insert_id() const { return sqlite3_last_insert_rowid(database_); }
 int64_t Connection::rows_changed() const { return sqlite3_total_changes64(database_); }
+
+absl::StatusOr<Connection::Log> Connection::CopyLog() {
+  int pages = 0;
+  int copied = 0;
+  int code = SQLITE_BUSY;
+  // A commit that is just ending shows a torn header for a moment.
+  for (int i = 0; code == SQLITE_BUSY && i < kCopyTriesMax; ++i) {
+    if (i > 0) std::this_thread::yield();
+    code =
+        sqlite3_wal_checkpoint_v2(database_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+  }
+  if (code != SQLITE_OK) return ToStatus(database_, code);
+  return Log{.pages = pages, .copied = copied};
+}
+
+absl::Status Connection::SyncDatabase() {
+  sqlite3_file* file = nullptr;
+  int code = sqlite3_file_control(database_, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (code == SQLITE_OK) code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+  return code == SQLITE_OK ? absl::OkStatus() : ToStatus(database_, code);
+}
+
+void Connection::WhenLogGrows(absl::AnyInvocable<void(int64_t pages)> callback) {
+  when_log_grows_ = std::move(callback);
+  sqlite3_wal_hook(
+      database_,
+      [](void* self, sqlite3*, const char*, int pages) {
+        static_cast<Connection*>(self)->when_log_grows_(pages);
+        return SQLITE_OK;
+      },
+      this);
+}
 
 absl::StatusOr<sqlite3_stmt*> Connection::Prepared(absl::string_view sql, bool keep) {
   if (keep) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -39,6 +40,20 @@ class Connection {
   // Rows changed since the connection was opened.
   int64_t rows_changed() const;
 
+  // The write-ahead log: pages in it, and how many of those the database has.
+  struct Log {
+    int64_t pages = 0;
+    int64_t copied = 0;
+  };
+  // Copies from the log into the database what no reader still needs there, waiting for nobody. The
+  // log begins anew with the first commit that finds all of it copied; only a copy of all of it is
+  // on disk for certain.
+  absl::StatusOr<Log> CopyLog();
+  // Has the database's own file, not the log, on disk when it returns.
+  absl::Status SyncDatabase();
+  // Called with the log's pages after each commit of this connection, on its thread. Once.
+  void WhenLogGrows(absl::AnyInvocable<void(int64_t pages)> callback);
+
  private:
   friend class Query;
   explicit Connection(sqlite3* database) : database_(database) {}
@@ -47,6 +62,7 @@ class Connection {
 
   sqlite3* database_;
   absl::flat_hash_map<std::string, sqlite3_stmt*> statements_;
+  absl::AnyInvocable<void(int64_t pages)> when_log_grows_;
 };
 
 // `Query q(connection, kSelectThing); q.Bind(id, name); while (q.Next()) use(q.Int64(0));

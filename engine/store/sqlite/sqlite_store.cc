@@ -12,6 +12,7 @@
 #include "base/errors.h"
 #include "store/checks.h"
 #include "store/sql/migrations.h"
+#include "store/sqlite/log_copier.h"
 #include "store/sqlite/reads.h"
 #include "store/sqlite/registry.h"
 #include "store/sqlite/statements.h"
@@ -79,13 +80,23 @@ absl::Status FencePredecessors(Connection& connection) {
 // Thread-safe: it only hands work to its workers.
 class SqliteStore final : public Store {
  public:
-  // Without readers the writer's connection serves all.
-  SqliteStore(std::unique_ptr<FileLock> lock, std::unique_ptr<Connection> writer,
-              std::unique_ptr<Connection> run_reader, std::unique_ptr<Connection> list_reader)
-      : lock_(std::move(lock)) {
-    if (list_reader) list_reader_ = std::make_unique<Worker>(std::move(list_reader), counters_);
-    if (run_reader) run_reader_ = std::make_unique<Worker>(std::move(run_reader), counters_);
-    writer_ = std::make_unique<Worker>(std::move(writer), counters_);
+  struct Connections {
+    std::unique_ptr<Connection> writer;
+    // A database in memory has none of these: the writer's serves all.
+    std::unique_ptr<Connection> run_reader, list_reader, log_copier;
+  };
+  SqliteStore(std::unique_ptr<FileLock> lock, Connections connections, int64_t log_pages_max)
+      : lock_(std::move(lock)), writer_(MakeWorker(std::move(connections.writer))) {
+    if (connections.log_copier == nullptr) return;
+    list_reader_ = MakeWorker(std::move(connections.list_reader));
+    run_reader_ = MakeWorker(std::move(connections.run_reader));
+    log_copier_ =
+        std::make_unique<LogCopier>(std::move(connections.log_copier), *writer_, log_pages_max);
+  }
+  ~SqliteStore() override {
+    if (log_copier_ != nullptr) log_copier_->Stop();
+    // Before the readers, so that a callback may still ask them.
+    writer_.reset();
   }
 
   void Commit(CommitBatch batch, Done done) override {
@@ -238,6 +249,9 @@ class SqliteStore final : public Store {
   }
 
  private:
+  std::unique_ptr<Worker> MakeWorker(std::unique_ptr<Connection> connection) {
+    return std::make_unique<Worker>(std::move(connection), counters_);
+  }
   Worker& RunReader() { return run_reader_ ? *run_reader_ : *writer_; }
   Worker& ListReader() { return list_reader_ ? *list_reader_ : *writer_; }
 
@@ -254,17 +268,19 @@ class SqliteStore final : public Store {
 
   const std::unique_ptr<FileLock> lock_;
   Counters counters_;
-  // Destroyed in reverse order: the writer first, so that a callback may still ask a reader.
-  std::unique_ptr<Worker> list_reader_;
-  std::unique_ptr<Worker> run_reader_;
   std::unique_ptr<Worker> writer_;
+  std::unique_ptr<Worker> run_reader_;
+  std::unique_ptr<Worker> list_reader_;
+  std::unique_ptr<LogCopier> log_copier_;
 };
 
-absl::StatusOr<std::unique_ptr<Connection>> OpenReader(const SqliteOptions& options) {
-  // Read-write: a read-only connection cannot recover the log of a server that was killed.
+// Read-write, whatever it is for: a read-only connection cannot recover the log of a server that
+// was killed.
+absl::StatusOr<std::unique_ptr<Connection>> OpenAnother(const SqliteOptions& options,
+                                                        const std::string& script) {
   auto connection = Connection::Open(options.file, Connection::Access::kReadWrite);
   if (!connection.ok()) return connection;
-  const absl::Status status = (*connection)->Execute("PRAGMA query_only = on");
+  const absl::Status status = (*connection)->Execute(script);
   if (!status.ok()) return status;
   return connection;
 }
@@ -272,6 +288,7 @@ absl::StatusOr<std::unique_ptr<Connection>> OpenReader(const SqliteOptions& opti
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(SqliteOptions options) {
+  if (options.file == ":memory:") options.file.clear();
   std::unique_ptr<FileLock> lock;
   if (!options.file.empty()) {
     auto taken = FileLock::Take(absl::StrCat(options.file, ".lock"));
@@ -281,22 +298,25 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(SqliteOptions options) {
   auto writer = Connection::Open(options.file, Connection::Access::kReadWrite);
   if (!writer.ok()) return writer.status();
   absl::Status status = (*writer)->Execute(absl::StrCat(
-      "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA wal_autocheckpoint = ",
-      options.log_pages_max, "; PRAGMA cache_size = -", options.cache_size_bytes / 1024));
+      "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA wal_autocheckpoint = 0; "
+      "PRAGMA cache_size = -",
+      options.cache_size_bytes / 1024));
   if (status.ok()) status = Migrate(**writer);
   if (status.ok() && lock != nullptr) status = FencePredecessors(**writer);
   if (!status.ok()) return status;
-  std::unique_ptr<Connection> run_reader;
-  std::unique_ptr<Connection> list_reader;
+  SqliteStore::Connections connections{.writer = *std::move(writer)};
   if (!options.file.empty()) {
-    for (std::unique_ptr<Connection>* reader : {&run_reader, &list_reader}) {
-      auto opened = OpenReader(options);
+    for (auto [connection, script] :
+         {std::pair(&connections.run_reader, "PRAGMA query_only = on"),
+          std::pair(&connections.list_reader, "PRAGMA query_only = on"),
+          std::pair(&connections.log_copier, "PRAGMA synchronous = full")}) {
+      auto opened = OpenAnother(options, script);
       if (!opened.ok()) return opened.status();
-      *reader = *std::move(opened);
+      *connection = *std::move(opened);
     }
   }
-  return std::make_unique<SqliteStore>(std::move(lock), *std::move(writer), std::move(run_reader),
-                                       std::move(list_reader));
+  return std::make_unique<SqliteStore>(std::move(lock), std::move(connections),
+                                       options.log_pages_max);
 }
 
 }  // namespace perdure::store::sqlite

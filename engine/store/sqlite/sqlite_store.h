@@ -2,7 +2,8 @@
 //
 // One thread writes: it takes all commits that wait and makes them one transaction (WAL,
 // synchronous=FULL: on disk when answered). Two more threads read, one for runs and one for lists,
-// so that a slow list holds up no load. A database in memory has one thread for everything.
+// so that a slow list holds up no load, and one copies the log into the database
+// (log_copier.h). A database in memory has one thread for everything.
 //
 // A file belongs to one server at a time: an OS lock on `<file>.lock`, which goes with the process,
 // keeps others out. Errors: UNAVAILABLE for a full disk and failed I/O (the transaction was rolled
@@ -20,9 +21,10 @@
 namespace perdure::store::sqlite {
 
 struct SqliteOptions {
-  // Empty: in memory, gone with the store.
+  // Empty, or ":memory:" as SQLite calls it: in memory, gone with the store.
   std::string file;
-  // Of the page cache and the log before a checkpoint; the defaults suit a laptop.
+  // Of the page cache, and of the log when it begins to be copied into the database; the defaults
+  // suit a laptop.
   int64_t cache_size_bytes = 32 << 20;
   int64_t log_pages_max = 4096;
 };

@@ -64,6 +64,15 @@ IncarnationId Register(Store& store) {
   });
 }
 
+// Commits the records `from` to `to` of one run, one by one.
+void CommitSteadily(Store& store, IncarnationId incarnation, int64_t from, int64_t to) {
+  for (int64_t sequence = from; sequence <= to; ++sequence) {
+    const absl::Status status = AwaitDone(
+        [&](Done done) { store.Commit({incarnation, {Steady(sequence)}}, std::move(done)); });
+    ASSERT_TRUE(status.ok()) << status;
+  }
+}
+
 int64_t JournalLength(Store& store) {
   const auto loaded = Await<LoadedExecution>([&](Result<LoadedExecution> result) {
     store.LoadExecution(NamespaceNumber(1), WorkflowId("steady"), std::nullopt, std::move(result));
@@ -105,6 +114,13 @@ TEST(SqliteStore, FencesWhoHadItOpenBefore) {
   EXPECT_EQ(listed->at(0).id, next);
   EXPECT_TRUE(absl::IsAborted(
       AwaitDone([&](Done done) { second->Commit({former, {Steady(1)}}, std::move(done)); })));
+}
+
+TEST(SqliteStore, KnowsSqlitesNameForMemory) {
+  const auto store = MustOpen(":memory:");
+  CommitSteadily(*store, Register(*store), 1, 1);
+  EXPECT_EQ(JournalLength(*store), 1);
+  EXPECT_FALSE(std::filesystem::exists(":memory:.lock"));
 }
 
 TEST(SqliteStore, RefusesASchemaFromTheFuture) {
@@ -253,6 +269,39 @@ TEST(SqliteStore, CanBeBackedUpWhileItWrites) {
   EXPECT_TRUE(AwaitDone([&](Done done) {
                 copy->Commit({successor, {Steady(JournalLength(*copy) + 1)}}, std::move(done));
               }).ok());
+}
+
+// Of the file, which never shrinks: the most there has been in it at once.
+int64_t LogPages(const Folder& folder) {
+  return static_cast<int64_t>(std::filesystem::file_size(folder.File("a.db-wal")) / 4096);
+}
+
+constexpr int64_t kLogPagesMax = 64;
+
+TEST(SqliteStore, BeginsItsLogAnewWhileItWrites) {
+  const Folder folder;
+  const auto store = OpenSqlite({.file = folder.File("a.db"), .log_pages_max = kLogPagesMax});
+  ASSERT_TRUE(store.ok()) << store.status();
+  // Each is three pages at least.
+  CommitSteadily(**store, Register(**store), 1, 1000);
+  EXPECT_LT(LogPages(folder), 1000);
+}
+
+TEST(SqliteStore, BeginsItsLogAnewOnceAReaderThatHeldItBackIsDone) {
+  const Folder folder;
+  const auto store = OpenSqlite({.file = folder.File("a.db"), .log_pages_max = kLogPagesMax});
+  ASSERT_TRUE(store.ok()) << store.status();
+  const IncarnationId incarnation = Register(**store);
+  CommitSteadily(**store, incarnation, 1, 1);
+  auto reader = Connection::Open(folder.File("a.db"), Connection::Access::kReadOnly);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  ASSERT_TRUE((*reader)->Execute("BEGIN; SELECT count(*) FROM journal").ok());
+  CommitSteadily(**store, incarnation, 2, 300);
+  const int64_t held = LogPages(folder);
+  EXPECT_GT(held, 300);
+  ASSERT_TRUE((*reader)->Execute("COMMIT").ok());
+  CommitSteadily(**store, incarnation, 301, 1000);
+  EXPECT_LT(LogPages(folder), held + 1000);
 }
 
 }  // namespace
