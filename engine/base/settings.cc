@@ -141,6 +141,8 @@ constexpr auto kTable = std::to_array<Setting>({
      "that); 0: four for each core."},
     {kTaskQueueSplitRate, "task_queue_split_rate", "", kInt, "300", 0, kMany, kCluster, false, 0, 0,
      "Tasks per second from which a task queue is split over all nodes; 0: never."},
+    {kCommitGatherMax, "commit_gather_max", "", kDuration, "3ms", 0, 100, kCluster, false, 0, 0,
+     "How long a commit may wait for those of other runs, where several commit at once."},
     {kRetentionDefault, "retention_default", "", kDuration, "24h", kHour, 100 * 365 * 24 * kHour,
      kCluster, true, 0, 0, "Retention of namespaces that the server creates by itself."},
     {kRetentionMin, "retention_min", "system.namespaceMinRetentionLocal", kDuration, "1h", 0,

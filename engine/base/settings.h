@@ -66,6 +66,7 @@ enum class SettingId {
   kLongPollsLimit,
   kSharedRequestsLimit,
   kTaskQueueSplitRate,
+  kCommitGatherMax,
   kRetentionDefault,
   kRetentionMin,
   kLogLevel,

@@ -9,9 +9,6 @@
 namespace perdure::history {
 namespace {
 
-// Two: one on its way while the next gathers and leaves; more only makes batches smaller.
-constexpr int64_t kBatchesInFlightMax = 2;
-
 // What a store may say of its own state. Anything else is said of the commit.
 bool IsOfTheStore(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsUnknown(status) || absl::IsAborted(status) ||
@@ -34,7 +31,9 @@ Committer::Entry& Committer::Queue(const ExecutionPtr& execution) {
   queue_.push_back(std::move(entry));
   queued_[execution.get()] = &queued;
   newest_[execution.get()] = &queued;
-  ++execution->commits_in_flight;
+  if (execution->commits_in_flight++ == 0 && execution->committed_at != absl::InfinitePast()) {
+    pace_.WentOn(loop_.Now() - execution->committed_at);
+  }
   ScheduleFlush();
   return queued;
 }
@@ -68,17 +67,22 @@ void Committer::AfterAll(absl::AnyInvocable<void() &&> callback) {
 }
 
 void Committer::ScheduleFlush() {
-  if (flush_scheduled_ || in_flight_ >= kBatchesInFlightMax) return;
+  const absl::Time now = loop_.Now();
+  if (flush_scheduled_ || in_flight_ >= pace_.InFlightMax(now)) return;
   flush_scheduled_ = true;
-  // Posted: whatever else this round of the loop decides joins the batch.
-  loop_.Post([this] {
+  auto flush = [this] {
     flush_scheduled_ = false;
     Flush();
-  });
+  };
+  const absl::Time when = pace_.NextAt(now);
+  if (when > now) return (void)loop_.At(when, std::move(flush));
+  // Posted: whatever else this round of the loop decides joins the batch.
+  loop_.Post(std::move(flush));
 }
 
 void Committer::Flush() {
-  if (queue_.empty() || in_flight_ >= kBatchesInFlightMax) return;
+  if (queue_.empty()) return;
+  const absl::Time now = loop_.Now();
   auto batch = std::make_shared<Batch>();
   // Runs that belong together were queued together; a cut would part them, so the whole queue goes.
   batch->swap(queue_);
@@ -88,11 +92,12 @@ void Committer::Flush() {
   commits.executions.reserve(batch->size());
   for (const std::unique_ptr<Entry>& entry : *batch) {
     commits.executions.push_back(std::move(entry->commit));
+    pace_.Left(entry->execution.get(), now);
   }
   ++in_flight_;
   ++batches_;
   flights_.push_back(batch);
-  store_.Commit(std::move(commits), [this, batch, sent = loop_.Now()](absl::Status status) {
+  store_.Commit(std::move(commits), [this, batch, sent = now](absl::Status status) {
     loop_.Post([this, batch, sent, status = std::move(status)]() mutable {
       if (status.ok()) {
         meters_.Committed(static_cast<int64_t>(batch->size()), loop_.Now() - sent);
@@ -113,9 +118,11 @@ void Committer::Done(std::shared_ptr<Batch> batch, absl::Status status) {
     Fail(batch, status);
   } else {
     committed_runs_ += static_cast<int64_t>(batch->size());
+    const absl::Time now = loop_.Now();
     for (const std::unique_ptr<Entry>& entry : *batch) {
       Execution& execution = *entry->execution;
       --execution.commits_in_flight;
+      execution.committed_at = now;
       Forget(*entry);
       if (entry->next_event_id > execution.committed_next_event_id) {
         execution.committed_next_event_id = entry->next_event_id;

@@ -1,5 +1,6 @@
 // Pipelined group commit: takes all that is queued, over many runs and shards, writes it as one
-// batch, then releases what was held back for it, in order. ARCHITECTURE.md, "Commit path".
+// batch, then releases what was held back for it, in order; when a batch leaves, commit_pace.h
+// says. ARCHITECTURE.md, "Commit path".
 //
 // Loop-bound. When a commit fails, the runs it touched are dropped from the cache, and everything
 // queued or in flight for them is answered UNAVAILABLE: nobody has seen anything of it.
@@ -12,6 +13,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
+#include "history/commit_pace.h"
 #include "history/execution.h"
 #include "history/meters.h"
 #include "runtime/runtime.h"
@@ -33,8 +35,8 @@ class Committer {
   };
 
   // All borrowed but the hooks.
-  Committer(runtime::Loop& loop, store::Store& store, Meters& meters, Hooks hooks)
-      : loop_(loop), store_(store), meters_(meters), hooks_(std::move(hooks)) {}
+  Committer(runtime::Loop& loop, store::Store& store, Meters& meters, CommitPace pace, Hooks hooks)
+      : loop_(loop), store_(store), meters_(meters), hooks_(std::move(hooks)), pace_(pace) {}
 
   void set_incarnation(base::IncarnationId incarnation) { incarnation_ = incarnation; }
 
@@ -84,6 +86,7 @@ class Committer {
   // The newest entry of a run, queued or in flight: what followers wait for.
   absl::flat_hash_map<const Execution*, Entry*> newest_;
   int64_t in_flight_ = 0;
+  CommitPace pace_;
   bool flush_scheduled_ = false;
   std::vector<absl::AnyInvocable<void() &&>> when_idle_;
   int64_t batches_ = 0;

@@ -67,7 +67,8 @@ Core::Core(runtime::Loop& loop, store::Store& store, services::Namespaces& names
     if (on_fenced_) on_fenced_();
   };
   hooks.committed = [this](const ExecutionPtr& execution) { Committed(execution); };
-  committer_ = std::make_unique<Committer>(loop_, store_, meters_, std::move(hooks));
+  committer_ = std::make_unique<Committer>(loop_, store_, meters_, CommitPace(options_.gather_max),
+                                           std::move(hooks));
 }
 
 Core::~Core() {

@@ -44,6 +44,8 @@ struct CoreOptions {
   int64_t journal_growth_max = 4;
   // Newest events of a run kept in memory.
   int64_t recent_bytes_max = 256 << 10;
+  // How long a commit may wait for those of other runs (commit_pace.h).
+  absl::Duration gather_max;
   // Borrowed; null: nothing is measured.
   base::Metrics* metrics = nullptr;
 };

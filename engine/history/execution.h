@@ -66,6 +66,7 @@ struct Execution {
   int64_t snapshot_bytes = 0;
   EventId committed_next_event_id = 1;
   int64_t commits_in_flight = 0;
+  absl::Time committed_at = absl::InfinitePast();  // when the last commit was through
   // The row's wake_at as last given to the committer.
   std::optional<absl::Time> row_wake_at;
   // Taken out of the cache by a failed commit; whoever still holds it must load anew.

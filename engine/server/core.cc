@@ -143,6 +143,7 @@ class RealCore final : public Core {
     history::HistoryOptions history_options;
     history_options.node_name = host;
     history_options.core.metrics = &metrics;
+    history_options.core.gather_max = settings_.Duration(base::SettingId::kCommitGatherMax);
     history_options.address = address;
     history_options.roles = options.roles;
     has_frontend_ = (options.roles & base::kRoleFrontend) != 0;

@@ -148,6 +148,7 @@ Cluster::Cluster(Scheduler& scheduler, SimLoop& world, Network& network, PeerNet
     core_options_.journal_growth_max = 1;
   }
   if (random.Chance(0.5)) core_options_.recent_bytes_max = static_cast<int64_t>(random.Below(4000));
+  if (random.Chance(0.5)) core_options_.gather_max = absl::Milliseconds(3);
   matching_options_.metrics = &matching_metrics_;
   if (random.Chance(0.6)) matching_options_.spread = DrawSpread(random);
 }
