@@ -557,6 +557,7 @@ void Core::CarryOut(const ExecutionPtr& execution, const Effects& effects,
 }
 
 void Core::Committed(const ExecutionPtr& execution) {
+  if (!execution->state.IsRunning()) EraseIfOverdue(*execution);
   if (execution->history_waiters.empty()) return;
   const bool is_closed = !execution->state.IsRunning();
   std::vector<Execution::HistoryWaiter> woken;

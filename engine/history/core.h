@@ -189,6 +189,8 @@ class Core {
                  const std::string& run_id);
 
   void EraseSome();
+  // A closed run whose end of retention the check of due rows passed before its row had it.
+  void EraseIfOverdue(const Execution& execution);
   // Of a namespace that is not known: if it is gone, and not only new.
   void EraseIfOrphan(const store::DueExecution& row);
   // After a failure: if the run is still there.

@@ -45,6 +45,20 @@ void Core::EraseRow(const store::DueExecution& row) {
   EraseSome();
 }
 
+void Core::EraseIfOverdue(const Execution& execution) {
+  const auto& wake_at = execution.row_wake_at;
+  if (!wake_at.has_value() || *wake_at <= absl::UnixEpoch() || *wake_at > due_checked_.wake_at) {
+    return;
+  }
+  if (!is_serving_ || execution.is_dropped) return;
+  Due({.key = execution.key,
+       .namespace_number = execution.name_space->number,
+       .workflow_id = base::WorkflowId(execution.workflow_id),
+       .run_id = base::RunId(execution.run_id),
+       .is_closed = true,
+       .wake_at = *wake_at});
+}
+
 void Core::EraseIfOrphan(const store::DueExecution& row) {
   if (gone_namespaces_.contains(row.namespace_number)) return EraseRow(row);
   // Another node may have made it a moment ago, and this one could not read of it yet.
@@ -72,6 +86,7 @@ void Core::EraseSome() {
     const store::DueExecution row = std::move(to_erase_.front());
     to_erase_.pop_front();
     if (!Serves(row.key.shard)) continue;
+    if (erasing_.contains(RunKey(row.namespace_number.value(), row.run_id.value()))) continue;
     ++erasures_in_flight_;
     EraseNow(row, [this, row](const absl::Status& status) {
       --erasures_in_flight_;
