@@ -1,6 +1,10 @@
 #include "worker-sdk/testing/engine_transport.h"
 
 #include <atomic>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "base/errors.h"
 #include "google/protobuf/descriptor.h"
@@ -69,29 +73,59 @@ struct EngineTransport::Open {
   std::shared_ptr<services::Cancellation> cancellation = std::make_shared<services::Cancellation>();
 };
 
-namespace {
+// Thread-safe.
+class EngineTransport::OpenCalls {
+ public:
+  std::uint64_t Add(std::shared_ptr<Open> open) {
+    const std::lock_guard lock(mutex_);
+    calls_.emplace(++last_, std::move(open));
+    return last_;
+  }
+  bool Contains(std::uint64_t id) const {
+    const std::lock_guard lock(mutex_);
+    return calls_.contains(id);
+  }
+  // Those that `executor` is to hear of.
+  std::vector<std::uint64_t> Of(const client::Executor* executor) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::uint64_t> found;
+    for (const auto& [id, open] : calls_) {
+      if (open->executor == executor) found.push_back(id);
+    }
+    return found;
+  }
+  // The first to say so ends a call.
+  void Finish(std::uint64_t id, absl::Status status,
+              std::unique_ptr<google::protobuf::Message> reply) {
+    const std::shared_ptr<Open> open = Take(id);
+    if (open == nullptr) return;
+    if (reply != nullptr) open->response->GetReflection()->Swap(open->response, reply.get());
+    open->cancellation->Cancel();
+    open->executor->Post(
+        [open, status = std::move(status)]() mutable { open->done(OnTheWire(status)); });
+  }
 
-template <class Open>
-void Finish(std::map<std::uint64_t, std::shared_ptr<Open>>& calls, std::uint64_t id,
-            absl::Status status, std::unique_ptr<google::protobuf::Message> reply) {
-  const auto found = calls.find(id);
-  if (found == calls.end()) return;
-  const std::shared_ptr<Open> open = std::move(found->second);
-  calls.erase(found);
-  if (reply != nullptr) open->response->GetReflection()->Swap(open->response, reply.get());
-  open->cancellation->Cancel();
-  open->executor->Post(
-      [open, status = std::move(status)]() mutable { open->done(OnTheWire(status)); });
-}
+ private:
+  std::shared_ptr<Open> Take(std::uint64_t id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return nullptr;
+    std::shared_ptr<Open> open = std::move(found->second);
+    calls_.erase(found);
+    return open;
+  }
 
-}  // namespace
+  mutable std::mutex mutex_;
+  std::map<std::uint64_t, std::shared_ptr<Open>> calls_;
+  std::uint64_t last_ = 0;
+};
 
 class EngineTransport::Handle final : public Call {
  public:
   Handle(std::shared_ptr<OpenCalls> calls, std::uint64_t id) : calls_(std::move(calls)), id_(id) {}
   ~Handle() override { Cancel(); }
   void Cancel() override {
-    Finish(*calls_, id_, absl::CancelledError("canceled by its caller"), nullptr);
+    calls_->Finish(id_, absl::CancelledError("canceled by its caller"), nullptr);
   }
 
  private:
@@ -101,22 +135,24 @@ class EngineTransport::Handle final : public Call {
 
 EngineTransport::EngineTransport(std::shared_ptr<VirtualTime> time,
                                  std::shared_ptr<services::RpcHandler*> engine)
-    : time_(std::move(time)), engine_(std::move(engine)), executor_(*time_) {}
+    : time_(std::move(time)),
+      engine_(std::move(engine)),
+      calls_(std::make_shared<OpenCalls>()),
+      executor_(*time_) {}
 
 std::unique_ptr<client::Transport::Call> EngineTransport::Start(
     std::string_view method, const google::protobuf::Message& request,
     google::protobuf::Message* response, const client::CallOptions& options,
     client::Executor* executor, Done done) {
-  const std::uint64_t id = ++last_call_;
   auto open = std::make_shared<Open>(Open{response, executor, std::move(done)});
-  calls_->emplace(id, open);
+  const std::uint64_t id = calls_->Add(open);
   const google::protobuf::MethodDescriptor* descriptor = FindMethod(method);
   if (descriptor == nullptr || *engine_ == nullptr) {
-    Finish(*calls_, id,
-           descriptor == nullptr
-               ? absl::UnimplementedError("no such method: " + std::string(method))
-               : absl::UnavailableError("the test environment is gone"),
-           nullptr);
+    calls_->Finish(id,
+                   descriptor == nullptr
+                       ? absl::UnimplementedError("no such method: " + std::string(method))
+                       : absl::UnavailableError("the test environment is gone"),
+                   nullptr);
     return std::make_unique<Handle>(calls_, id);
   }
   services::CallContext context;
@@ -129,14 +165,14 @@ std::unique_ptr<client::Transport::Call> EngineTransport::Start(
   // Posted, as a call from a network would come.
   time_->Post([engine = engine_, descriptor, context = std::move(context), copy = std::move(copy),
                calls = calls_, id, time = time_]() mutable {
-    if (*engine == nullptr || !calls->contains(id)) return;
+    if (*engine == nullptr || !calls->Contains(id)) return;
     (*engine)->Call(
         *descriptor, std::move(context), std::move(copy),
         [calls, id, time](absl::StatusOr<std::unique_ptr<google::protobuf::Message>> reply) {
           // Not inside the engine: `calls` may change while it is at work.
           time->Post([calls, id, reply = std::move(reply)]() mutable {
-            if (!reply.ok()) return Finish(*calls, id, reply.status(), nullptr);
-            Finish(*calls, id, absl::OkStatus(), *std::move(reply));
+            if (!reply.ok()) return calls->Finish(id, reply.status(), nullptr);
+            calls->Finish(id, absl::OkStatus(), *std::move(reply));
           });
         });
   });
@@ -177,16 +213,12 @@ std::shared_ptr<client::Transport::Event> EngineTransport::NewEvent() {
 }
 
 void EngineTransport::FailWaiting() {
-  std::vector<std::uint64_t> waiting;
-  for (const auto& [id, open] : *calls_) {
-    if (open->executor == &executor_) waiting.push_back(id);
-  }
-  for (const std::uint64_t id : waiting) {
-    Finish(*calls_, id,
-           absl::FailedPreconditionError(
-               "nothing can happen any more: no timer is left, no activity runs, and "
-               "whatever the workflow waits for is not coming (is a worker running?)"),
-           nullptr);
+  for (const std::uint64_t id : calls_->Of(&executor_)) {
+    calls_->Finish(id,
+                   absl::FailedPreconditionError(
+                       "nothing can happen any more: no timer is left, no activity runs, and "
+                       "whatever the workflow waits for is not coming (is a worker running?)"),
+                   nullptr);
   }
 }
 

@@ -1,11 +1,10 @@
 // The SDK's transport to the engine in the same process.
 //
 // Calls have no time limit of their own: when nothing can happen any more while somebody waits for
-// one, it fails with FAILED_PRECONDITION and says so. Everything runs on the thread that drives
-// (testing/virtual_time.h).
+// one, it fails with FAILED_PRECONDITION and says so. What is called back runs on the thread that
+// drives (testing/virtual_time.h). Thread-safe: an activity's thread may have a client too.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
@@ -52,19 +51,17 @@ class EngineTransport final : public client::Transport {
 
  private:
   struct Open;
+  class OpenCalls;
   class Handle;
   class DrivenEvent;
-  using OpenCalls = std::map<std::uint64_t, std::shared_ptr<Open>>;
 
   // Of the client's own calls, not of workers' polls.
   void FailWaiting();
 
   const std::shared_ptr<VirtualTime> time_;
   const std::shared_ptr<services::RpcHandler*> engine_;
-  const std::shared_ptr<OpenCalls> calls_ =
-      std::make_shared<OpenCalls>();  // With handles and replies.
+  const std::shared_ptr<OpenCalls> calls_;  // With handles and replies.
   VirtualExecutor executor_;
-  std::uint64_t last_call_ = 0;
   const std::string target_ = "the test environment";
 };
 

@@ -100,4 +100,41 @@ TEST(Environment, ActivitiesAreMockedByFunction) {
   EXPECT_EQ(calls, 3);
 }
 
+// Activities whose client speaks to the workflow that they belong to.
+struct Counter;
+int tell(std::string id);
+const Client* client_of_tell = nullptr;  // Of the test that runs.
+
+struct Counter {
+  task<int> run(int activities) {
+    const std::string id = workflow::info().workflow_id;
+    std::vector<handle<int>> all;
+    for (int i = 0; i < activities; ++i) {
+      all.push_back(workflow::activity<&tell>(id, {.start_to_close = 10s}));
+    }
+    co_await workflow::all(all);
+    co_await workflow::until([this, activities] { return told == activities; });
+    co_return told;
+  }
+  void be_told() { ++told; }
+  int told = 0;
+  using handlers = define<entry<&Counter::run>, signal<&Counter::be_told>>;
+};
+
+int tell(std::string id) {
+  client_of_tell->handle<&Counter::run>(id).signal<&Counter::be_told>();
+  return 1;
+}
+
+TEST(Environment, ActivitiesMayHaveAClient) {
+  for (int i = 0; i < 30; ++i) {
+    Environment env;
+    client_of_tell = &env.client();
+    Worker worker(env.client(), env.worker("q"));
+    worker.workflow<Counter>().activity<&tell>();
+    worker.start();
+    EXPECT_EQ(env.client().execute<&Counter::run>({.id = "c", .task_queue = "q"}, 20), 20);
+  }
+}
+
 }  // namespace perdure::testing::environment_test

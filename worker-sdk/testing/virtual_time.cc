@@ -52,6 +52,7 @@ absl::Time VirtualTime::Now() const {
 void VirtualTime::MoveTo(absl::Time when) {
   if (when <= now_) return;
   now_ = when;
+  changed_.notify_all();
   // Each once, however often it would have come.
   while (!leisure_.empty() && leisure_.begin()->first.first <= now_) {
     ready_.push_back(std::move(leisure_.begin()->second));
@@ -95,8 +96,15 @@ VirtualTime::Task VirtualTime::TakeNext(std::unique_lock<std::mutex>& lock, absl
 }
 
 bool VirtualTime::Drive(const std::function<bool()>& is_over, absl::Time limit) {
-  const std::thread::id before = driver_.exchange(std::this_thread::get_id());
+  // Who drives may wait in turn: workflow code must not, but what an activity's answer runs may.
+  const bool is_nested = IsDriving();
   std::unique_lock lock(mutex_);
+  while (!is_nested && driver_.load() != std::thread::id()) {
+    if (is_over()) return true;
+    if (now_ >= limit) return false;
+    changed_.wait(lock);
+  }
+  driver_ = std::this_thread::get_id();
   bool was_over = false;
   for (;;) {
     lock.unlock();
@@ -110,7 +118,10 @@ bool VirtualTime::Drive(const std::function<bool()>& is_over, absl::Time limit) 
     task = nullptr;
     lock.lock();
   }
-  driver_.store(before);
+  if (!is_nested) {
+    driver_ = std::thread::id();
+    changed_.notify_all();
+  }
   return was_over;
 }
 

@@ -2,8 +2,8 @@
 //
 // Whoever waits drives: the thread that waits for an answer, or lets time pass, runs what is ready;
 // when nothing is, time skips to the next timer. Activities run on threads of their own; while one
-// runs, virtual time passes no faster than real time. Thread-safe for posting; one thread drives at
-// a time.
+// runs, virtual time passes no faster than real time. Thread-safe: one thread drives at a time, the
+// others that wait do so for it, and take over when it ends.
 #pragma once
 
 #include <chrono>
@@ -43,8 +43,9 @@ class VirtualTime {
   absl::Time Now() const;
   bool IsDriving() const { return driver_ == std::this_thread::get_id(); }
 
-  // Until `is_over` says yes, which it is asked after each step. False when nothing is left that
-  // could happen, or time would pass `limit`; with a limit in the future, time stands at it then.
+  // Until `is_over` says yes, which it is asked after each step, and also while another thread
+  // drives, with a lock held. False when nothing is left that could happen, or time would pass
+  // `limit`; with a limit in the future, time stands at it then.
   bool Drive(const std::function<bool()>& is_over, absl::Time limit);
   // Time does not skip until it is dropped, by any thread, before this is.
   std::shared_ptr<void> Hold();
