@@ -120,7 +120,17 @@ absl::Status ReadProfile(const EnvironmentSource& source, std::string name, Prof
   return absl::OkStatus();
 }
 
-void ApplyVariables(const EnvironmentSource& source, Profile* profile) {
+// Leaves `value` as it is where the variable is not set.
+absl::Status ReadBool(const EnvironmentSource& source, const char* variable,
+                      std::optional<bool>* value) {
+  const std::string text = Variable(source, variable);
+  if (text.empty()) return absl::OkStatus();
+  *value = ToBool(text);
+  if (value->has_value()) return absl::OkStatus();
+  return Invalid(absl::StrCat(variable, " is \"", text, "\", which is neither true nor false"));
+}
+
+absl::Status ApplyVariables(const EnvironmentSource& source, Profile* profile) {
   static constexpr std::pair<const char*, const char*> kTexts[] = {
       {"TEMPORAL_ADDRESS", "address"},
       {"TEMPORAL_NAMESPACE", "namespace"},
@@ -147,12 +157,12 @@ void ApplyVariables(const EnvironmentSource& source, Profile* profile) {
     const auto found = variables.find(variable);
     if (found != variables.end()) profile->mutable_tls().texts[name] = found->second;
   }
-  if (const auto is_on = ToBool(Variable(source, "TEMPORAL_TLS"))) {
-    profile->mutable_tls().is_disabled = !*is_on;
-  }
-  if (const auto is_off = ToBool(Variable(source, "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION"))) {
-    profile->mutable_tls().skips_verification = *is_off;
-  }
+  std::optional<bool> is_on;
+  absl::Status status = ReadBool(source, "TEMPORAL_TLS", &is_on);
+  if (is_on) profile->mutable_tls().is_disabled = !*is_on;
+  std::optional<bool> is_off;
+  if (status.ok()) status = ReadBool(source, "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", &is_off);
+  if (is_off) profile->mutable_tls().skips_verification = *is_off;
   for (const auto& [variable, value] : variables) {
     if (!absl::StartsWith(variable, kMetadataPrefix)) continue;
     const std::string key =
@@ -163,6 +173,7 @@ void ApplyVariables(const EnvironmentSource& source, Profile* profile) {
       profile->metadata[key] = value;
     }
   }
+  return status;
 }
 
 // A PEM text that is given itself or as the path of a file.
@@ -226,7 +237,7 @@ absl::StatusOr<ClientOptions> OptionsFrom(const EnvironmentSource& source,
       !status.ok()) {
     return status;
   }
-  ApplyVariables(source, &profile);
+  if (absl::Status status = ApplyVariables(source, &profile); !status.ok()) return status;
   ClientOptions options;
   if (const std::string& address = profile.texts["address"]; !address.empty())
     options.target = address;

@@ -110,6 +110,11 @@ TEST(Environment, TlsIsSwitchedOnAndOffByItsVariable) {
 }
 
 TEST(Environment, ACertificateNeedsItsKeyAndOneSource) {
+  // Not in plain text because of a word that was meant otherwise.
+  for (const char* variable : {"TEMPORAL_TLS", "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION"}) {
+    EXPECT_THAT(OptionsFrom(Source({{variable, "yes"}}), {}).status().message(),
+                HasSubstr(variable));
+  }
   EXPECT_THAT(OptionsFrom(Source({{"TEMPORAL_TLS_CLIENT_CERT_DATA", "C"}}), {}).status().message(),
               HasSubstr("needs its key"));
   EXPECT_THAT(OptionsFrom(Source({{"TEMPORAL_TLS_SERVER_CA_CERT_DATA", "C"},

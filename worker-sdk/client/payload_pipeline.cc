@@ -44,6 +44,8 @@ absl::Status Apply(const std::vector<std::shared_ptr<PayloadCodec>>& codecs, boo
     }
   } catch (const std::exception& error) {
     return absl::InternalError(absl::StrCat("payload codec: ", error.what()));
+  } catch (...) {
+    return absl::InternalError("payload codec: an exception that is no std::exception");
   }
   list->Clear();
   for (Payload& payload : payloads) *list->Add() = core::ToApi(std::move(payload));

@@ -32,6 +32,10 @@ class ActivityAttempt::Propagated {
     } catch (const std::exception& error) {
       attempt_.Log(LogLevel::warn, absl::StrCat("the header ", std::string(propagator.name()),
                                                 " could not be restored: ", error.what()));
+    } catch (...) {
+      // From a destructor too, where nothing may leave.
+      attempt_.Log(LogLevel::warn, absl::StrCat("the header ", std::string(propagator.name()),
+                                                " could not be restored"));
     }
   }
   ActivityAttempt& attempt_;

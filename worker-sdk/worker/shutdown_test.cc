@@ -19,6 +19,25 @@ void EndsPolls(WorkerFixture& fixture) {
 }
 bool HasStopped(WorkerFixture& fixture) { return fixture.worker->WaitStopped(Nanos(0)); }
 
+TEST(Shutdown, AskedForBeforeTheStartItDoesNotBegin) {
+  WorkerFixture fixture;
+  fixture.worker->RequestStop();
+  fixture.StartWorkflows();
+  EXPECT_TRUE(HasStopped(fixture));
+  EXPECT_TRUE(fixture.server->Sent("PollWorkflowTaskQueue").empty());
+}
+
+TEST(Shutdown, AskedForWhileTheServerIsAskedItDoesNotBegin) {
+  WorkerFixture fixture;
+  fixture.server->On("DescribeNamespace", [&fixture](FakeServer::Call&) {
+    fixture.worker->RequestStop();
+    return absl::OkStatus();
+  });
+  fixture.StartWorkflows();
+  EXPECT_TRUE(HasStopped(fixture));
+  EXPECT_TRUE(fixture.server->Sent("PollWorkflowTaskQueue").empty());
+}
+
 TEST(R61Shutdown, TellsTheServerWithItsQueuesAndThenCutsThePolls) {
   WorkerFixture fixture;
   fixture.AddActivity("act", [](auto&, const auto&) { return std::nullopt; });

@@ -64,6 +64,26 @@ void ThrowIfFatal(const detail::WorkerImpl& impl) {
 std::atomic<int> signal_seen{0};
 void OnSignal(int number) { signal_seen = number; }
 
+// SIGINT and SIGTERM are only noted while it lives.
+class SignalsSeen {
+ public:
+  SignalsSeen() {
+    signal_seen = 0;
+    struct sigaction action{};
+    action.sa_handler = OnSignal;
+    sigaction(SIGINT, &action, &before_int_);
+    sigaction(SIGTERM, &action, &before_term_);
+  }
+  SignalsSeen(const SignalsSeen&) = delete;
+  ~SignalsSeen() {
+    sigaction(SIGINT, &before_int_, nullptr);
+    sigaction(SIGTERM, &before_term_, nullptr);
+  }
+
+ private:
+  struct sigaction before_int_{}, before_term_{};
+};
+
 }  // namespace
 
 Worker::Worker(const Client& client, WorkerOptions options)
@@ -98,30 +118,24 @@ void Worker::stop() {
   if (!impl_->is_started()) return;
   impl_->RequestStop();
   impl_->WaitStopped(Nanos::max());
+  ThrowIfFatal(*impl_);
 }
 
 void Worker::run(std::stop_token token) {
-  start();
   const std::stop_callback on_stop(token, [this] { request_stop(); });
+  start();
   impl_->WaitStopped(Nanos::max());
   ThrowIfFatal(*impl_);
 }
 
 void Worker::run_until_signal() {
-  struct sigaction action{};
-  action.sa_handler = OnSignal;
-  struct sigaction before_int{}, before_term{};
-  signal_seen = 0;
-  sigaction(SIGINT, &action, &before_int);
-  sigaction(SIGTERM, &action, &before_term);
-  // A handler may do next to nothing, so it is looked at what it saw; the wait is interrupted by
+  const SignalsSeen signals;
+  // A handler may do next to nothing, so it is looked at what it saw; a wait is interrupted by
   // nothing else.
-  start();
+  impl_->Start([] { return signal_seen != 0; });
   while (!impl_->WaitStopped(std::chrono::milliseconds(100))) {
     if (signal_seen != 0) request_stop();
   }
-  sigaction(SIGINT, &before_int, nullptr);
-  sigaction(SIGTERM, &before_term, nullptr);
   ThrowIfFatal(*impl_);
 }
 

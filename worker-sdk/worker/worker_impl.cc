@@ -150,16 +150,18 @@ void WorkerImpl::MakeLoop(int index) {
   loop->rpc->OnIdle(check);
 }
 
-void WorkerImpl::Start() {
-  if (is_started_) throw Error("the worker was started before");
-  MakeParts();
+bool WorkerImpl::DescribeNamespace(const std::function<bool()>& is_interrupted,
+                                   absl::Status& status,
+                                   api::DescribeNamespaceResponse& described) {
+  // How often it is looked whether the start is still wanted; virtual time would pass by it.
+  const Nanos look =
+      host_.transport->is_real_time() ? std::chrono::milliseconds(100) : Nanos::max();
   auto answered = host_.transport->NewEvent();
-  absl::Status status;
-  api::DescribeNamespaceResponse described;
+  std::shared_ptr<worker::Rpc::Handle> call;  // Of the loop.
   loops_[0]->executor->Post([&] {
     auto request = std::make_unique<api::DescribeNamespaceRequest>();
     request->set_namespace_(host_.namespace_);
-    control_rpc_->Call<api::DescribeNamespaceResponse>(
+    call = control_rpc_->Call<api::DescribeNamespaceResponse>(
         "DescribeNamespace", std::move(request),
         [&](absl::Status result, api::DescribeNamespaceResponse& response) {
           status = std::move(result);
@@ -167,17 +169,41 @@ void WorkerImpl::Start() {
           answered->Set();
         });
   });
-  answered->Wait(Nanos::max());
-  if (!status.ok() && status.code() != absl::StatusCode::kUnimplemented) {
+  const auto is_unwanted = [&] {
+    absl::MutexLock lock(&mutex_);
+    return is_stop_requested_ || (is_interrupted && is_interrupted());
+  };
+  bool is_wanted = true;
+  while (!answered->Wait(look)) {
+    is_wanted = !is_unwanted();
+    if (is_wanted) continue;
+    loops_[0]->executor->Post([&] { call->Cancel(); });
+    answered->Wait(Nanos::max());
+    break;
+  }
+  return is_wanted && !is_unwanted();
+}
+
+void WorkerImpl::Start(const std::function<bool()>& is_interrupted) {
+  if (is_started_) throw Error("the worker was started before");
+  MakeParts();
+  absl::Status status;
+  api::DescribeNamespaceResponse described;
+  const bool is_wanted = DescribeNamespace(is_interrupted, status, described);
+  const bool is_refused = !status.ok() && status.code() != absl::StatusCode::kUnimplemented;
+  if (!is_wanted || is_refused) {
     EndLoops();
     loops_.clear();
+    if (!is_wanted) return stopped_->Set();
     throw Error(absl::StrCat("the worker of task queue ", options_.task_queue,
                              " cannot begin: namespace ", host_.namespace_, " at ",
                              host_.transport->target(), ": ", std::string(status.message())));
   }
-  is_started_ = true;
   const auto& can = described.namespace_info().capabilities();
   StartPolling(can.poller_autoscaling(), can.worker_poll_complete_on_shutdown());
+  absl::MutexLock lock(&mutex_);
+  is_started_ = true;
+  if (is_stop_requested_) loops_[0]->executor->Post([this] { BeginStop(); });
 }
 
 void WorkerImpl::StartPolling(bool server_scales, bool ends_polls) {
@@ -215,7 +241,8 @@ absl::Status WorkerImpl::fatal() const {
 }
 
 void WorkerImpl::RequestStop() {
-  if (!is_started_ || is_stop_requested_.exchange(true)) return;
+  absl::MutexLock lock(&mutex_);
+  if (std::exchange(is_stop_requested_, true) || !is_started_) return;
   loops_[0]->executor->Post([this] { BeginStop(); });
 }
 

@@ -50,9 +50,10 @@ class WorkerImpl {
   void AddWorkflow(WorkflowDefinition definition);
   void AddActivity(ActivityDefinition definition);
 
-  // Asks the server for the namespace, then begins to poll. Throws an Error.
-  void Start();
-  // Any thread.
+  // Asks the server for the namespace, then begins to poll. Throws an Error. Begins nothing, and
+  // the worker has stopped, if it is asked to stop or `is_interrupted` says so before it has begun.
+  void Start(const std::function<bool()>& is_interrupted = {});
+  // Any thread, at any time.
   void RequestStop();
   // True once everything has ended.
   bool WaitStopped(worker::Nanos limit);
@@ -74,6 +75,9 @@ class WorkerImpl {
   struct Loop;
 
   void MakeParts();
+  // False if it was interrupted before there was an answer.
+  bool DescribeNamespace(const std::function<bool()>& is_interrupted, absl::Status& status,
+                         temporal::api::workflowservice::v1::DescribeNamespaceResponse& described);
   void MakeLoop(int index);
   void MakeEager();
   void EndLoops();
@@ -95,10 +99,11 @@ class WorkerImpl {
   worker::WorkflowRegistry workflows_;
   worker::ActivityRegistry activities_;
   std::atomic<std::int64_t> cached_runs_{0};
-  std::atomic<bool> is_started_{false}, is_stop_requested_{false};
+  std::atomic<bool> is_started_{false};
   std::shared_ptr<client::Transport::Event> stopped_;
   mutable absl::Mutex mutex_;
   absl::Status fatal_ ABSL_GUARDED_BY(mutex_);
+  bool is_stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::unique_ptr<worker::SlotPool> workflow_slots_, activity_slots_, local_slots_;
   std::shared_ptr<client::Connection>

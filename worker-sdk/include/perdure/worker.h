@@ -81,7 +81,7 @@ class Worker {
   Worker& add_workflow(detail::WorkflowDefinition definition);
   Worker& add_activity(detail::ActivityDefinition definition);
 
-  // Works until stop() is called, or the token asks for it, and everything in hand is finished.
+  // Works until it is asked to stop, before it has begun too, and everything in hand is finished.
   // Throws an Error when the server refuses the worker for good, for instance because there is no
   // such namespace.
   void run(std::stop_token token = {});
@@ -91,9 +91,10 @@ class Worker {
   void start();
   // Finishes: no new work, local activities and workflow tasks to their end, activities too,
   // cancelled after WorkerOptions::shutdown_grace. Waits for it. May be called from any thread, not
-  // from an activity.
+  // from an activity. Throws the Error of a worker that the server has refused meanwhile.
   void stop();
-  // Asks for the same and returns at once; from any thread.
+  // Asks for the same and returns at once; from any thread, at any time: a worker that was asked
+  // before it began does not begin.
   void request_stop();
 
   const WorkerOptions& options() const;

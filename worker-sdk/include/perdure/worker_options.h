@@ -91,7 +91,9 @@ struct WorkerOptions {
   // Failure types, or C++ type names of exceptions, that fail a workflow instead of its task; "*"
   // is all.
   std::vector<std::string> workflow_failure_types;
-  // Workflow code that holds its thread longer than this fails its task with a report; 0: never.
+  // Workflow code that holds its thread longer than this is reported with its stack, and goes on;
+  // 0: never. Uses the signal SIGRTMIN+7 on that thread. Link with -rdynamic for names of
+  // functions.
   std::chrono::nanoseconds deadlock_limit = std::chrono::seconds(2);
 
   // Around workflows and activities (perdure/interceptor.h); the first is the outermost.
