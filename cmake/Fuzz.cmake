@@ -14,7 +14,7 @@ target_compile_options(perdure_fuzzed PRIVATE ${PERDURE_WARNINGS} ${fuzz_flags})
 target_link_libraries(perdure_fuzzed PUBLIC perdure_protos perdure_base perdure_services perdure_runtime
                       gRPC::grpc++ nlohmann_json::nlohmann_json absl::synchronization absl::strings absl::time)
 foreach(module query frontend machines auth rpc store)
-  target_include_directories(perdure_fuzzed PUBLIC ${CMAKE_BINARY_DIR}/include/${module})
+  target_include_directories(perdure_fuzzed PUBLIC ${PROJECT_BINARY_DIR}/include/${module})
 endforeach()
 target_precompile_headers(perdure_fuzzed PRIVATE cmake/pch.h)
 
@@ -32,7 +32,7 @@ endforeach()
 find_package(OpenSSL REQUIRED)
 add_executable(credentials_fuzz EXCLUDE_FROM_ALL engine/auth/credentials_fuzz.cc engine/auth/jwt.cc
                engine/auth/key_file.cc engine/auth/principal.cc)
-target_include_directories(credentials_fuzz PRIVATE ${CMAKE_BINARY_DIR}/include/auth)
+target_include_directories(credentials_fuzz PRIVATE ${PROJECT_BINARY_DIR}/include/auth)
 target_link_libraries(credentials_fuzz PRIVATE perdure_base perdure_protos OpenSSL::Crypto
                       nlohmann_json::nlohmann_json absl::strings absl::time)
 target_compile_options(credentials_fuzz PRIVATE ${PERDURE_WARNINGS} ${fuzz_flags})

@@ -4,8 +4,8 @@
 # build of it: configure with -DPERDURE_PROTOS_BUILD=<dir> to import the library that <dir> holds.
 set(PERDURE_PROTOS_BUILD "" CACHE PATH "A build of cmake/protos to import instead of compiling here")
 if(NOT PERDURE_PROTOS_BUILD)
-  set(PERDURE_PROTOS_BUILD ${CMAKE_BINARY_DIR}/protos)
-  add_subdirectory(${CMAKE_SOURCE_DIR}/cmake/protos ${PERDURE_PROTOS_BUILD})
+  set(PERDURE_PROTOS_BUILD ${PROJECT_BINARY_DIR}/protos)
+  add_subdirectory(${PROJECT_SOURCE_DIR}/cmake/protos ${PERDURE_PROTOS_BUILD})
 else()
   add_library(perdure_protos STATIC IMPORTED GLOBAL)
   set_target_properties(perdure_protos PROPERTIES

@@ -265,7 +265,18 @@ def cpp_consumer(step: Step) -> Outcome:
         step.run(tree / "hello_test", timeout=60)
         step.run(PYTHON, ROOT / "tests/with_server.py", tree / "hello", timeout=60)
         outcome.passed += 3
+    cpp_subproject(step)
+    outcome.passed += 1
     return outcome
+
+
+def cpp_subproject(step: Step) -> None:
+    """This repository as a folder of another project: it configures, compiles, and knows how to build the rest."""
+    tree = BUILD / "subproject"
+    step.run("cmake", "-S", ROOT / "tests/cpp/subproject", "-B", tree, "-G", "Ninja", "-DCMAKE_CXX_COMPILER=clang++-19",
+             "-DCMAKE_C_COMPILER=clang-19", f"-DPERDURE_PROTOS_BUILD={BUILD / 'protos'}")
+    step.run("ninja", "-C", tree, "--quiet", "compiled", timeout=300)
+    step.run("ninja", "-C", tree, "--quiet", "-n", "hello")
 
 
 def cpp_live(step: Step) -> Outcome:

@@ -7,7 +7,7 @@ function(perdure_archive name)
   list(TRANSFORM ARGN REPLACE "(.+)" "$<TARGET_OBJECTS:perdure_\\1>" OUTPUT_VARIABLE objects)
   add_library(perdure_${name}_archive STATIC ${objects})
   set_target_properties(perdure_${name}_archive PROPERTIES OUTPUT_NAME perdure_${name} LINKER_LANGUAGE CXX
-                        ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+                        ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
   install(TARGETS perdure_${name}_archive ARCHIVE DESTINATION lib)
 endfunction()
 perdure_archive(sdk sdk_core sdk_coro sdk_client sdk_worker sdk_replayer)
@@ -25,10 +25,10 @@ set(PERDURE_SDK_LIBS absl::any_invocable absl::bad_optional_access absl::btree a
 set(PERDURE_TESTING_LIBS fmt)
 list(JOIN PERDURE_SDK_LIBS " " PERDURE_SDK_LIBS)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/sdk/perdureConfig.cmake.in
-                              ${CMAKE_BINARY_DIR}/sdk/perdureConfig.cmake INSTALL_DESTINATION lib/cmake/perdure)
-write_basic_package_version_file(${CMAKE_BINARY_DIR}/sdk/perdureConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+                              ${PROJECT_BINARY_DIR}/sdk/perdureConfig.cmake INSTALL_DESTINATION lib/cmake/perdure)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/sdk/perdureConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 
-install(FILES ${CMAKE_BINARY_DIR}/sdk/perdureConfig.cmake ${CMAKE_BINARY_DIR}/sdk/perdureConfigVersion.cmake
+install(FILES ${PROJECT_BINARY_DIR}/sdk/perdureConfig.cmake ${PROJECT_BINARY_DIR}/sdk/perdureConfigVersion.cmake
               ${PROJECT_SOURCE_DIR}/cmake/sdk/PerdureCanary.cmake ${PROJECT_SOURCE_DIR}/cmake/sdk/canary.cc
         DESTINATION lib/cmake/perdure)
 install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/perdure DESTINATION include)
