@@ -130,5 +130,20 @@ TEST_F(HistoryTest, RegistersAnewHoweverOftenItIsToldToLook) {
   EXPECT_EQ(history_->state(), ServingState::kServing);
 }
 
+// Both wait for the same read, which finds nothing.
+TEST_F(HistoryTest, BeginsOneRunForTwoStartsAtOnce) {
+  store_->SetFaults({.read_latency_min = absl::Milliseconds(5)});
+  BeginToServe();
+  std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> answers;
+  Start("workflow", answers);
+  Start("workflow", answers);
+  loop_.Advance(absl::Seconds(1));
+  ASSERT_EQ(answers.size(), 2U);
+  ASSERT_TRUE(answers[0].ok()) << answers[0].status();
+  ASSERT_TRUE(answers[1].ok()) << answers[1].status();
+  EXPECT_EQ(answers[0]->run_id(), answers[1]->run_id());
+  EXPECT_EQ(CommitFailures(), 0);
+}
+
 }  // namespace
 }  // namespace perdure::history
