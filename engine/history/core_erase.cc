@@ -72,6 +72,11 @@ void Core::EraseSome() {
     const store::DueExecution row = std::move(to_erase_.front());
     to_erase_.pop_front();
     if (!Serves(row.key.shard)) continue;
+    // Read twice, or being deleted by request: whether it is gone shows in a moment.
+    if (erasing_.contains(RunKey(row.namespace_number.value(), row.run_id.value()))) {
+      EraseAgain(row);
+      continue;
+    }
     ++erasures_in_flight_;
     EraseNow(row, [this, row](const absl::Status& status) {
       --erasures_in_flight_;

@@ -145,5 +145,25 @@ TEST_F(HistoryTest, BeginsOneRunForTwoStartsAtOnce) {
   EXPECT_EQ(CommitFailures(), 0);
 }
 
+// A second due check begins while the first still reads, and finds the run, too: its erasure is
+// not through.
+TEST_F(HistoryTest, ErasesARunOnce) {
+  BeginToServe();
+  std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> answers;
+  Start("first", answers);
+  Start("second", answers);
+  loop_.RunReady();
+  store_->SetFaults({.read_latency_min = absl::Milliseconds(1500)});
+  Terminate("first");
+  loop_.Advance(absl::Milliseconds(1200));
+  Terminate("second");
+  loop_.Advance(absl::Milliseconds(100));
+  store_->SetFaults(
+      {.commit_latency_min = absl::Seconds(2), .read_latency_min = absl::Milliseconds(1500)});
+  loop_.Advance(absl::Seconds(10));
+  EXPECT_EQ(CommitFailures(), 0);
+  EXPECT_EQ(RunsStored(), 0);
+}
+
 }  // namespace
 }  // namespace perdure::history
