@@ -66,12 +66,16 @@ class Committer {
   int64_t committed_runs() const { return committed_runs_; }
 
  private:
-  using Batch = std::vector<std::unique_ptr<Entry>>;
+  struct Batch {
+    std::vector<std::unique_ptr<Entry>> entries;
+    // Left before the failure of one ahead of it was known here: it may build on what never was.
+    bool is_in_doubt = false;
+  };
 
   void ScheduleFlush();
   void Flush();
   void Done(std::shared_ptr<Batch> batch, absl::Status status);
-  void Fail(const std::shared_ptr<Batch>& batch, const absl::Status& status);
+  void Fail(Batch& batch, const absl::Status& status);
   void CheckIdle();
   void Forget(const Entry& entry);
 
