@@ -58,6 +58,9 @@ class Committer {
   // Runs when everything queued so far, of whatever run, is through or has failed.
   void AfterAll(absl::AnyInvocable<void() &&> callback);
 
+  // Whether runs that a failed commit took along may have another under way, which may be through
+  // all the same.
+  bool IsInDoubt() const { return !flights_.empty() && flights_.front()->is_in_doubt; }
   bool IsIdle() const { return queue_.empty() && in_flight_ == 0; }
   // Runs when nothing is queued or in flight.
   void WhenIdle(absl::AnyInvocable<void() &&> callback);

@@ -147,6 +147,11 @@ void Core::Show(const services::NamespacePtr& name_space, const std::string& wor
 
 void Core::Load(const services::NamespacePtr& name_space, const std::string& workflow_id,
                 const std::string& run_id) {
+  if (committer_->IsInDoubt()) {
+    // What is under way may land yet, and a read be faster.
+    return committer_->AfterAll(
+        [this, name_space, workflow_id, run_id] { Load(name_space, workflow_id, run_id); });
+  }
   std::optional<base::RunId> wanted;
   if (!run_id.empty()) wanted = base::RunId(run_id);
   meters_.RunLoaded();

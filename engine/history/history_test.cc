@@ -71,9 +71,17 @@ class HistoryTest : public ::testing::Test {
     history_->set_matching(&matching_);
     history_->set_others(nullptr);
   }
+  void Advance(absl::Duration duration) {
+    const absl::Time end = loop_.Now() + duration;
+    do {
+      loop_.Advance(std::min(end - loop_.Now(), absl::Milliseconds(1)));
+      store_loop_.Advance(loop_.Now() - store_loop_.Now());
+      loop_.RunReady();
+    } while (loop_.Now() < end);
+  }
   void BeginToServe() {
     history_->Begin({});
-    while (history_->state() != ServingState::kServing) loop_.Advance(absl::Milliseconds(1));
+    while (history_->state() != ServingState::kServing) Advance(absl::Milliseconds(1));
   }
   // What is answered goes to `answers`.
   void Start(const std::string& workflow_id,
@@ -92,6 +100,26 @@ class HistoryTest : public ::testing::Test {
     history_->TerminateWorkflowExecution({}, namespaces_.All().front(), request,
                                          [](const auto& answer) { EXPECT_TRUE(answer.ok()); });
   }
+  void Signal(const std::string& workflow_id, std::vector<absl::Status>& answers) {
+    api::SignalWorkflowExecutionRequest request;
+    request.mutable_workflow_execution()->set_workflow_id(workflow_id);
+    request.set_signal_name("signal");
+    request.set_request_id(std::to_string(++signals_));
+    history_->SignalWorkflowExecution(
+        {}, namespaces_.All().front(), request,
+        [&answers](const auto& answer) { answers.push_back(answer.status()); });
+  }
+  int64_t EventsShown(const std::string& workflow_id) {
+    api::DescribeWorkflowExecutionRequest request;
+    request.mutable_execution()->set_workflow_id(workflow_id);
+    int64_t events = -1;
+    history_->DescribeWorkflowExecution(
+        {}, namespaces_.All().front(), request, [&events](const auto& answer) {
+          if (answer.ok()) events = answer->workflow_execution_info().history_length();
+        });
+    Advance(absl::Seconds(1));
+    return events;
+  }
   int64_t CommitFailures() {
     return static_cast<int64_t>(metrics_.CounterOf("commit_failures", "").Value());
   }
@@ -99,33 +127,35 @@ class HistoryTest : public ::testing::Test {
     int64_t runs = -1;
     store_->RunsOfNamespace(base::NamespaceNumber(1), 100,
                             [&runs](const auto& found) { runs = std::ssize(*found); });
-    loop_.Advance(absl::Seconds(3));
+    Advance(absl::Seconds(3));
     return runs;
   }
 
   runtime::ManualLoop loop_;
+  runtime::ManualLoop store_loop_;
   store::simulated::SimulatedDatabase database_;
   std::unique_ptr<store::simulated::SimulatedStore> store_ =
-      store::simulated::MakeSimulatedStore(database_, loop_, {});
+      store::simulated::MakeSimulatedStore(database_, store_loop_, {});
   base::Metrics metrics_;
   OneNamespace namespaces_;
   NoMatching matching_;
   std::unique_ptr<History> history_;
+  int64_t signals_ = 0;
 };
 
 TEST_F(HistoryTest, RegistersAnewHoweverOftenItIsToldToLook) {
   BeginToServe();
   store_->Fence(base::IncarnationId(1), [](const absl::Status&) {});
-  loop_.RunReady();
+  Advance(absl::ZeroDuration());
   for (int i = 0; i < 100; ++i) {
     history_->LookAtCluster();
-    loop_.Advance(absl::Milliseconds(10));
+    Advance(absl::Milliseconds(10));
   }
   int64_t living = 0;
   store_->ListIncarnations([&living](const auto& all) {
     for (const store::Incarnation& one : *all) living += one.is_fenced ? 0 : 1;
   });
-  loop_.RunReady();
+  Advance(absl::ZeroDuration());
   EXPECT_EQ(living, 1);
   EXPECT_EQ(history_->state(), ServingState::kServing);
 }
@@ -137,7 +167,7 @@ TEST_F(HistoryTest, BeginsOneRunForTwoStartsAtOnce) {
   std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> answers;
   Start("workflow", answers);
   Start("workflow", answers);
-  loop_.Advance(absl::Seconds(1));
+  Advance(absl::Seconds(1));
   ASSERT_EQ(answers.size(), 2U);
   ASSERT_TRUE(answers[0].ok()) << answers[0].status();
   ASSERT_TRUE(answers[1].ok()) << answers[1].status();
@@ -152,17 +182,42 @@ TEST_F(HistoryTest, ErasesARunOnce) {
   std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> answers;
   Start("first", answers);
   Start("second", answers);
-  loop_.RunReady();
+  Advance(absl::ZeroDuration());
   store_->SetFaults({.read_latency_min = absl::Milliseconds(1500)});
   Terminate("first");
-  loop_.Advance(absl::Milliseconds(1200));
+  Advance(absl::Milliseconds(1200));
   Terminate("second");
-  loop_.Advance(absl::Milliseconds(100));
+  Advance(absl::Milliseconds(100));
   store_->SetFaults(
       {.commit_latency_min = absl::Seconds(2), .read_latency_min = absl::Milliseconds(1500)});
-  loop_.Advance(absl::Seconds(10));
+  Advance(absl::Seconds(10));
   EXPECT_EQ(CommitFailures(), 0);
   EXPECT_EQ(RunsStored(), 0);
+}
+
+// The answer to the first signal's commit is lost, though it is there; the second signal's has left
+// before that is heard, and lands after a read that is faster.
+TEST_F(HistoryTest, ReadsARunAnewBehindWhatIsUnderWayForIt) {
+  BeginToServe();
+  std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> started;
+  Start("workflow", started);
+  Advance(absl::Seconds(1));
+  std::vector<absl::Status> answers;
+  store_->SetFaults({.unknown_chance = 1});
+  Signal("workflow", answers);
+  loop_.RunReady();
+  Signal("workflow", answers);
+  loop_.Post([this] {
+    store_loop_.RunReady();
+    store_->SetFaults({.commit_latency_min = absl::Milliseconds(50)});
+  });
+  Advance(absl::Seconds(1));
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(answers[1].ok()) << answers[1];
+  // Started, a task scheduled, two signals.
+  EXPECT_EQ(EventsShown("workflow"), 4);
+  EXPECT_EQ(CommitFailures(), 1);
 }
 
 }  // namespace
