@@ -92,7 +92,7 @@ void Committer::Flush() {
   commits.executions.reserve(batch->entries.size());
   for (const std::unique_ptr<Entry>& entry : batch->entries) {
     commits.executions.push_back(std::move(entry->commit));
-    pace_.Left(entry->execution.get(), now);
+    pace_.Left(entry->execution->key, now);
   }
   ++in_flight_;
   ++batches_;
