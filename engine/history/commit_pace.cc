@@ -17,7 +17,7 @@ void CommitPace::WentOn(absl::Duration after) {
   pause_ += (counted - pause_) / kPauseWeight;
 }
 
-void CommitPace::Left(const void* run, absl::Time now) {
+void CommitPace::Left(base::ExecutionKey run, absl::Time now) {
   departures_[next_] = {.run = run, .time = now};
   next_ = (next_ + 1) % departures_.size();
   last_departure_ = now;
@@ -31,7 +31,7 @@ absl::Time CommitPace::NextAt(absl::Time now) const {
 }
 
 bool CommitPace::AreSeveralRuns(absl::Time now) const {
-  std::array<const void*, std::tuple_size_v<decltype(departures_)>> runs;
+  std::array<base::ExecutionKey, std::tuple_size_v<decltype(departures_)>> runs;
   auto end = runs.begin();
   for (const Departure& departure : departures_) {
     if (departure.time < now - kTogether) continue;

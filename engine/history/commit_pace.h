@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "base/ids.h"
 
 namespace perdure::history {
 
@@ -23,8 +24,8 @@ class CommitPace {
 
   // A run with nothing under way goes on, so long after its last commit was through.
   void WentOn(absl::Duration after);
-  // A batch with this run leaves. `run` names it, whatever it is.
-  void Left(const void* run, absl::Time now);
+  // A batch with this run leaves.
+  void Left(base::ExecutionKey run, absl::Time now);
 
   // How many batches may be under way at once.
   int64_t InFlightMax(absl::Time now) const { return AreSeveralRuns(now) ? 1 : 2; }
@@ -33,7 +34,7 @@ class CommitPace {
 
  private:
   struct Departure {
-    const void* run = nullptr;
+    base::ExecutionKey run;
     absl::Time time = absl::InfinitePast();
   };
 

@@ -10,11 +10,10 @@ const absl::Time kBegin = absl::UnixEpoch() + absl::Hours(1);
 
 // `runs` of them commit one after the other, `apart`; the time after it.
 absl::Time Commit(CommitPace& pace, int runs, int commits, absl::Duration apart) {
-  static const char names[64] = {};
   absl::Time now = kBegin;
   for (int i = 0; i < commits; ++i) {
     now += apart;
-    pace.Left(&names[i % runs], now);
+    pace.Left({base::ShardId(0), base::ExecutionNumber(i % runs)}, now);
   }
   return now;
 }

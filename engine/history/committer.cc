@@ -56,8 +56,8 @@ void Committer::AfterAll(absl::AnyInvocable<void() &&> callback) {
   Entry* last = nullptr;
   if (!queue_.empty()) {
     last = queue_.back().get();
-  } else if (!flights_.empty() && !flights_.back()->empty()) {
-    last = flights_.back()->back().get();
+  } else if (!flights_.empty() && !flights_.back()->entries.empty()) {
+    last = flights_.back()->entries.back().get();
   }
   if (last == nullptr) return (void)loop_.Post(std::move(callback));
   last->after.push_back([this, callback = std::move(callback)](const absl::Status&) mutable {
@@ -85,14 +85,14 @@ void Committer::Flush() {
   const absl::Time now = loop_.Now();
   auto batch = std::make_shared<Batch>();
   // Runs that belong together were queued together; a cut would part them, so the whole queue goes.
-  batch->swap(queue_);
+  batch->entries.swap(queue_);
   queued_.clear();
   store::CommitBatch commits;
   commits.incarnation = incarnation_;
-  commits.executions.reserve(batch->size());
-  for (const std::unique_ptr<Entry>& entry : *batch) {
+  commits.executions.reserve(batch->entries.size());
+  for (const std::unique_ptr<Entry>& entry : batch->entries) {
     commits.executions.push_back(std::move(entry->commit));
-    pace_.Left(entry->execution.get(), now);
+    pace_.Left(entry->execution->key, now);
   }
   ++in_flight_;
   ++batches_;
@@ -100,9 +100,9 @@ void Committer::Flush() {
   store_.Commit(std::move(commits), [this, batch, sent = now](absl::Status status) {
     loop_.Post([this, batch, sent, status = std::move(status)]() mutable {
       if (status.ok()) {
-        meters_.Committed(static_cast<int64_t>(batch->size()), loop_.Now() - sent);
+        meters_.Committed(static_cast<int64_t>(batch->entries.size()), loop_.Now() - sent);
       } else {
-        meters_.CommitFailed(static_cast<int64_t>(batch->size()));
+        meters_.CommitFailed(static_cast<int64_t>(batch->entries.size()));
       }
       Done(batch, std::move(status));
     });
@@ -115,11 +115,11 @@ void Committer::Done(std::shared_ptr<Batch> batch, absl::Status status) {
   PERDURE_CHECK(flights_.front() == batch);
   flights_.pop_front();
   if (!status.ok()) {
-    Fail(batch, status);
+    Fail(*batch, status);
   } else {
-    committed_runs_ += static_cast<int64_t>(batch->size());
+    committed_runs_ += static_cast<int64_t>(batch->entries.size());
     const absl::Time now = loop_.Now();
-    for (const std::unique_ptr<Entry>& entry : *batch) {
+    for (const std::unique_ptr<Entry>& entry : batch->entries) {
       Execution& execution = *entry->execution;
       --execution.commits_in_flight;
       execution.committed_at = now;
@@ -135,11 +135,12 @@ void Committer::Done(std::shared_ptr<Batch> batch, absl::Status status) {
   CheckIdle();
 }
 
-void Committer::Fail(const std::shared_ptr<Batch>& batch, const absl::Status& status) {
-  if (!IsOfTheStore(status)) {
+void Committer::Fail(Batch& batch, const absl::Status& status) {
+  if (!IsOfTheStore(status) && !batch.is_in_doubt) {
     base::LogError("a commit contradicts what is stored",
-                   {{"runs", static_cast<int64_t>(batch->size())}, {"error", status}});
+                   {{"runs", static_cast<int64_t>(batch.entries.size())}, {"error", status}});
   }
+  for (const std::shared_ptr<Batch>& flight : flights_) flight->is_in_doubt = true;
   const absl::Status answer = CommitFailed();
   std::vector<ExecutionPtr> dropped;
   std::vector<After> waiting;
@@ -152,7 +153,7 @@ void Committer::Fail(const std::shared_ptr<Batch>& batch, const absl::Status& st
       entry->after.clear();
     }
   };
-  take(*batch);
+  take(batch.entries);
   // What is queued may build on a state that never was, directly or by a run committed along with
   // it.
   take(queue_);

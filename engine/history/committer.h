@@ -58,6 +58,9 @@ class Committer {
   // Runs when everything queued so far, of whatever run, is through or has failed.
   void AfterAll(absl::AnyInvocable<void() &&> callback);
 
+  // Whether runs that a failed commit took along may have another under way, which may be through
+  // all the same.
+  bool IsInDoubt() const { return !flights_.empty() && flights_.front()->is_in_doubt; }
   bool IsIdle() const { return queue_.empty() && in_flight_ == 0; }
   // Runs when nothing is queued or in flight.
   void WhenIdle(absl::AnyInvocable<void() &&> callback);
@@ -66,12 +69,16 @@ class Committer {
   int64_t committed_runs() const { return committed_runs_; }
 
  private:
-  using Batch = std::vector<std::unique_ptr<Entry>>;
+  struct Batch {
+    std::vector<std::unique_ptr<Entry>> entries;
+    // Left before the failure of one ahead of it was known here: it may build on what never was.
+    bool is_in_doubt = false;
+  };
 
   void ScheduleFlush();
   void Flush();
   void Done(std::shared_ptr<Batch> batch, absl::Status status);
-  void Fail(const std::shared_ptr<Batch>& batch, const absl::Status& status);
+  void Fail(Batch& batch, const absl::Status& status);
   void CheckIdle();
   void Forget(const Entry& entry);
 

@@ -147,6 +147,11 @@ void Core::Show(const services::NamespacePtr& name_space, const std::string& wor
 
 void Core::Load(const services::NamespacePtr& name_space, const std::string& workflow_id,
                 const std::string& run_id) {
+  if (committer_->IsInDoubt()) {
+    // What is under way may land yet, and a read be faster.
+    return committer_->AfterAll(
+        [this, name_space, workflow_id, run_id] { Load(name_space, workflow_id, run_id); });
+  }
   std::optional<base::RunId> wanted;
   if (!run_id.empty()) wanted = base::RunId(run_id);
   meters_.RunLoaded();
@@ -217,7 +222,29 @@ void Core::Loaded(const services::NamespacePtr& name_space, const std::string& w
     SendOutbox(run);
     ArmTimer(run);
   }
-  for (WithRun& callback : callbacks) std::move(callback)(execution);
+  Answer(name_space, workflow_id, run_id, std::move(callbacks), std::move(execution));
+}
+
+// What one of them does the next one finds: two starts of an id do not begin two runs.
+void Core::Answer(const services::NamespacePtr& name_space, const std::string& workflow_id,
+                  const std::string& run_id, std::vector<WithRun> callbacks,
+                  absl::StatusOr<ExecutionPtr> execution) {
+  const auto& index = run_id.empty() ? current_ : by_run_;
+  const auto key = RunKey(name_space->number.value(), run_id.empty() ? workflow_id : run_id);
+  const base::ShardId shard = base::ShardOf(name_space->number, workflow_id);
+  bool is_first = true;
+  for (WithRun& callback : callbacks) {
+    if (!std::exchange(is_first, false) && Serves(shard)) {
+      const auto found = index.find(key);
+      if (found != index.end()) {
+        execution = found->second;
+      } else if (execution.ok()) {
+        With(name_space, workflow_id, run_id, std::move(callback));
+        continue;
+      }
+    }
+    std::move(callback)(execution);
+  }
 }
 
 absl::StatusOr<ExecutionPtr> Core::Rebuild(const services::NamespacePtr& name_space,

@@ -153,6 +153,9 @@ class Core {
             const std::string& run_id);
   void Loaded(const services::NamespacePtr& name_space, const std::string& workflow_id,
               const std::string& run_id, absl::StatusOr<store::LoadedExecution> loaded);
+  void Answer(const services::NamespacePtr& name_space, const std::string& workflow_id,
+              const std::string& run_id, std::vector<WithRun> callbacks,
+              absl::StatusOr<ExecutionPtr> execution);
   absl::StatusOr<ExecutionPtr> Rebuild(const services::NamespacePtr& name_space,
                                        store::LoadedExecution loaded);
   void Adopt(const ExecutionPtr& execution);

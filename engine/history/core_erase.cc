@@ -51,6 +51,8 @@ void Core::EraseIfOverdue(const Execution& execution) {
     return;
   }
   if (!is_serving_ || execution.is_dropped) return;
+  // This commit may be the one that erases it.
+  if (erasing_.contains(RunKey(execution.name_space->number.value(), execution.run_id))) return;
   Due({.key = execution.key,
        .namespace_number = execution.name_space->number,
        .workflow_id = base::WorkflowId(execution.workflow_id),
@@ -86,7 +88,11 @@ void Core::EraseSome() {
     const store::DueExecution row = std::move(to_erase_.front());
     to_erase_.pop_front();
     if (!Serves(row.key.shard)) continue;
-    if (erasing_.contains(RunKey(row.namespace_number.value(), row.run_id.value()))) continue;
+    // Read twice, or being deleted by request: whether it is gone shows in a moment.
+    if (erasing_.contains(RunKey(row.namespace_number.value(), row.run_id.value()))) {
+      EraseAgain(row);
+      continue;
+    }
     ++erasures_in_flight_;
     EraseNow(row, [this, row](const absl::Status& status) {
       --erasures_in_flight_;

@@ -52,6 +52,7 @@ void Ownership::Fenced() {
   core_.loop().Cancel(timer_);
   core_.loop().Cancel(beat_timer_);
   ++life_;
+  is_registered_ = false;
   is_beating_ = beats_again_ = is_reading_shards_ = is_moving_ = false;
   members_.clear();
   owners_ = {};
@@ -85,6 +86,7 @@ void Ownership::Register() {
             return;
           }
           incarnation_ = *registered;
+          is_registered_ = true;
           last_heard_ = core_.loop().Now();
           core_.Serve(incarnation_);
           Beat();
@@ -96,7 +98,8 @@ void Ownership::Register() {
 // ---------------------------------------------------------------------------------------
 
 void Ownership::Look() {
-  if (is_over_ || incarnation_.value() == 0) return;
+  // Whoever looked as an incarnation that is fenced would put off the next one.
+  if (is_over_ || !is_registered_) return;
   if (is_beating_) {
     beats_again_ = true;
     return;

@@ -65,6 +65,7 @@ class Ownership {
   ClusterHooks hooks_;
   std::atomic<ServingState> state_{ServingState::kStarting};
   base::IncarnationId incarnation_;
+  bool is_registered_ = false;
   int64_t life_ = 0;  // rises whenever all begins anew
   runtime::TimerId timer_ = 0;
   runtime::TimerId beat_timer_ = 0;

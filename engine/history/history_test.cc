@@ -1,0 +1,224 @@
+#include "history/history.h"
+
+#include "base/metrics.h"
+#include "gtest/gtest.h"
+#include "runtime/manual_loop.h"
+#include "store/simulated/simulated_store.h"
+
+namespace perdure::history {
+namespace {
+
+namespace api = temporal::api::workflowservice::v1;
+
+// Where no worker ever comes.
+class NoMatching final : public services::MatchingService {
+ public:
+  void AddWorkflowTask(services::WorkflowTask) override {}
+  void AddActivityTask(services::ActivityTask) override {}
+  void ForgetTasks(services::NamespacePtr, std::string, base::EventId) override {}
+  void Query(services::CallContext, services::QueryTask,
+             services::Reply<api::QueryWorkflowResponse>) override {}
+  void RespondQueryTaskCompleted(services::CallContext, services::NamespacePtr,
+                                 api::RespondQueryTaskCompletedRequest,
+                                 services::Reply<api::RespondQueryTaskCompletedResponse>) override {
+  }
+  void PollWorkflowTaskQueue(services::CallContext, services::NamespacePtr,
+                             api::PollWorkflowTaskQueueRequest,
+                             services::Reply<api::PollWorkflowTaskQueueResponse>) override {}
+  void PollActivityTaskQueue(services::CallContext, services::NamespacePtr,
+                             api::PollActivityTaskQueueRequest,
+                             services::Reply<api::PollActivityTaskQueueResponse>) override {}
+  void DescribeTaskQueue(services::CallContext, services::NamespacePtr,
+                         api::DescribeTaskQueueRequest,
+                         services::Reply<api::DescribeTaskQueueResponse>) override {}
+  void ListTaskQueuePartitions(services::CallContext, services::NamespacePtr,
+                               api::ListTaskQueuePartitionsRequest,
+                               services::Reply<api::ListTaskQueuePartitionsResponse>) override {}
+  void UpdateTaskQueueConfig(services::CallContext, services::NamespacePtr,
+                             api::UpdateTaskQueueConfigRequest,
+                             services::Reply<api::UpdateTaskQueueConfigResponse>) override {}
+  void ShutdownWorker(services::CallContext, services::NamespacePtr, api::ShutdownWorkerRequest,
+                      services::Reply<api::ShutdownWorkerResponse>) override {}
+  void Drain() override {}
+};
+
+class OneNamespace final : public services::Namespaces {
+ public:
+  OneNamespace() {
+    auto made = std::make_shared<services::Namespace>();
+    made->number = base::NamespaceNumber(1);
+    made->name = "default";
+    made->retention = absl::Seconds(1);
+    only_ = std::move(made);
+  }
+  absl::StatusOr<services::NamespacePtr> Find(absl::string_view) const override { return only_; }
+  absl::StatusOr<services::NamespacePtr> FindById(absl::string_view) const override {
+    return only_;
+  }
+  services::NamespacePtr FindByNumber(base::NamespaceNumber) const override { return only_; }
+  std::vector<services::NamespacePtr> All() const override { return {only_}; }
+
+ private:
+  services::NamespacePtr only_;
+};
+
+class HistoryTest : public ::testing::Test {
+ protected:
+  HistoryTest() {
+    HistoryOptions options;
+    options.core.metrics = &metrics_;
+    history_ = MakeHistory(loop_, *store_, namespaces_, options);
+    history_->set_matching(&matching_);
+    history_->set_others(nullptr);
+  }
+  void Advance(absl::Duration duration) {
+    const absl::Time end = loop_.Now() + duration;
+    do {
+      loop_.Advance(std::min(end - loop_.Now(), absl::Milliseconds(1)));
+      store_loop_.Advance(loop_.Now() - store_loop_.Now());
+      loop_.RunReady();
+    } while (loop_.Now() < end);
+  }
+  void BeginToServe() {
+    history_->Begin({});
+    while (history_->state() != ServingState::kServing) Advance(absl::Milliseconds(1));
+  }
+  // What is answered goes to `answers`.
+  void Start(const std::string& workflow_id,
+             std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>>& answers) {
+    api::StartWorkflowExecutionRequest request;
+    request.set_workflow_id(workflow_id);
+    request.set_request_id("request");
+    request.mutable_workflow_type()->set_name("type");
+    request.mutable_task_queue()->set_name("queue");
+    history_->StartWorkflowExecution({}, namespaces_.All().front(), request,
+                                     [&answers](auto answer) { answers.push_back(answer); });
+  }
+  void Terminate(const std::string& workflow_id) {
+    api::TerminateWorkflowExecutionRequest request;
+    request.mutable_workflow_execution()->set_workflow_id(workflow_id);
+    history_->TerminateWorkflowExecution({}, namespaces_.All().front(), request,
+                                         [](const auto& answer) { EXPECT_TRUE(answer.ok()); });
+  }
+  void Signal(const std::string& workflow_id, std::vector<absl::Status>& answers) {
+    api::SignalWorkflowExecutionRequest request;
+    request.mutable_workflow_execution()->set_workflow_id(workflow_id);
+    request.set_signal_name("signal");
+    request.set_request_id(std::to_string(++signals_));
+    history_->SignalWorkflowExecution(
+        {}, namespaces_.All().front(), request,
+        [&answers](const auto& answer) { answers.push_back(answer.status()); });
+  }
+  int64_t EventsShown(const std::string& workflow_id) {
+    api::DescribeWorkflowExecutionRequest request;
+    request.mutable_execution()->set_workflow_id(workflow_id);
+    int64_t events = -1;
+    history_->DescribeWorkflowExecution(
+        {}, namespaces_.All().front(), request, [&events](const auto& answer) {
+          if (answer.ok()) events = answer->workflow_execution_info().history_length();
+        });
+    Advance(absl::Seconds(1));
+    return events;
+  }
+  int64_t CommitFailures() {
+    return static_cast<int64_t>(metrics_.CounterOf("commit_failures", "").Value());
+  }
+  int64_t RunsStored() {
+    int64_t runs = -1;
+    store_->RunsOfNamespace(base::NamespaceNumber(1), 100,
+                            [&runs](const auto& found) { runs = std::ssize(*found); });
+    Advance(absl::Seconds(3));
+    return runs;
+  }
+
+  runtime::ManualLoop loop_;
+  runtime::ManualLoop store_loop_;
+  store::simulated::SimulatedDatabase database_;
+  std::unique_ptr<store::simulated::SimulatedStore> store_ =
+      store::simulated::MakeSimulatedStore(database_, store_loop_, {});
+  base::Metrics metrics_;
+  OneNamespace namespaces_;
+  NoMatching matching_;
+  std::unique_ptr<History> history_;
+  int64_t signals_ = 0;
+};
+
+TEST_F(HistoryTest, RegistersAnewHoweverOftenItIsToldToLook) {
+  BeginToServe();
+  store_->Fence(base::IncarnationId(1), [](const absl::Status&) {});
+  Advance(absl::ZeroDuration());
+  for (int i = 0; i < 100; ++i) {
+    history_->LookAtCluster();
+    Advance(absl::Milliseconds(10));
+  }
+  int64_t living = 0;
+  store_->ListIncarnations([&living](const auto& all) {
+    for (const store::Incarnation& one : *all) living += one.is_fenced ? 0 : 1;
+  });
+  Advance(absl::ZeroDuration());
+  EXPECT_EQ(living, 1);
+  EXPECT_EQ(history_->state(), ServingState::kServing);
+}
+
+// Both wait for the same read, which finds nothing.
+TEST_F(HistoryTest, BeginsOneRunForTwoStartsAtOnce) {
+  store_->SetFaults({.read_latency_min = absl::Milliseconds(5)});
+  BeginToServe();
+  std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> answers;
+  Start("workflow", answers);
+  Start("workflow", answers);
+  Advance(absl::Seconds(1));
+  ASSERT_EQ(answers.size(), 2U);
+  ASSERT_TRUE(answers[0].ok()) << answers[0].status();
+  ASSERT_TRUE(answers[1].ok()) << answers[1].status();
+  EXPECT_EQ(answers[0]->run_id(), answers[1]->run_id());
+  EXPECT_EQ(CommitFailures(), 0);
+}
+
+// A second due check begins while the first still reads, and finds the run, too: its erasure is
+// not through.
+TEST_F(HistoryTest, ErasesARunOnce) {
+  BeginToServe();
+  std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> answers;
+  Start("first", answers);
+  Start("second", answers);
+  Advance(absl::ZeroDuration());
+  store_->SetFaults({.read_latency_min = absl::Milliseconds(1500)});
+  Terminate("first");
+  Advance(absl::Milliseconds(1200));
+  Terminate("second");
+  Advance(absl::Milliseconds(100));
+  store_->SetFaults(
+      {.commit_latency_min = absl::Seconds(2), .read_latency_min = absl::Milliseconds(1500)});
+  Advance(absl::Seconds(10));
+  EXPECT_EQ(CommitFailures(), 0);
+  EXPECT_EQ(RunsStored(), 0);
+}
+
+// The answer to the first signal's commit is lost, though it is there; the second signal's has left
+// before that is heard, and lands after a read that is faster.
+TEST_F(HistoryTest, ReadsARunAnewBehindWhatIsUnderWayForIt) {
+  BeginToServe();
+  std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> started;
+  Start("workflow", started);
+  Advance(absl::Seconds(1));
+  std::vector<absl::Status> answers;
+  store_->SetFaults({.unknown_chance = 1});
+  Signal("workflow", answers);
+  loop_.RunReady();
+  Signal("workflow", answers);
+  loop_.Post([this] {
+    store_loop_.RunReady();
+    store_->SetFaults({.commit_latency_min = absl::Milliseconds(50)});
+  });
+  Advance(absl::Seconds(1));
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(answers[1].ok()) << answers[1];
+  // Started, a task scheduled, two signals.
+  EXPECT_EQ(EventsShown("workflow"), 4);
+  EXPECT_EQ(CommitFailures(), 1);
+}
+
+}  // namespace
+}  // namespace perdure::history
