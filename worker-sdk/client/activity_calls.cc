@@ -14,8 +14,8 @@ CallSubject SubjectOf(const ActivityTarget& target) {
 
 // The calls exist twice, by token and by ids, with the same fields otherwise.
 template <class ByToken, class ById, class Response, class Fill>
-Response Call(Connection* connection, const ActivityTarget& target, std::string_view by_token,
-              std::string_view by_id, Fill fill) {
+Response Call(Connection* connection, const std::stop_token& stop, const ActivityTarget& target,
+              std::string_view by_token, std::string_view by_id, Fill fill) {
   Response response;
   if (target.task_token.empty()) {
     ById request;
@@ -25,7 +25,7 @@ Response Call(Connection* connection, const ActivityTarget& target, std::string_
     request.set_run_id(target.run_id);
     request.set_activity_id(target.activity_id);
     fill(&request);
-    ThrowUnlessOk(connection->Call(CallKind::kUnary, by_id, &request, &response),
+    ThrowUnlessOk(connection->Call(CallKind::kUnary, by_id, &request, &response, {.stop = stop}),
                   SubjectOf(target));
   } else {
     ByToken request;
@@ -33,7 +33,7 @@ Response Call(Connection* connection, const ActivityTarget& target, std::string_
     request.set_identity(connection->identity());
     request.set_task_token(target.task_token);
     fill(&request);
-    ThrowUnlessOk(connection->Call(CallKind::kUnary, by_token, &request, &response),
+    ThrowUnlessOk(connection->Call(CallKind::kUnary, by_token, &request, &response, {.stop = stop}),
                   SubjectOf(target));
   }
   return response;
@@ -48,7 +48,7 @@ void ServerCalls::complete_activity(ActivityTarget& target, Payloads& result) {
   // Both answers are empty messages.
   Call<api::RespondActivityTaskCompletedRequest, api::RespondActivityTaskCompletedByIdRequest,
        api::RespondActivityTaskCompletedResponse>(
-      connection_.get(), target, PERDURE_WORKFLOW_METHOD("RespondActivityTaskCompleted"),
+      connection_.get(), stop_, target, PERDURE_WORKFLOW_METHOD("RespondActivityTaskCompleted"),
       PERDURE_WORKFLOW_METHOD("RespondActivityTaskCompletedById"), fill);
 }
 
@@ -60,7 +60,7 @@ void ServerCalls::fail_activity(ActivityTarget& target, FailurePtr failure,
   };
   Call<api::RespondActivityTaskFailedRequest, api::RespondActivityTaskFailedByIdRequest,
        api::RespondActivityTaskFailedResponse>(
-      connection_.get(), target, PERDURE_WORKFLOW_METHOD("RespondActivityTaskFailed"),
+      connection_.get(), stop_, target, PERDURE_WORKFLOW_METHOD("RespondActivityTaskFailed"),
       PERDURE_WORKFLOW_METHOD("RespondActivityTaskFailedById"), fill);
 }
 
@@ -70,7 +70,7 @@ void ServerCalls::report_activity_canceled(ActivityTarget& target, Payloads& det
   };
   Call<api::RespondActivityTaskCanceledRequest, api::RespondActivityTaskCanceledByIdRequest,
        api::RespondActivityTaskCanceledResponse>(
-      connection_.get(), target, PERDURE_WORKFLOW_METHOD("RespondActivityTaskCanceled"),
+      connection_.get(), stop_, target, PERDURE_WORKFLOW_METHOD("RespondActivityTaskCanceled"),
       PERDURE_WORKFLOW_METHOD("RespondActivityTaskCanceledById"), fill);
 }
 
@@ -82,7 +82,7 @@ ActivityHeartbeatOutput ServerCalls::heartbeat_activity(ActivityTarget& target, 
   const auto response =
       Call<api::RecordActivityTaskHeartbeatRequest, api::RecordActivityTaskHeartbeatByIdRequest,
            api::RecordActivityTaskHeartbeatResponse>(
-          connection_.get(), target, PERDURE_WORKFLOW_METHOD("RecordActivityTaskHeartbeat"),
+          connection_.get(), stop_, target, PERDURE_WORKFLOW_METHOD("RecordActivityTaskHeartbeat"),
           PERDURE_WORKFLOW_METHOD("RecordActivityTaskHeartbeatById"), fill);
   return {.cancel_requested = response.cancel_requested(),
           .is_paused = response.activity_paused(),

@@ -70,7 +70,7 @@ void AskForSystemInfo(const ClientOptions& options, client::Connection* connecti
   client::api::GetSystemInfoResponse response;
   const absl::Status status =
       connection->Call(client::CallKind::kUnary, PERDURE_WORKFLOW_METHOD("GetSystemInfo"), &request,
-                       &response, options.connect_timeout);
+                       &response, {.limit = options.connect_timeout, .stop = options.stop});
   if (!status.ok() && status.code() != absl::StatusCode::kUnimplemented) {
     ThrowConnectError(options, status);
   }
@@ -102,6 +102,12 @@ Client::Client(std::shared_ptr<client::Connection> connection,
 const std::string& Client::namespace_() const { return connection_->namespace_(); }
 const std::string& Client::identity() const { return connection_->identity(); }
 const std::string& Client::target() const { return connection_->transport().target(); }
+
+Client Client::with_stop(std::stop_token stop) const {
+  Client client = *this;
+  client.calls_ = calls_->with_stop(std::move(stop));
+  return client;
+}
 
 WorkflowList Client::list(std::string_view query, std::int32_t page_size) const {
   return {calls_, ListInput{.query = std::string(query), .page_size = page_size, .page_token = {}}};

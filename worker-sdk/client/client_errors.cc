@@ -71,6 +71,9 @@ RpcError::RpcError(RpcCode code, std::string_view message, std::string details)
 RpcError::RpcError(std::string what, RpcCode code, std::string_view message, std::string details)
     : Error(std::move(what)), code_(code), message_(message), details_(std::move(details)) {}
 
+CallCanceledError::CallCanceledError(std::string_view message)
+    : RpcError(RpcCode::canceled, message) {}
+
 ConnectError::ConnectError(std::string_view target, RpcCode code, std::string_view message)
     : RpcError(Join({"cannot connect to ", target, ": ", message, " (", to_string(code), ")"}),
                code, message, {}),

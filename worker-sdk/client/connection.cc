@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "worker-sdk/client/retrying_call.h"
-
 namespace perdure::client {
 namespace {
 
@@ -17,18 +15,19 @@ class IdleCall final : public Transport::Call {
 
 absl::Status Connection::Call(CallKind kind, std::string_view method,
                               google::protobuf::Message* request,
-                              google::protobuf::Message* response, Nanos limit) {
-  absl::Status status = CallUndecoded(kind, method, request, response, limit);
+                              google::protobuf::Message* response, const Waiting& waiting) {
+  absl::Status status = CallUndecoded(kind, method, request, response, waiting);
   return status.ok() ? pipeline_.Decode(response) : status;
 }
 
 absl::Status Connection::CallUndecoded(CallKind kind, std::string_view method,
                                        google::protobuf::Message* request,
-                                       google::protobuf::Message* response, Nanos limit) {
+                                       google::protobuf::Message* response,
+                                       const Waiting& waiting) {
   if (absl::Status status = pipeline_.Encode(request); !status.ok()) return status;
   CallOptions options;
   options.timeout = kind == CallKind::kUnary ? options_.rpc_timeout : kLongPollTimeout;
-  return CallBlocking(transport_.get(), kind, method, *request, response, options, limit);
+  return CallBlocking(transport_.get(), kind, method, *request, response, options, waiting);
 }
 
 std::unique_ptr<Transport::Call> Connection::Start(CallKind kind, std::string_view method,

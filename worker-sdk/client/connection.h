@@ -15,6 +15,7 @@
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 #include "worker-sdk/client/payload_pipeline.h"
 #include "worker-sdk/client/retry.h"
+#include "worker-sdk/client/retrying_call.h"
 #include "worker-sdk/client/transport.h"
 
 namespace perdure::client {
@@ -64,11 +65,11 @@ class Connection {
   // Encodes the request's payloads in place, calls with retries, decodes the response's. Blocks;
   // not for executors' threads. `method` is a path, a string literal.
   absl::Status Call(CallKind kind, std::string_view method, google::protobuf::Message* request,
-                    google::protobuf::Message* response, Nanos limit = Nanos::max());
+                    google::protobuf::Message* response, const Waiting& waiting = {});
   // The same, but leaves the response as it came.
   absl::Status CallUndecoded(CallKind kind, std::string_view method,
                              google::protobuf::Message* request,
-                             google::protobuf::Message* response, Nanos limit = Nanos::max());
+                             google::protobuf::Message* response, const Waiting& waiting = {});
   // Call for loops: both messages must live until `done` has run, on `executor`. Where the
   // request cannot be sent, `done` is posted and the handle is idle.
   std::unique_ptr<Transport::Call> Start(CallKind kind, std::string_view method,

@@ -214,7 +214,7 @@ TEST(RetryingCall, TheCallersLimitEndsIt) {
   api::GetSystemInfoRequest request;
   api::GetSystemInfoResponse response;
   const absl::Status status = CallBlocking(transport.get(), CallKind::kLongPoll, kGetSystemInfo,
-                                           request, &response, {}, 20ms);
+                                           request, &response, {}, {.limit = 20ms});
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
 }
 

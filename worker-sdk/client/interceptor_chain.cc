@@ -14,6 +14,10 @@ class Link final : public ClientCalls {
   Link(std::shared_ptr<ClientInterceptor> interceptor, std::shared_ptr<ClientCalls> next)
       : interceptor_(std::move(interceptor)), next_(std::move(next)) {}
 
+  std::shared_ptr<ClientCalls> with_stop(std::stop_token stop) const override {
+    return std::make_shared<Link>(interceptor_, next_->with_stop(std::move(stop)));
+  }
+
   StartOutput start_workflow(StartInput& input) override {
     return interceptor_->start_workflow(input, *next_);
   }

@@ -19,8 +19,8 @@ void RawClient::send(std::string path, google::protobuf::Message* request,
 }
 
 void client::ServerCalls::call_raw(RawCallInput& input) {
-  ThrowUnlessOk(connection_->Call(input.is_long_poll ? CallKind::kLongPoll : CallKind::kUnary,
-                                  input.path, input.request, input.response));
+  ThrowUnlessOk(Send(input.is_long_poll ? CallKind::kLongPoll : CallKind::kUnary, input.path,
+                     input.request, input.response));
 }
 
 }  // namespace perdure

@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 
 namespace perdure::client {
@@ -128,6 +129,11 @@ class Handle final : public Transport::Call {
   const std::shared_ptr<RetryingCall> call_;
 };
 
+absl::Status Stopped(absl::Status status) {
+  status.SetPayload(kStoppedUrl, absl::Cord());
+  return status;
+}
+
 }  // namespace
 
 std::unique_ptr<Transport::Call> StartRetrying(Transport* transport, CallKind kind,
@@ -142,21 +148,36 @@ std::unique_ptr<Transport::Call> StartRetrying(Transport* transport, CallKind ki
 
 absl::Status CallBlocking(Transport* transport, CallKind kind, std::string_view method,
                           const Message& request, Message* response, const CallOptions& options,
-                          Nanos limit) {
+                          const Waiting& waiting) {
+  if (waiting.stop.stop_requested()) {
+    return Stopped(absl::CancelledError("the call was canceled before it was sent"));
+  }
   absl::Status result;
   bool is_late = false;
   const std::shared_ptr<Transport::Event> answered = transport->NewEvent();
-  const auto call = StartRetrying(transport, kind, method, request, response, options,
-                                  transport->executor(), [&result, answered](absl::Status status) {
-                                    result = std::move(status);
-                                    answered->Set();
-                                  });
-  if (!answered->Wait(limit)) {
-    is_late = true;
-    call->Cancel();
-    answered->Wait(Nanos::max());  // The response is the caller's: it may go only after the call.
+  Executor* const executor = transport->executor();
+  const auto call =
+      std::make_shared<RetryingCall>(transport, kind, method, request, response, options, executor,
+                                     [&result, answered](absl::Status status) {
+                                       result = std::move(status);
+                                       answered->Set();
+                                     });
+  call->Attempt();
+  {
+    // By way of the loop: in the test environment, only the thread that drives may end a call.
+    const std::stop_callback on_stop(
+        waiting.stop, [executor, call] { executor->Post([call] { call->Cancel(); }); });
+    if (!answered->Wait(waiting.limit)) {
+      is_late = true;
+      call->Cancel();
+      answered->Wait(Nanos::max());  // The response is the caller's: it may go only after the call.
+    }
   }
-  if (is_late && !result.ok()) {
+  if (result.ok()) return result;
+  if (absl::IsCancelled(result) && waiting.stop.stop_requested()) {
+    return Stopped(std::move(result));
+  }
+  if (is_late) {
     return absl::DeadlineExceededError(
         absl::StrCat("no answer within the time given: ", result.message()));
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "worker-sdk/client/retry.h"
@@ -21,11 +22,19 @@ std::unique_ptr<Transport::Call> StartRetrying(Transport* transport, CallKind ki
                                                CallOptions options, Executor* executor,
                                                Transport::Done done);
 
-// A blocking call, for a thread that is no executor's. Runs on the transport's own executor. Where
-// `limit` passes without an answer, the call is canceled and DEADLINE_EXCEEDED is returned.
+// What ends a blocking call before its answer.
+struct Waiting {
+  Nanos limit = Nanos::max();  // DEADLINE_EXCEEDED.
+  std::stop_token stop = {};  // CANCELLED, with the payload kStoppedUrl. Any thread may request it.
+};
+inline constexpr absl::string_view kStoppedUrl = "perdure/stopped-by-caller";
+
+// A blocking call, for a thread that is no executor's. Runs on the transport's own executor. What
+// ends it early cancels it, and nothing of it is under way when this returns; an answer that is
+// there already counts. A call that is to stop before it begins is not sent.
 absl::Status CallBlocking(Transport* transport, CallKind kind, std::string_view method,
                           const google::protobuf::Message& request,
                           google::protobuf::Message* response, const CallOptions& options,
-                          Nanos limit = Nanos::max());
+                          const Waiting& waiting = {});
 
 }  // namespace perdure::client

@@ -10,6 +10,7 @@
 #include "google/rpc/status.pb.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
 #include "worker-sdk/client/payload_pipeline.h"
+#include "worker-sdk/client/retrying_call.h"
 #include "worker-sdk/client/transport.h"
 #include "worker-sdk/core/convert.h"
 
@@ -72,6 +73,7 @@ void ThrowTooLarge(const absl::Status& status) {
 
 void ThrowStatus(const absl::Status& status, const CallSubject& subject) {
   ThrowTooLarge(status);
+  if (status.GetPayload(kStoppedUrl)) throw CallCanceledError(View(status.message()));
   const std::string bytes = DetailsOf(status);
   const std::string_view message = View(status.message());
   google::rpc::Status rpc;

@@ -22,11 +22,13 @@ Request RequestFor(const client::Connection& connection, const std::string& id) 
   return request;
 }
 
-api::DescribeScheduleResponse Describe(client::Connection* connection, const std::string& id) {
+api::DescribeScheduleResponse Describe(client::Connection* connection, const std::stop_token& stop,
+                                       const std::string& id) {
   auto request = RequestFor<api::DescribeScheduleRequest>(*connection, id);
   api::DescribeScheduleResponse response;
-  client::ThrowUnlessOk(connection->Call(
-      CallKind::kUnary, PERDURE_WORKFLOW_METHOD("DescribeSchedule"), &request, &response));
+  client::ThrowUnlessOk(connection->Call(CallKind::kUnary,
+                                         PERDURE_WORKFLOW_METHOD("DescribeSchedule"), &request,
+                                         &response, {.stop = stop}));
   return response;
 }
 
@@ -53,6 +55,10 @@ ScheduleHandle ScheduleClient::send_create(std::string_view id, std::string_view
   input.search_attributes = std::move(options.search_attributes);
   calls_->create_schedule(input);
   return handle(id);
+}
+
+ScheduleHandle ScheduleHandle::with_stop(std::stop_token stop) const {
+  return {calls_->with_stop(std::move(stop)), id_};
 }
 
 ScheduleDescription ScheduleHandle::describe() const {
@@ -133,17 +139,18 @@ void ServerCalls::create_schedule(CreateScheduleInput& input) {
   if (!input.search_attributes.empty()) {
     *request.mutable_search_attributes() = core::SearchAttributesToApi(input.search_attributes);
   }
-  ThrowUnlessOk(connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("CreateSchedule"),
-                                  &request, &response));
+  ThrowUnlessOk(
+      Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("CreateSchedule"), &request, &response));
 }
 
 ScheduleDescription ServerCalls::describe_schedule(ScheduleTarget& target) {
-  return FromApi(target.schedule_id, Describe(connection_.get(), target.schedule_id));
+  return FromApi(target.schedule_id, Describe(connection_.get(), stop_, target.schedule_id));
 }
 
 void ServerCalls::update_schedule(UpdateScheduleInput& input) {
   for (int attempt = 1;; ++attempt) {
-    api::DescribeScheduleResponse description = Describe(connection_.get(), input.schedule_id);
+    api::DescribeScheduleResponse description =
+        Describe(connection_.get(), stop_, input.schedule_id);
     Schedule schedule = FromApi(description.schedule());
     input.change(schedule);
     auto request = RequestFor<api::UpdateScheduleRequest>(*connection_, input.schedule_id);
@@ -153,8 +160,8 @@ void ServerCalls::update_schedule(UpdateScheduleInput& input) {
     request.set_conflict_token(description.conflict_token());
     request.set_identity(connection_->identity());
     request.set_request_id(RandomId());
-    const absl::Status status = connection_->Call(
-        CallKind::kUnary, PERDURE_WORKFLOW_METHOD("UpdateSchedule"), &request, &response);
+    const absl::Status status =
+        Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("UpdateSchedule"), &request, &response);
     const bool is_conflict = status.code() == absl::StatusCode::kFailedPrecondition;
     if (is_conflict && attempt < kUpdateAttemptsMax) continue;
     ThrowUnlessOk(status);
@@ -178,16 +185,16 @@ void ServerCalls::patch_schedule(PatchScheduleInput& input) {
     *backfill->mutable_end_time() = core::ToApi(one.to);
     backfill->set_overlap_policy(OverlapToApi(one.overlap));
   }
-  ThrowUnlessOk(connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("PatchSchedule"),
-                                  &request, &response));
+  ThrowUnlessOk(
+      Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("PatchSchedule"), &request, &response));
 }
 
 void ServerCalls::delete_schedule(ScheduleTarget& target) {
   auto request = RequestFor<api::DeleteScheduleRequest>(*connection_, target.schedule_id);
   api::DeleteScheduleResponse response;
   request.set_identity(connection_->identity());
-  ThrowUnlessOk(connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("DeleteSchedule"),
-                                  &request, &response));
+  ThrowUnlessOk(
+      Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("DeleteSchedule"), &request, &response));
 }
 
 ListSchedulesOutput ServerCalls::list_schedules(ListSchedulesInput& input) {
@@ -196,8 +203,8 @@ ListSchedulesOutput ServerCalls::list_schedules(ListSchedulesInput& input) {
   request.set_namespace_(connection_->namespace_());
   request.set_query(input.query);
   request.set_next_page_token(input.page_token);
-  ThrowUnlessOk(connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("ListSchedules"),
-                                  &request, &response));
+  ThrowUnlessOk(
+      Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("ListSchedules"), &request, &response));
   ListSchedulesOutput output;
   for (auto& entry : *response.mutable_schedules()) {
     output.entries.push_back(FromApi(std::move(entry)));

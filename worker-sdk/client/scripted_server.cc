@@ -75,6 +75,7 @@ class ScriptedServer::Reactor final : public grpc::ServerGenericBidiReactor {
     {
       const std::lock_guard lock(server_->mutex_);
       ++server_->canceled_;
+      server_->canceled_changed_.notify_all();
     }
     Finish(grpc::Status::CANCELLED);
   }
@@ -141,6 +142,12 @@ std::int64_t ScriptedServer::CountOf(const std::string& method) const {
 std::int64_t ScriptedServer::canceled() const {
   const std::lock_guard lock(mutex_);
   return canceled_;
+}
+
+bool ScriptedServer::WaitForCanceled(std::int64_t count) const {
+  std::unique_lock lock(mutex_);
+  return canceled_changed_.wait_for(lock, std::chrono::seconds(10),
+                                    [&] { return canceled_ >= count; });
 }
 
 }  // namespace perdure::client

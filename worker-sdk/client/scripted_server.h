@@ -4,6 +4,7 @@
 // Handlers run on gRPC's threads, one at a time. Ends with the test.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -57,6 +58,9 @@ class ScriptedServer {
   std::int64_t CountOf(const std::string& method) const;
   // Calls that were left open and have been canceled since.
   std::int64_t canceled() const;
+  // The client's cancel comes to the server after it has come to the caller. False: it did not
+  // come.
+  bool WaitForCanceled(std::int64_t count) const;
 
  private:
   class Service;
@@ -68,6 +72,7 @@ class ScriptedServer {
   std::map<std::string, Handler> handlers_;
   std::vector<ScriptedCall> calls_;
   std::int64_t canceled_ = 0;
+  mutable std::condition_variable canceled_changed_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<grpc::Server> server_;
   std::string target_;

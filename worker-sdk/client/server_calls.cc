@@ -79,6 +79,10 @@ std::string RandomId() {
                          high & 0xfff, 0x8000 | ((low >> 48) & 0x3fff), low & 0xffffffffffff);
 }
 
+std::shared_ptr<ClientCalls> ServerCalls::with_stop(std::stop_token stop) const {
+  return std::make_shared<ServerCalls>(connection_, std::move(stop));
+}
+
 StartOutput ServerCalls::start_workflow(StartInput& input) {
   const CallSubject subject = SubjectOf(input);
   api::StartWorkflowExecutionRequest request;
@@ -89,7 +93,8 @@ StartOutput ServerCalls::start_workflow(StartInput& input) {
   // The answer's only payloads are those of the eager task, which its worker decodes, as it does
   // all tasks.
   const absl::Status status = connection_->CallUndecoded(
-      CallKind::kUnary, PERDURE_WORKFLOW_METHOD("StartWorkflowExecution"), &request, &response);
+      CallKind::kUnary, PERDURE_WORKFLOW_METHOD("StartWorkflowExecution"), &request, &response,
+      {.stop = stop_});
   if (starter != nullptr) {
     if (status.ok() && response.has_eager_workflow_task()) {
       starter->Dispatch(std::move(*response.mutable_eager_workflow_task()));
@@ -107,9 +112,8 @@ StartOutput ServerCalls::signal_with_start(SignalWithStartInput& input) {
   FillStart(input.start, *connection_, &request);
   request.set_signal_name(input.signal_name);
   core::SetIf(input.signal_args, [&] { return request.mutable_signal_input(); });
-  ThrowUnlessOk(connection_->Call(CallKind::kUnary,
-                                  PERDURE_WORKFLOW_METHOD("SignalWithStartWorkflowExecution"),
-                                  &request, &response),
+  ThrowUnlessOk(Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("SignalWithStartWorkflowExecution"),
+                     &request, &response),
                 SubjectOf(input.start));
   return {.run_id = response.run_id(), .is_new = response.started()};
 }
@@ -124,10 +128,9 @@ UpdateWithStartOutput ServerCalls::update_with_start(UpdateWithStartInput& input
     // Codecs work in place: what was encoded once is not encoded again.
     api::ExecuteMultiOperationRequest attempt = request;
     api::ExecuteMultiOperationResponse response;
-    ThrowUnlessOk(
-        connection_->Call(CallKind::kLongPoll, PERDURE_WORKFLOW_METHOD("ExecuteMultiOperation"),
-                          &attempt, &response),
-        SubjectOf(input.start));
+    ThrowUnlessOk(Send(CallKind::kLongPoll, PERDURE_WORKFLOW_METHOD("ExecuteMultiOperation"),
+                       &attempt, &response),
+                  SubjectOf(input.start));
     if (response.responses_size() != 2) {
       throw RpcError(RpcCode::internal, "a start with an update was not answered twice");
     }
@@ -152,10 +155,9 @@ void ServerCalls::signal_workflow(SignalInput& input) {
   request.set_request_id(input.request_id.empty() ? RandomId() : input.request_id);
   core::SetIf(input.args, [&] { return request.mutable_input(); });
   core::SetHeaderIf(input.headers, [&] { return request.mutable_header(); });
-  ThrowUnlessOk(
-      connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("SignalWorkflowExecution"),
-                        &request, &response),
-      SubjectOf(input.target));
+  ThrowUnlessOk(Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("SignalWorkflowExecution"), &request,
+                     &response),
+                SubjectOf(input.target));
 }
 
 Payloads ServerCalls::query_workflow(QueryInput& input) {
@@ -167,9 +169,9 @@ Payloads ServerCalls::query_workflow(QueryInput& input) {
   request.set_query_reject_condition(static_cast<enums::QueryRejectCondition>(input.reject));
   core::SetIf(input.args, [&] { return request.mutable_query()->mutable_query_args(); });
   core::SetHeaderIf(input.headers, [&] { return request.mutable_query()->mutable_header(); });
-  ThrowUnlessOk(connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("QueryWorkflow"),
-                                  &request, &response),
-                SubjectOf(input.target));
+  ThrowUnlessOk(
+      Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("QueryWorkflow"), &request, &response),
+      SubjectOf(input.target));
   if (response.has_query_rejected()) {
     throw QueryRejectedError(static_cast<WorkflowStatus>(response.query_rejected().status()));
   }
@@ -183,10 +185,9 @@ UpdateOutput ServerCalls::start_update(UpdateInput& input) {
   for (;;) {
     api::UpdateWorkflowExecutionRequest attempt = request;
     api::UpdateWorkflowExecutionResponse response;
-    ThrowUnlessOk(
-        connection_->Call(CallKind::kLongPoll, PERDURE_WORKFLOW_METHOD("UpdateWorkflowExecution"),
-                          &attempt, &response),
-        SubjectOf(input.target));
+    ThrowUnlessOk(Send(CallKind::kLongPoll, PERDURE_WORKFLOW_METHOD("UpdateWorkflowExecution"),
+                       &attempt, &response),
+                  SubjectOf(input.target));
     if (!IsFarEnough(response.stage(), input.wait_for)) continue;
     return ToOutput(response.update_ref(), response.mutable_outcome(), input.target,
                     input.update_id);
@@ -202,9 +203,8 @@ UpdateOutput ServerCalls::poll_update(PollUpdateInput& input) {
     SetExecution(input.target, request.mutable_update_ref()->mutable_workflow_execution());
     request.mutable_update_ref()->set_update_id(input.update_id);
     request.mutable_wait_policy()->set_lifecycle_stage(ToApi(update_stage::completed));
-    ThrowUnlessOk(connection_->Call(CallKind::kLongPoll,
-                                    PERDURE_WORKFLOW_METHOD("PollWorkflowExecutionUpdate"),
-                                    &request, &response),
+    ThrowUnlessOk(Send(CallKind::kLongPoll, PERDURE_WORKFLOW_METHOD("PollWorkflowExecutionUpdate"),
+                       &request, &response),
                   SubjectOf(input.target));
     UpdateOutput output =
         ToOutput(response.update_ref(), response.mutable_outcome(), input.target, input.update_id);
@@ -221,10 +221,9 @@ void ServerCalls::cancel_workflow(CancelInput& input) {
   request.set_first_execution_run_id(input.target.first_run_id);
   request.set_reason(input.reason);
   request.set_request_id(input.request_id.empty() ? RandomId() : input.request_id);
-  ThrowUnlessOk(
-      connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("RequestCancelWorkflowExecution"),
-                        &request, &response),
-      SubjectOf(input.target));
+  ThrowUnlessOk(Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("RequestCancelWorkflowExecution"),
+                     &request, &response),
+                SubjectOf(input.target));
 }
 
 void ServerCalls::terminate_workflow(TerminateInput& input) {
@@ -236,10 +235,9 @@ void ServerCalls::terminate_workflow(TerminateInput& input) {
   request.set_first_execution_run_id(input.target.first_run_id);
   request.set_reason(input.reason);
   core::SetIf(input.details, [&] { return request.mutable_details(); });
-  ThrowUnlessOk(
-      connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("TerminateWorkflowExecution"),
-                        &request, &response),
-      SubjectOf(input.target));
+  ThrowUnlessOk(Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("TerminateWorkflowExecution"),
+                     &request, &response),
+                SubjectOf(input.target));
 }
 
 }  // namespace perdure::client

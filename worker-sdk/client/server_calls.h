@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -16,8 +17,10 @@ namespace perdure::client {
 
 class ServerCalls final : public ClientCalls {
  public:
-  explicit ServerCalls(std::shared_ptr<Connection> connection)
-      : connection_(std::move(connection)) {}
+  explicit ServerCalls(std::shared_ptr<Connection> connection, std::stop_token stop = {})
+      : connection_(std::move(connection)), stop_(std::move(stop)) {}
+
+  std::shared_ptr<ClientCalls> with_stop(std::stop_token stop) const override;
 
   StartOutput start_workflow(StartInput& input) override;
   StartOutput signal_with_start(SignalWithStartInput& input) override;
@@ -46,7 +49,13 @@ class ServerCalls final : public ClientCalls {
   void call_raw(RawCallInput& input) override;
 
  private:
+  absl::Status Send(CallKind kind, std::string_view method, google::protobuf::Message* request,
+                    google::protobuf::Message* response) const {
+    return connection_->Call(kind, method, request, response, {.stop = stop_});
+  }
+
   const std::shared_ptr<Connection> connection_;  // Shared with the client's handles and workers.
+  const std::stop_token stop_;                    // Ends every call.
 };
 
 // A random UUID, for request ids and for workflows that were given none.

@@ -78,10 +78,9 @@ WorkflowDescription ServerCalls::describe_workflow(RunTarget& target) {
   request.set_namespace_(connection_->namespace_());
   request.mutable_execution()->set_workflow_id(target.workflow_id);
   request.mutable_execution()->set_run_id(target.run_id);
-  ThrowUnlessOk(
-      connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("DescribeWorkflowExecution"),
-                        &request, &response),
-      {.workflow_id = target.workflow_id, .run_id = target.run_id, .workflow_type = {}});
+  ThrowUnlessOk(Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("DescribeWorkflowExecution"),
+                     &request, &response),
+                {.workflow_id = target.workflow_id, .run_id = target.run_id, .workflow_type = {}});
   WorkflowDescription description;
   Read(response.mutable_workflow_execution_info(), &description);
   const auto& config = response.execution_config();
@@ -114,12 +113,11 @@ std::string ServerCalls::fetch_history(HistoryInput& input) {
     request.mutable_execution()->set_workflow_id(input.target.workflow_id);
     request.mutable_execution()->set_run_id(input.target.run_id);
     request.set_next_page_token(page_token);
-    ThrowUnlessOk(
-        connection_->Call(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("GetWorkflowExecutionHistory"),
-                          &request, &response),
-        {.workflow_id = input.target.workflow_id,
-         .run_id = input.target.run_id,
-         .workflow_type = {}});
+    ThrowUnlessOk(Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("GetWorkflowExecutionHistory"),
+                       &request, &response),
+                  {.workflow_id = input.target.workflow_id,
+                   .run_id = input.target.run_id,
+                   .workflow_type = {}});
     for (auto& event : *response.mutable_history()->mutable_events()) {
       *history.add_events() = std::move(event);
     }
@@ -135,8 +133,8 @@ ListOutput ServerCalls::list_workflows(ListInput& input) {
   request.set_query(input.query);
   request.set_page_size(input.page_size);
   request.set_next_page_token(input.page_token);
-  ThrowUnlessOk(connection_->Call(
-      CallKind::kUnary, PERDURE_WORKFLOW_METHOD("ListWorkflowExecutions"), &request, &response));
+  ThrowUnlessOk(Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("ListWorkflowExecutions"), &request,
+                     &response));
   ListOutput output;
   output.page_token = response.next_page_token();
   for (auto& info : *response.mutable_executions()) Read(&info, &output.executions.emplace_back());
@@ -148,8 +146,8 @@ WorkflowCount ServerCalls::count_workflows(const std::string& query) {
   api::CountWorkflowExecutionsResponse response;
   request.set_namespace_(connection_->namespace_());
   request.set_query(query);
-  ThrowUnlessOk(connection_->Call(
-      CallKind::kUnary, PERDURE_WORKFLOW_METHOD("CountWorkflowExecutions"), &request, &response));
+  ThrowUnlessOk(Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("CountWorkflowExecutions"), &request,
+                     &response));
   WorkflowCount count;
   count.count = response.count();
   for (auto& group : *response.mutable_groups()) {

@@ -94,9 +94,8 @@ ResultOutput ServerCalls::workflow_result(ResultInput& input) {
     request.set_history_event_filter_type(
         temporal::api::enums::v1::HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT);
     request.set_next_page_token(page_token);
-    ThrowUnlessOk(connection_->Call(CallKind::kLongPoll,
-                                    PERDURE_WORKFLOW_METHOD("GetWorkflowExecutionHistory"),
-                                    &request, &response),
+    ThrowUnlessOk(Send(CallKind::kLongPoll, PERDURE_WORKFLOW_METHOD("GetWorkflowExecutionHistory"),
+                       &request, &response),
                   {.workflow_id = input.target.workflow_id, .run_id = run_id, .workflow_type = {}});
     page_token = response.next_page_token();
     auto* events = response.mutable_history()->mutable_events();

@@ -63,6 +63,15 @@ TEST(Environment, TimePassesAsTold) {
   EXPECT_EQ(years.query<&Years::so_far>(), 1);
 }
 
+struct Stopped {
+  task<std::string> run() {
+    std::string greeting = co_await workflow::activity<&greet>("Ann", {.start_to_close = 10s});
+    co_await workflow::sleep(24h * 365);
+    co_return greeting;
+  }
+  using handlers = define<entry<&Stopped::run>>;
+};
+
 struct Stuck {
   task<void> run() {
     co_await workflow::until([] { return false; });
@@ -83,6 +92,27 @@ TEST(Environment, SaysThatNothingCanHappenAnyMore) {
     EXPECT_NE(std::string(error.what()).find("nothing can happen"), std::string::npos)
         << error.what();
   }
+}
+
+// A thread that does not drive the environment ends a wait.
+TEST(Environment, AWaitEndsWhenAnotherThreadStopsIt) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Stopped>();
+  std::stop_source stop;
+  mock<&greet>(worker, [&stop](const std::string& name) -> std::string {
+    stop.request_stop();
+    return name;
+  });
+  worker.start();
+  const Timestamp began = env.now();
+  EXPECT_THROW(env.client()
+                   .with_stop(stop.get_token())
+                   .execute<&Stopped::run>({.id = "s", .task_queue = "q"}),
+               CallCanceledError);
+  EXPECT_LT(env.now() - began, 24h);
+  // Only the waiting ended.
+  EXPECT_EQ(env.client().handle<&Stopped::run>("s").result(), "Ann");
 }
 
 TEST(Environment, ActivitiesAreMockedByFunction) {

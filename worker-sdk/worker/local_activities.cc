@@ -1,6 +1,7 @@
 #include "worker-sdk/worker/local_activities.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "worker-sdk/worker/local_retry.h"
 
@@ -38,7 +39,10 @@ struct LocalActivities::Entry {
   Nanos queued{};     // Of this attempt.
   bool is_queued = false;
   bool is_cancel_requested = false;
-  bool is_unclaimed = false;  // Since the run began anew.
+  bool is_unclaimed = false;  // Since the run began anew, or left.
+  // Once it is over.
+  std::optional<core::LocalActivityOutcome> outcome;
+  bool is_taken = false;
   // While the function runs.
   std::shared_ptr<ActivityAttempt> running;
   Slot slot;
@@ -74,7 +78,8 @@ void LocalActivities::Start(const LocalOwner& owner, core::LocalActivityCall cal
   entry->scheduled = executor_->Monotonic();
   Entry* raw = (entries_[key] = std::move(entry)).get();
   WatchClose(key, raw);
-  if (Find(key) != nullptr) Enqueue(key);
+  raw = Find(key);
+  if (raw != nullptr && !raw->outcome) Enqueue(key);
 }
 
 bool LocalActivities::Claim(const Key& key, const core::LocalActivityCall& call) {
@@ -88,11 +93,33 @@ bool LocalActivities::Claim(const Key& key, const core::LocalActivityCall& call)
   // One that was asked to stop may end early, and the run may not ask for that again.
   if (entry->is_unclaimed && is_same && !entry->is_cancel_requested) {
     entry->is_unclaimed = false;
+    if (entry->outcome) outcome_(key.first, *entry->outcome);
     return true;
   }
   LetGo(entry, CancelReason::not_found);
-  entries_.erase(found);
+  Erase(found);
   return false;
+}
+
+template <class Predicate>
+void LocalActivities::DropIf(const std::string& run_id, Predicate goes) {
+  auto at = entries_.lower_bound(Key{run_id, 0});
+  while (at != entries_.end() && at->first.first == run_id) {
+    if (!goes(*at->second)) {
+      ++at;
+      continue;
+    }
+    LetGo(at->second.get(), CancelReason::not_found);
+    at = Erase(at);
+  }
+}
+
+void LocalActivities::Taken(const std::string& run_id, std::uint32_t seq) {
+  if (Entry* entry = Find(Key{run_id, seq})) entry->is_taken = true;
+}
+
+void LocalActivities::Told(const std::string& run_id) {
+  DropIf(run_id, [](const Entry& entry) { return entry.is_taken; });
 }
 
 bool LocalActivities::StartOver(const std::string& run_id) {
@@ -100,20 +127,27 @@ bool LocalActivities::StartOver(const std::string& run_id) {
   for (auto at = entries_.lower_bound(Key{run_id, 0});
        at != entries_.end() && at->first.first == run_id; ++at) {
     has_any = at->second->is_unclaimed = true;
+    at->second->is_taken = false;
   }
+  if (has_any) left_.remove_if([&](const Left& left) { return left.run_id == run_id; });
   return has_any;
 }
 
 void LocalActivities::DropUnclaimed(const std::string& run_id) {
-  auto at = entries_.lower_bound(Key{run_id, 0});
-  while (at != entries_.end() && at->first.first == run_id) {
-    if (!at->second->is_unclaimed) {
-      ++at;
-      continue;
-    }
-    LetGo(at->second.get(), CancelReason::not_found);
-    at = entries_.erase(at);
+  DropIf(run_id, [](const Entry& entry) { return entry.is_unclaimed; });
+}
+
+void LocalActivities::Leave(const std::string& run_id, bool stops_running) {
+  if (stops_running) {
+    DropIf(run_id, [](const Entry& entry) { return !entry.outcome; });
   }
+  if (!StartOver(run_id)) return;
+  left_.push_back({run_id, executor_->PostAfter(kLeftLimit, [this, run_id] { Drop(run_id); })});
+  if (left_.size() > kLeftRunsMax) Drop(std::string(left_.front().run_id));
+}
+
+void LocalActivities::DropLeft() {
+  while (!left_.empty()) Drop(std::string(left_.front().run_id));
 }
 
 void LocalActivities::WatchClose(const Key& key, Entry* entry) {
@@ -264,7 +298,7 @@ void LocalActivities::AttemptFailed(const Key& key, Entry* entry, FailurePtr fai
 void LocalActivities::Cancel(const std::string& run_id, std::uint32_t seq) {
   const Key key{run_id, seq};
   Entry* entry = Find(key);
-  if (entry == nullptr) return;
+  if (entry == nullptr || entry->outcome) return;
   entry->is_cancel_requested = true;
   if (entry->running) return entry->running->Cancel(CancelReason::cancel_requested);
   Resolve(key, CanceledResult{CanceledFailure()});
@@ -288,10 +322,11 @@ void LocalActivities::LetGo(Entry* entry, CancelReason reason) {
 }
 
 void LocalActivities::Resolve(const Key& key, detail::OperationResult result) {
-  const auto found = entries_.find(key);
-  // Out of the table first: the receiver may start and cancel others, or drop the run.
-  const std::unique_ptr<Entry> entry = std::move(found->second);
-  entries_.erase(found);
+  Entry* entry = Find(key);
+  // They end with this function: `key` may be that of the timer that called it.
+  const auto timers =
+      std::make_tuple(std::move(entry->start_to_close), std::move(entry->schedule_to_close),
+                      std::move(entry->backoff));
   core::LocalActivityOutcome outcome;
   outcome.seq = key.second;
   outcome.result = std::move(result);
@@ -302,22 +337,29 @@ void LocalActivities::Resolve(const Key& key, detail::OperationResult result) {
   if (std::holds_alternative<CanceledResult>(outcome.result)) {
     host_.meter.Count("temporal_local_activity_execution_cancelled", label);
   }
-  // The run does not know of it any more: should it start it again, it is another one.
+  entry->outcome = outcome;
+  entry->is_queued = false;
+  ++over_;
+  // The receiver may start and cancel others, or drop the run: the entry may be gone behind this.
   if (!entry->is_unclaimed) outcome_(key.first, std::move(outcome));
   if (idle() && on_idle_) on_idle_();
 }
 
+LocalActivities::Entries::iterator LocalActivities::Erase(Entries::iterator at) {
+  if (at->second->outcome) --over_;
+  return entries_.erase(at);
+}
+
 void LocalActivities::Drop(const std::string& run_id) {
-  auto at = entries_.lower_bound(Key{run_id, 0});
-  while (at != entries_.end() && at->first.first == run_id) {
-    LetGo(at->second.get(), CancelReason::not_found);
-    at = entries_.erase(at);
-  }
+  DropIf(run_id, [](const Entry&) { return true; });
+  left_.remove_if([&](const Left& left) { return left.run_id == run_id; });
 }
 
 void LocalActivities::DropAll(CancelReason reason) {
   for (auto& [key, entry] : entries_) LetGo(entry.get(), reason);
   entries_.clear();
+  over_ = 0;
+  left_.clear();
   if (idle() && on_idle_) on_idle_();
 }
 

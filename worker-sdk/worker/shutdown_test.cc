@@ -207,6 +207,57 @@ TEST(R61Shutdown, LocalActivitiesThatStayTooLongAreGivenUpWithTheirTask) {
   EXPECT_TRUE(HasStopped(fixture));
 }
 
+// A run without a cache, and a local activity that is tried again and again: after a heartbeat that
+// no task came back for, it waits for that task.
+struct RetriesForEver : WorkerFixture {
+  static WorkerOptions NoCache() {
+    WorkerOptions options;
+    options.cache.runs = 0;
+    return options;
+  }
+  RetriesForEver() : WorkerFixture(NoCache()) {
+    AddActivity("act", [this](auto&, const auto&) -> std::optional<Payload> {
+      ++attempts;
+      throw ApplicationError("not yet");
+    });
+    script->on_task = [](const auto&) {
+      core::RunLocalActivities step;
+      step.start.emplace_back();
+      step.start.back().command.seq = 1;
+      step.start.back().command.activity_type = "act";
+      step.start.back().command.local_retry_threshold = 1min;
+      return step;
+    };
+    server->Hold("RespondWorkflowTaskCompleted");
+    StartWorkflows();
+    Give(Task("r1", "t1"));
+    server->Advance(8s);
+  }
+  FakeServer::CallPtr Heartbeat() { return server->Open("RespondWorkflowTaskCompleted").at(0); }
+  int attempts = 0;
+};
+
+TEST(R61Shutdown, LocalActivitiesThatNoTaskCameForAreGivenUp) {
+  RetriesForEver fixture;
+  fixture.server->Answer(fixture.Heartbeat(), api::RespondWorkflowTaskCompletedResponse());
+  EXPECT_EQ(fixture.script->alive, 0);
+  const int before = fixture.attempts;
+  fixture.server->Advance(20s);
+  EXPECT_GT(fixture.attempts, before);
+  fixture.worker->RequestStop();
+  fixture.server->Run();
+  EXPECT_TRUE(HasStopped(fixture));
+}
+
+TEST(R61Shutdown, LocalActivitiesThatNoTaskWillComeForAreGivenUp) {
+  RetriesForEver fixture;
+  fixture.worker->RequestStop();
+  fixture.server->Run();
+  EXPECT_FALSE(HasStopped(fixture));
+  fixture.server->Refuse(fixture.Heartbeat(), absl::InvalidArgumentError("UnhandledCommand"));
+  EXPECT_TRUE(HasStopped(fixture));
+}
+
 TEST(R61Shutdown, WaitsForAClientThatHoldsASlotForAnEagerStart) {
   WorkerFixture fixture;
   fixture.StartWorkflows();

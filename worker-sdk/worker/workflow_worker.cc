@@ -137,6 +137,7 @@ void WorkflowWorker::Start(bool server_scales) {
 void WorkflowWorker::StopPolling() {
   is_stopping_ = true;
   sweep_.reset();
+  local_.DropLeft();
   normal_->Stop();
   if (sticky_) sticky_->Stop();
 }
@@ -155,7 +156,7 @@ void WorkflowWorker::AbandonLocal() {
     if (run->phase == Phase::local) held.push_back(run);
   });
   // Unanswered: the tasks time out, and another worker repeats them.
-  for (CachedRun* run : held) Evict(run);
+  for (CachedRun* run : held) Evict(run, Keeps::nothing);
 }
 
 void WorkflowWorker::Polled(WorkflowTask task) {
@@ -207,7 +208,7 @@ bool WorkflowWorker::MakeRoom() {
     CachedRun* oldest = cache_.Oldest();
     if (oldest == nullptr) return false;
     rpc_->host().meter.Count("temporal_sticky_cache_total_forced_eviction");
-    Evict(oldest);
+    Evict(oldest, Keeps::all);
   }
   return true;
 }
@@ -245,10 +246,10 @@ void WorkflowWorker::Do(CachedRun* run, core::Step step) {
     void operator()(core::AnswerQuery& answer) { worker->AnswerQuery(run, std::move(answer)); }
     void operator()(core::FailTask& fail) { worker->Fail(run, std::move(fail)); }
   };
-  // Those that the run still wants are started again by the first step of its new life.
-  const bool starts_later = std::holds_alternative<core::NeedHistory>(step) ||
-                            std::holds_alternative<core::RunLocalActivities>(step);
-  if (!starts_later && std::exchange(run->has_unclaimed, false))
+  // What the run still wants it starts again before the first answer of its new life; a query
+  // starts nothing.
+  const bool is_answer = std::holds_alternative<core::CompleteTask>(step);
+  if (is_answer && std::exchange(run->has_unclaimed, false))
     local_.DropUnclaimed(run->owner.run_id);
   std::visit(Visitor{this, run}, step);
 }
@@ -271,7 +272,7 @@ void WorkflowWorker::FetchHistory(CachedRun* run, const std::string& token) {
               {{"workflow_id", run->owner.workflow_id},
                {"run_id", run_id},
                {"error", std::string(status.ToString())}});
-          return Evict(run);
+          return Evict(run, Keeps::all);
         }
         Do(run, run->run->AddHistory(std::move(*response.mutable_history()),
                                      std::move(*response.mutable_next_page_token())));
@@ -283,7 +284,6 @@ void WorkflowWorker::HoldForLocal(CachedRun* run, core::RunLocalActivities work)
   const LocalOwner owner = run->owner;
   for (const std::uint32_t seq : work.canceled) local_.Cancel(owner.run_id, seq);
   for (core::LocalActivityCall& call : work.start) local_.Start(owner, std::move(call));
-  if (std::exchange(run->has_unclaimed, false)) local_.DropUnclaimed(owner.run_id);
   run->phase = Phase::local;
   if (!run->heartbeat) {
     // The server is told that the task is alive before it gives it up (R41).
@@ -302,6 +302,7 @@ void WorkflowWorker::TakeOutcomes(CachedRun* run) {
   if (run->phase != Phase::local || run->outcomes.empty()) return;
   core::LocalActivityOutcome outcome = std::move(run->outcomes.front());
   run->outcomes.erase(run->outcomes.begin());
+  local_.Taken(run->owner.run_id, outcome.seq);
   Do(run, run->run->ResolveLocalActivity(std::move(outcome)));
 }
 
@@ -388,22 +389,23 @@ void WorkflowWorker::CompletedAnswered(const std::string& run_id, bool closes_ru
   if (!status.ok()) {
     // NotFound: the task was given up. InvalidArgument: something came that the commands did not
     // know of (R26).
-    const bool is_expected = status.code() == absl::StatusCode::kNotFound ||
-                             status.code() == absl::StatusCode::kInvalidArgument;
+    const bool is_unknown = status.code() == absl::StatusCode::kNotFound;
+    const bool is_expected = is_unknown || status.code() == absl::StatusCode::kInvalidArgument;
     Log(rpc_->host(), is_expected ? LogLevel::debug : LogLevel::warn,
         "a workflow task's answer was not accepted",
         {{"workflow_id", run->owner.workflow_id},
          {"run_id", run_id},
          {"error", std::string(status.ToString())}});
-    return Evict(run);
+    return Evict(run, is_unknown ? Keeps::outcomes : Keeps::all);
   }
+  local_.Told(run_id);
   run->run->TaskAccepted(*response);
   for (auto& task : *response->mutable_activity_tasks()) {
     if (eager.empty()) break;
     parts_.activity_worker->ExecuteEager(std::move(task), std::move(eager.back()));
     eager.pop_back();
   }
-  if (closes_run || run->run->is_closed()) return Evict(run);
+  if (closes_run || run->run->is_closed()) return Evict(run, Keeps::nothing);
   if (response->has_workflow_task() && !response->workflow_task().task_token().empty()) {
     // Newer than what is buffered; the slot goes on to it.
     run->next.reset();
@@ -429,7 +431,8 @@ void WorkflowWorker::AnswerQuery(CachedRun* run, core::AnswerQuery step) {
         }
         CachedRun* run = cache_.Find(run_id);
         if (run == nullptr) return;
-        if (drop_run || run->run->is_closed()) return Evict(run);
+        if (run->run->is_closed()) return Evict(run, Keeps::nothing);
+        if (drop_run) return Evict(run, Keeps::all);
         Rest(run);
       });
 }
@@ -446,8 +449,12 @@ void WorkflowWorker::Fail(CachedRun* run, core::FailTask step) {
   rpc_->host().meter.Count(
       "temporal_workflow_task_execution_failed",
       {"failure_reason", is_nondeterminism ? "NonDeterminismError" : "WorkflowError"});
+  // An outcome that is too large to be sent would be again.
+  const bool is_sendable =
+      step.cause == enums::WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE ||
+      is_nondeterminism;
   Report(run->task_token, run->attempt, run->is_legacy_query, std::move(step));
-  Evict(run);
+  Evict(run, is_sendable ? Keeps::outcomes : Keeps::nothing);
 }
 
 void WorkflowWorker::Report(const std::string& task_token, std::int32_t attempt,
@@ -476,8 +483,14 @@ void WorkflowWorker::Report(const std::string& task_token, std::int32_t attempt,
   }
 }
 
-void WorkflowWorker::Evict(CachedRun* run) {
-  local_.Drop(run->owner.run_id);
+void WorkflowWorker::LeaveLocal(const std::string& run_id, Keeps keeps) {
+  // A worker that ends gets no more tasks.
+  if (keeps == Keeps::nothing || is_stopping_) return local_.Drop(run_id);
+  local_.Leave(run_id, keeps == Keeps::outcomes);
+}
+
+void WorkflowWorker::Evict(CachedRun* run, Keeps keeps) {
+  LeaveLocal(run->owner.run_id, keeps);
   if (run->phase != Phase::idle) --busy_;
   std::unique_ptr<CachedRun> gone = cache_.Remove(run);
   std::unique_ptr<WorkflowTask> next = std::move(gone->next);
@@ -508,7 +521,7 @@ void WorkflowWorker::Rest(CachedRun* run) {
     }
     return Begin(run, std::move(task));
   }
-  if (!is_caching()) return Evict(run);
+  if (!is_caching()) return Evict(run, Keeps::all);
   Trim();
 }
 
@@ -516,7 +529,7 @@ void WorkflowWorker::Trim() {
   while (cache_.is_over_bytes() && cache_.Oldest() != nullptr) {
     CachedRun* oldest = cache_.Oldest();
     // It may have local activities that outlived a task that the server took back.
-    local_.Drop(oldest->owner.run_id);
+    LeaveLocal(oldest->owner.run_id, Keeps::all);
     cache_.Remove(oldest);
     CountCached(-1);
     rpc_->host().meter.Count("temporal_sticky_cache_total_forced_eviction");
@@ -556,7 +569,8 @@ void WorkflowWorker::SweepLater() {
   if (idle <= Nanos(0) || !is_caching()) return;
   sweep_ =
       rpc_->executor()->PostAfter(std::max<Nanos>(idle / 4, std::chrono::milliseconds(10)), [this] {
-        while (CachedRun* run = cache_.Expired(rpc_->executor()->Monotonic())) Evict(run);
+        while (CachedRun* run = cache_.Expired(rpc_->executor()->Monotonic()))
+          Evict(run, Keeps::nothing);
         SweepLater();
       });
 }

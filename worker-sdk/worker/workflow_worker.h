@@ -102,7 +102,14 @@ class WorkflowWorker {
   void Fail(CachedRun* run, core::FailTask step);
   void Report(const std::string& task_token, std::int32_t attempt, bool is_legacy_query,
               core::FailTask step);
-  void Evict(CachedRun* run);
+  // What its next task may want, of its local activities.
+  enum class Keeps {
+    nothing,
+    outcomes,  // What still runs is stopped: the server does not know the task any more.
+    all,
+  };
+  void Evict(CachedRun* run, Keeps keeps);
+  void LeaveLocal(const std::string& run_id, Keeps keeps);
   // The task in hand is over and the run stays.
   void Rest(CachedRun* run);
   void Trim();

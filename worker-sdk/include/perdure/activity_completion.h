@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <memory>
+#include <stop_token>
 #include <string_view>
 #include <utility>
 
@@ -17,6 +18,11 @@ class ActivityHandle {
  public:
   ActivityHandle(std::shared_ptr<ClientCalls> calls, ActivityTarget target)
       : calls_(std::move(calls)), target_(std::move(target)) {}
+
+  // As Client::with_stop.
+  ActivityHandle with_stop(std::stop_token stop) const {
+    return {calls_->with_stop(std::move(stop)), target_};
+  }
 
   void complete() { send_complete({}); }
   template <class T>

@@ -6,10 +6,12 @@
 //
 // A Client is a value, cheap to copy and thread-safe; its copies, handles and workers share one
 // connection, which ends with the last of them. All calls block and throw perdure/client_errors.h;
-// they are made again for ten seconds where the server is away. None may be made inside a workflow.
+// they are made again for ten seconds where the server is away. with_stop() lets another thread end
+// them. None may be made inside a workflow.
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -56,6 +58,16 @@ class Client {
   const std::string& namespace_() const;
   const std::string& identity() const;
   const std::string& target() const;
+
+  // This client with calls that another thread can end; they throw CallCanceledError as soon as
+  // `stop` is requested, also while they wait for an answer or for their next attempt, and are not
+  // sent if it was before. What the server did until then is unknown and stays done: only the
+  // waiting ends. So do the calls of all that is made from it (handles, lists, schedules, raw),
+  // each of which may be given another token. A payload codec that is at work is not interrupted.
+  //   std::jthread waiter([=](std::stop_token stop) {
+  //     show(client.with_stop(stop).execute<&Greeting::run>(options, "Ann"));
+  //   });
+  Client with_stop(std::stop_token stop) const;
 
   // Returns when the server has taken the start. Throws WorkflowAlreadyStartedError.
   template <auto Run, class... A>

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -167,6 +168,9 @@ struct RawCallInput;
 class ClientCalls {
  public:
   virtual ~ClientCalls() = default;
+  // The same calls, each of which ends with CallCanceledError once `stop` is requested. It takes
+  // the place of the one before.
+  virtual std::shared_ptr<ClientCalls> with_stop(std::stop_token stop) const = 0;
   virtual StartOutput start_workflow(StartInput& input) = 0;
   virtual StartOutput signal_with_start(SignalWithStartInput& input) = 0;
   virtual UpdateWithStartOutput update_with_start(UpdateWithStartInput& input) = 0;

@@ -1,17 +1,17 @@
 // The exceptions of the client. All are perdure::Error (perdure/errors.h).
 //
-//   RpcError                           the server, or the way to it, answered with an error
-//   ├ WorkflowNotFoundError            no such workflow or run (or it is closed, and this needs a
-//   running one) ├ WorkflowAlreadyStartedError      the id is in use, and the policies do not allow
-//   another └ ConnectError                     the server could not be reached when the client
-//   connected WorkflowFailedError                a workflow's result is not a value; cause() says
-//   why WorkflowContinuedAsNewError        the run went on as another, and following was not asked
-//   for QueryFailedError                   the workflow's handler threw, or there is none of that
-//   name QueryRejectedError                 the workflow's status is one in which the query was not
-//   wanted UpdateFailedError                  the update was rejected, or its handler failed;
-//   cause() says why PayloadTooLargeError               refused before it was sent: the server
-//   would not take it ConfigError                        the environment or temporal.toml cannot be
-//   understood
+//   RpcError                        the server, or the way to it, answered with an error
+//   ├ WorkflowNotFoundError         no such workflow or run (or none that is still open)
+//   ├ WorkflowAlreadyStartedError   the id is in use, and the policies do not allow another
+//   ├ CallCanceledError             the caller ended the call (Client::with_stop)
+//   └ ConnectError                  the server could not be reached when the client connected
+//   WorkflowFailedError             a workflow's result is not a value; cause() says why
+//   WorkflowContinuedAsNewError     the run went on as another, and following was not asked for
+//   QueryFailedError                the workflow's handler threw, or there is none of that name
+//   QueryRejectedError              the workflow's status is one in which the query was not wanted
+//   UpdateFailedError               the update was rejected or its handler failed; cause() says why
+//   PayloadTooLargeError            refused before it was sent: the server would not take it
+//   ConfigError                     the environment or temporal.toml cannot be understood
 #pragma once
 
 #include <cstdint>
@@ -59,6 +59,12 @@ class RpcError : public Error {
   RpcCode code_;
   std::string message_;
   std::string details_;
+};
+
+// Not thrown for a CANCELLED of the server's. Whether the server did what was asked is unknown.
+class CallCanceledError : public RpcError {
+ public:
+  explicit CallCanceledError(std::string_view message);
 };
 
 class ConnectError : public RpcError {

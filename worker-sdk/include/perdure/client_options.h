@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,9 @@ struct ClientOptions {
   bool lazy = false;
   // How long connect() tries.
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(10);
+  // Ends connect() once it is requested, with ConnectError (canceled). Of later calls:
+  // Client::with_stop.
+  std::stop_token stop = {};
   // Of one attempt of one call that is no long poll.
   std::chrono::nanoseconds rpc_timeout = std::chrono::seconds(10);
   std::chrono::nanoseconds keepalive_interval = std::chrono::seconds(30);  // Zero: none.

@@ -15,6 +15,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -165,6 +166,8 @@ class ScheduleHandle {
   ScheduleHandle(std::shared_ptr<ClientCalls> calls, std::string id)
       : calls_(std::move(calls)), id_(std::move(id)) {}
   const std::string& id() const { return id_; }
+  // As Client::with_stop.
+  ScheduleHandle with_stop(std::stop_token stop) const;
 
   ScheduleDescription describe() const;
   // Reads the schedule, lets `change` change it, and writes it back; again where somebody else

@@ -1,12 +1,13 @@
 // A workflow as its clients hold it: signals, queries, updates, its result.
 //
 // Handles are values, cheap to copy, thread-safe, and keep the client's connection. All calls
-// block; none may be made inside a workflow. Handlers are named by their members:
-// h.signal<&Order::approve>("bob").
+// block, until a token given by with_stop() ends them; none may be made inside a workflow. Handlers
+// are named by their members: h.signal<&Order::approve>("bob").
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -51,6 +52,7 @@ class UpdateHandleBase {
  protected:
   // Waits for the outcome; throws UpdateFailedError.
   Payloads outcome() const;
+  void stop_with(std::stop_token stop) { calls_ = calls_->with_stop(std::move(stop)); }
 
  private:
   std::shared_ptr<ClientCalls> calls_;  // Shared with the client and its handles.
@@ -65,6 +67,12 @@ class UpdateHandle : public UpdateHandleBase {
   // Waits, however long. Throws UpdateFailedError; WorkflowNotFoundError if the workflow closed
   // before.
   R result() const { return detail::decode_result<R>(outcome()); }
+  // As Client::with_stop. The update goes on.
+  UpdateHandle with_stop(std::stop_token stop) const {
+    UpdateHandle handle = *this;
+    handle.stop_with(std::move(stop));
+    return handle;
+  }
 };
 
 // What needs no types.
@@ -118,6 +126,7 @@ class WorkflowHandleBase {
   Payloads wait_for_result(const result_options& options) const;
   void terminate_with(std::string_view reason, Payloads details) const;
   const std::shared_ptr<ClientCalls>& calls() const { return calls_; }
+  void stop_with(std::stop_token stop) { calls_ = calls_->with_stop(std::move(stop)); }
 
  private:
   std::shared_ptr<ClientCalls> calls_;  // Shared with the client and its other handles.
@@ -130,6 +139,13 @@ template <class W, class R>
 class WorkflowHandle : public WorkflowHandleBase {
  public:
   using WorkflowHandleBase::WorkflowHandleBase;
+
+  // As Client::with_stop: h.with_stop(stop).result(). The workflow goes on.
+  WorkflowHandle with_stop(std::stop_token stop) const {
+    WorkflowHandle handle = *this;
+    handle.stop_with(std::move(stop));
+    return handle;
+  }
 
   // Waits, however long, through retries, cron and continue-as-new. Throws WorkflowFailedError.
   R result(const result_options& options = {}) const {
