@@ -281,6 +281,7 @@ absl::StatusOr<ExecutionPtr> Core::Rebuild(const services::NamespacePtr& name_sp
   for (const uint64_t id : execution->state.outbox.Keys()) {
     execution->outbox_inherited = std::max(execution->outbox_inherited, id);
   }
+  execution->outbox_durable = execution->outbox_inherited;
   return execution;
 }
 
@@ -440,7 +441,7 @@ Core::Effects Core::EffectsOf(const ExecutionPtr& execution, const machines::Dec
         touched.push_back(change.activity_due());
         break;
       case pb::Change::kOutboxAdded:
-        effects.has_outbox = true;
+        effects.last_message = std::max(effects.last_message, change.outbox_added().id());
         break;
       default:
         break;
@@ -572,7 +573,10 @@ void Core::CarryOut(const ExecutionPtr& execution, const Effects& effects,
   }
   if (effects.has_task) PushWorkflowTask(execution);
   for (const EventId id : effects.activities) PushActivity(execution, id);
-  if (effects.has_outbox) SendOutbox(execution);
+  if (effects.last_message > 0) {
+    execution->outbox_durable = std::max(execution->outbox_durable, effects.last_message);
+    SendOutbox(execution);
+  }
   for (const machines::UpdateNotice& notice : notices) {
     auto waiters = std::move(execution->update_waiters);
     execution->update_waiters.clear();

@@ -174,7 +174,7 @@ class Core {
   struct Effects {
     bool has_task = false;
     std::vector<EventId> activities;
-    bool has_outbox = false;
+    uint64_t last_message = 0;  // of those it adds to the outbox
     bool changes_row = false;
     bool closes = false;
     bool leaves_tasks = false;  // it closes while some of its tasks may be on queues

@@ -122,7 +122,7 @@ void Core::PushMoved(const services::QueueFilter& moved) {
 void Core::SendOutbox(const ExecutionPtr& execution) {
   if (execution->state.outbox.empty()) return;
   for (const uint64_t id : execution->state.outbox.Keys()) {
-    if (execution->outbox_in_flight.contains(id)) continue;
+    if (id > execution->outbox_durable || execution->outbox_in_flight.contains(id)) continue;
     // One that goes to nobody is through at once, and then others may have been sent or be through.
     const pb::OutboxMessage* found = execution->state.outbox.Find(id);
     if (found == nullptr) continue;

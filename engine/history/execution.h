@@ -99,6 +99,7 @@ struct Execution {
   // ------------------------------------------------------------------------------------
   int64_t dispatched_task_stamp = 0;
   std::map<uint64_t, bool> outbox_in_flight;  // message id → under way
+  uint64_t outbox_durable = 0;                // ids up to this: committed, and may be sent
   uint64_t outbox_inherited = 0;  // ids up to this: perhaps sent by somebody before it was loaded
   runtime::TimerId timer = 0;
   absl::Time timer_time = absl::InfiniteFuture();
