@@ -2,7 +2,7 @@
 //
 // A run keeps to the behaviour that its history was made with: a task's completion names what it
 // newly relied on, and a replay may rely on that only. Numbers are never reused. Flags of workflow
-// code's own scheduling stand in worker-sdk/coro/flags.h and travel as numbers of another range
+// code's own scheduling, of which there are none yet, travel as numbers of another range
 // (lang_used_flags).
 #pragma once
 

@@ -1,6 +1,7 @@
 // Where the SDK's own messages go, and those that workflow and activity code writes.
 //
-//   client_options.log = perdure::stderr_log(perdure::LogLevel::debug);
+//   WorkerOptions options;
+//   options.log = perdure::stderr_log(perdure::LogLevel::debug);  // or a sink of one's own:
 //   options.log = [](perdure::LogLevel level, std::string_view text, const perdure::LogFields&
 //   fields) { ... };
 #pragma once

@@ -101,7 +101,7 @@ struct WorkerOptions {
   // Carry what travels along (perdure/context_propagator.h).
   std::vector<std::shared_ptr<ContextPropagator>> context_propagators;
 
-  LogSink log;  // Empty: the client's.
+  LogSink log;  // Empty: stderr, from LogLevel::info on.
 };
 
 }  // namespace perdure
