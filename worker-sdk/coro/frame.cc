@@ -65,6 +65,8 @@ void Scope::Add(Cancellable* one) {
 
 void Scope::Cancel(const std::string& reason) {
   if (requested_) return;
+  // Throws in queries and validators, before anything has changed.
+  if (const Instance* instance = Instance::Current()) static_cast<void>(instance->MayCommand());
   requested_ = true;
   reason_ = reason;
   while (first_ != nullptr) {
@@ -137,6 +139,12 @@ void Condition::OnCancel() {
 }
 
 void Operation::OnCancel() { Instance::Get().Cancel(*this); }
+
+void Operation::CancelAlone() {
+  static_cast<void>(Instance::Get().MayCommand());
+  LeaveScope();
+  OnCancel();
+}
 
 PromiseBase::~PromiseBase() {
   if (is_owned_) Instance::Get().Disown(*this);

@@ -109,9 +109,17 @@ bool Instance::MayCommand() const {
   if (is_tearing_down_) return false;
   if (is_read_only) {
     throw WorkflowContextError(
-        "queries and validators must not change the workflow: nothing can be started in them");
+        "queries and validators must not change the workflow: nothing can be started, canceled or "
+        "recorded in them");
   }
   return true;
+}
+
+void Instance::MayDraw() const {
+  if (!is_read_only) return;
+  throw WorkflowContextError(
+      "queries and validators must not change the workflow: its code would draw other random "
+      "numbers in a replay, where they do not run");
 }
 
 void Instance::Activate(Activation& activation, Completion* completion) {
@@ -342,7 +350,7 @@ void Instance::BackOff(Operation& operation, const BackoffResult& backoff) {
 }
 
 void Instance::Cancel(Operation& operation) {
-  if (is_tearing_down_ || operation.is_cancel_sent_) return;
+  if (!MayCommand() || operation.is_cancel_sent_) return;
   operation.is_cancel_sent_ = true;
   const std::uint32_t seq = operation.seq_;
   switch (operation.kind_) {
@@ -460,6 +468,7 @@ void Instance::Seed(std::uint64_t seed) {
 
 // xoshiro256**: small, fast, and good enough for everything but secrets.
 std::uint64_t Instance::Random() {
+  MayDraw();
   const auto rotated = [](std::uint64_t x, int by) { return x << by | x >> (64 - by); };
   const std::uint64_t result = rotated(random_[1] * 5, 7) * 9;
   const std::uint64_t shifted = random_[1] << 17;

@@ -81,6 +81,8 @@ class Instance final : public Program, public RunLoop {
     if (MayCommand()) completion_->commands.emplace_back(std::in_place_type<C>, std::move(command));
   }
   bool MayCommand() const;
+  // Throws where numbers drawn would be missing in replays.
+  void MayDraw() const;
   std::uint32_t NextSeq() { return next_seq_++; }
   void Post(std::coroutine_handle<> frame, Scope* scope) { ready_.Push({frame, scope}); }
   // Registers an operation in the current scope; false where that is canceled, and the operation

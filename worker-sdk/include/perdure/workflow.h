@@ -61,6 +61,8 @@ Timestamp now();
 // Is this a repetition of what happened already?
 bool replaying();
 // For std::shuffle, std::uniform_int_distribution and the like; the same numbers in each replay.
+// Queries and validators, which no replay repeats, cannot draw any: they throw
+// WorkflowContextError, as do those that try to start, record or cancel something.
 struct random_engine {
   using result_type = std::uint64_t;
   static constexpr result_type min() { return 0; }
@@ -166,7 +168,7 @@ inline constexpr detail::ContinueAsNewCall<M, detail::inputs_of<M>> continue_as_
 
 // ---- Versions of the code ----
 // May this run take the new path? True for runs that came here with code that has the patch; false
-// for older ones.
+// for older ones. Queries and validators may ask only for what other code has asked before.
 bool patched(std::string_view id);
 // Says that no run from before the patch is left, so that the old path could be removed.
 void deprecate_patch(std::string_view id);
