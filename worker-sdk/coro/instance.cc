@@ -62,6 +62,7 @@ Instance::Instance(const HandlerTable& table, const ProgramOptions& options)
 Instance::~Instance() {
   const Entered entered(this);
   is_tearing_down_ = true;
+  scope = root.get();
   ready_.Clear();
   while (owned_last_ != nullptr) owned_last_->self_.destroy();
   ready_.Clear();
@@ -71,6 +72,7 @@ Instance::~Instance() {
     table_.destroy(object_);
     memory.Free(object_, table_.object_size);
   }
+  dying_scope_ = {};
   root = {};
 }
 
@@ -395,6 +397,8 @@ void Instance::Disown(PromiseBase& promise) {
   (promise.owned_after_ == nullptr ? owned_last_ : promise.owned_after_->owned_before_) =
       promise.owned_before_;
   promise.is_owned_ = false;
+  // A frame's parameters are destroyed behind its promise, and their destructors run in its scope.
+  dying_scope_ = std::move(promise.keeps_scope_);
 }
 
 void Instance::Spawn(task<void> work, Scope* in, Ref<Scope> keep) {
@@ -431,7 +435,10 @@ void Instance::RunReady() {
       frame.resume();
       frame = next;
     }
-    if (finished) std::exchange(finished, {}).destroy();
+    if (!finished) continue;
+    std::exchange(finished, {}).destroy();
+    scope = root.get();
+    dying_scope_ = {};
   }
 }
 
@@ -440,6 +447,7 @@ bool Instance::CheckConditions() {
   for (condition_next_ = condition_first_; condition_next_ != nullptr && !is_failed_;) {
     Condition* condition = condition_next_;
     condition_next_ = condition->after_;
+    scope = condition->scope_;
     try {
       if (!condition->Check()) continue;
     } catch (...) {

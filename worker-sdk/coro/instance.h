@@ -223,6 +223,7 @@ class Instance final : public Program, public RunLoop {
   bool is_closed_ = false;
   bool is_failed_ = false;
   Completion* completion_ = nullptr;
+  Ref<Scope> dying_scope_;       // Of a spawned frame that is being destroyed.
   std::string undeterministic_;  // What the guard found in this activation.
   std::uint32_t next_seq_ = 1;
   std::uint32_t first_seq_of_activation_ = 1;

@@ -27,7 +27,10 @@ class Running {
     instance_.scope = scope_.get();
   }
   Running(const Running&) = delete;
-  ~Running() { std::erase(instance_.running_handlers, one_.get()); }
+  ~Running() {
+    std::erase(instance_.running_handlers, one_.get());
+    if (instance_.scope == scope_.get()) instance_.scope = instance_.root.get();
+  }
 
  private:
   Instance& instance_;

@@ -124,10 +124,11 @@ using perdure::detail::Instance;
 
 namespace detail {
 
-void SpawnFrame(task<void> work, Scope* scope, Ref<Scope> keep) {
+void SpawnFrame(task<void> work, Ref<Scope> scope) {
   Instance& instance = Instance::Get();
   static_cast<void>(instance.MayCommand());
-  instance.Spawn(std::move(work), scope, std::move(keep));
+  Scope* const in = scope.get();
+  instance.Spawn(std::move(work), in, std::move(scope));
 }
 
 const Payloads* RecordedSideEffect(std::int64_t* id) {

@@ -238,7 +238,8 @@ class [[nodiscard("whoever drops a handle does not see whether it failed")]] han
   bool done() const { return state_->is_ready; }
   // Has it ended in an error? Looking at it does not throw.
   bool failed() const { return state_->is_ready && state_->error != nullptr; }
-  // Asks it to end early; what that means is up to its cancellation type. Nothing once it ended.
+  // Asks it to end early; what that means is up to its cancellation type, and for a spawned task to
+  // what it waits for. Nothing once it ended.
   void cancel() const { state_->RequestCancel(); }
   // It goes on by itself, and nobody will ask how it ended.
   void detach() const { state_->is_observed = true; }

@@ -51,10 +51,19 @@ class [[nodiscard("wait for it with co_await")]] Until {
   Ready ready_;
 };
 
-void SpawnFrame(task<void> work, Scope* scope, Ref<Scope> keep);
+void SpawnFrame(task<void> work, Ref<Scope> scope);
 
+// Its handle cancels what goes on in the task, until that has ended.
 template <class T>
-task<void> Into(task<T> work, Ref<State<T>> state) {
+class SpawnedState final : public State<T> {
+ public:
+  Ref<Scope> scope;
+  void RequestCancel() override {
+    if (scope) scope->Cancel("");
+  }
+};
+template <class T>
+task<void> Into(task<T> work, Ref<SpawnedState<T>> state) {
   try {
     if constexpr (std::is_void_v<T>) {
       co_await work;
@@ -64,13 +73,16 @@ task<void> Into(task<T> work, Ref<State<T>> state) {
   } catch (...) {
     state->error = std::current_exception();
   }
+  state->scope->EndTask();
+  state->scope = {};
   state->Wake();
 }
 template <class T>
-handle<T> SpawnIn(task<T> work, Scope* scope, Ref<Scope> keep) {
-  Ref<State<T>> state(new State<T>);
-  SpawnFrame(Into<T>(std::move(work), state), scope, std::move(keep));
-  return handle<T>(std::move(state));
+handle<T> SpawnIn(task<T> work, Scope* outer) {
+  Ref<SpawnedState<T>> state(new SpawnedState<T>);
+  state->scope = Ref<Scope>(new Scope(outer, Scope::OfTask()));
+  SpawnFrame(Into<T>(std::move(work), state), state->scope);
+  return handle<T>(Ref<State<T>>(state));
 }
 
 }  // namespace detail
@@ -95,10 +107,11 @@ inline handle<void> sleep(std::chrono::nanoseconds delay, timer_options options 
 }
 
 // Lets it run beside the rest. The handle says how it ends; dropping the handle does not stop it.
+// Canceling the handle cancels what the task waits for and does from then on, as a cancellation of
+// the scope around it would.
 template <class T>
 handle<T> spawn(task<T> work) {
-  detail::Scope* scope = detail::Loop().scope;
-  return detail::SpawnIn<T>(std::move(work), scope, detail::Ref<detail::Scope>::Share(scope));
+  return detail::SpawnIn<T>(std::move(work), detail::Loop().scope);
 }
 
 // What is started inside ends when cancel() is called, or when the scope around it is canceled.
@@ -120,7 +133,7 @@ class cancel_scope {
   }
   template <class T>
   handle<T> spawn(task<T> work) {
-    return detail::SpawnIn<T>(std::move(work), scope_.get(), scope_);
+    return detail::SpawnIn<T>(std::move(work), scope_.get());
   }
   // Starts operations in this scope: `scope.with([&] { return workflow::activity<&f>(...); })`. Not
   // for coroutines.
