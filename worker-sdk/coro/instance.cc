@@ -451,8 +451,7 @@ bool Instance::CheckConditions() {
     try {
       if (!condition->Check()) continue;
     } catch (...) {
-      Fail(std::current_exception());
-      break;
+      condition->error_ = std::current_exception();
     }
     was_met = true;
     Unregister(condition);

@@ -161,5 +161,41 @@ TEST(CancelingAScope, GoesInTheOrderOfTheStartsWhicheverTaskStarted) {
   EXPECT_EQ(Timers(run.Do(CancelWorkflowJob{})), "1 3 4 5 7 6 ");
 }
 
+struct Throwing {
+  task<std::string> run() {
+    try {
+      co_await workflow::until([this] {
+        if (go) throw ApplicationError("main");
+        return false;
+      });
+    } catch (const ApplicationError& error) {
+      co_return error.what();
+    }
+    co_return "";
+  }
+  task<int> watch() {
+    co_await workflow::until([this] {
+      if (go) throw ApplicationError("update");
+      return false;
+    });
+    co_return 1;
+  }
+  void proceed() { go = true; }
+  bool go = false;
+  using handlers =
+      define<entry<&Throwing::run>, update<&Throwing::watch>, signal<&Throwing::proceed>>;
+};
+
+TEST(ConditionsThatThrow, DoSoWhereTheyAreAwaited) {
+  auto run = ScriptedRun::Of<Throwing>();
+  run.Start();
+  ASSERT_EQ(Kinds(run.Update("u", "watch")), "accept");
+  const Completion done = run.Signal("proceed");
+  ASSERT_EQ(Kinds(done), "complete update-done");
+  EXPECT_EQ(std::get<CompleteWorkflowCommand>(done.commands[0]).result.at(0).data, "\"main\"");
+  const auto& update = std::get<UpdateCompletedCommand>(done.commands[1]);
+  EXPECT_EQ(std::get<FailurePtr>(update.outcome)->message, "update");
+}
+
 }  // namespace
 }  // namespace perdure::detail

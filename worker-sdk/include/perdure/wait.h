@@ -37,6 +37,7 @@ class [[nodiscard("wait for it with co_await")]] Until {
       Register(frame);
     }
     void await_resume() {
+      if (error_) std::rethrow_exception(error_);
       if (is_canceled_) ThrowCanceled(scope_at_wait_);
     }
     bool Check() override { return ready_(); }
@@ -89,7 +90,7 @@ handle<T> SpawnIn(task<T> work, Scope* outer) {
 
 // Waits until predicate() is true. It is asked now, and whenever all code of the workflow waits
 // after something happened; it must depend on the workflow's state only and change nothing. Throws
-// CanceledError when the scope is canceled.
+// CanceledError when the scope is canceled, and what predicate() throws.
 template <class Predicate>
 detail::Until<Predicate> until(Predicate predicate) {
   return detail::Until<Predicate>(std::move(predicate));

@@ -219,6 +219,7 @@ class Condition : public Cancellable {
   void Register(std::coroutine_handle<> frame);
   ~Condition();
   bool is_canceled_ = false;
+  std::exception_ptr error_;  // That Check() threw; for the one who waits.
 
  private:
   friend class Instance;
