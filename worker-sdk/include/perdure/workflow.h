@@ -97,7 +97,8 @@ std::optional<T> last_completion_result() {
 
 // ---- Activities ----
 // activity<&charge>(order, {.start_to_close = 30s}): starts it now; awaiting gives its result or
-// throws ActivityError. The function need only be declared.
+// throws ActivityError; CanceledError where its scope was canceled before it could start. The
+// function need only be declared.
 template <auto F>
 inline constexpr detail::ActivityCall<F, detail::activity_inputs<F>> activity{};
 // Runs in this worker, without the server's knowledge until it ends: for short ones.
