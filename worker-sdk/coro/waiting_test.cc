@@ -197,5 +197,54 @@ TEST(ConditionsThatThrow, DoSoWhereTheyAreAwaited) {
   EXPECT_EQ(std::get<FailurePtr>(update.outcome)->message, "update");
 }
 
+struct Empty {
+  task<int> run(std::string what) {
+    if (what == "any") co_return co_await workflow::any(std::vector<handle<int>>());
+    co_return co_await workflow::race(std::vector<task<int>>());
+  }
+  using handlers = define<entry<&Empty::run>>;
+};
+
+TEST(GroupsOfNone, AreRefusedWhereOneResultIsAsked) {
+  EXPECT_EQ(Kinds(ScriptedRun::Of<Empty>().Start("any")), "!any() needs at least one handle");
+  EXPECT_EQ(Kinds(ScriptedRun::Of<Empty>().Start("race")), "!race() needs at least one task");
+}
+
+struct Closing {
+  workflow::channel<int> out{1};
+  task<std::string> run() {
+    co_await out.push(1);
+    auto waiting = workflow::spawn(push());
+    co_await workflow::sleep(1s);
+    out.close();
+    std::string text = co_await waiting;
+    text += co_await push();
+    try {
+      static_cast<void>(out.try_push(3));
+    } catch (const std::logic_error& error) {
+      text += error.what();
+    }
+    while (const std::optional<int> value = co_await out.pop()) text += std::to_string(*value);
+    co_return text;
+  }
+  task<std::string> push() {
+    try {
+      co_await out.push(2);
+    } catch (const std::logic_error&) {
+      co_return "closed ";
+    }
+    co_return "";
+  }
+  using handlers = define<entry<&Closing::run>>;
+};
+
+TEST(ClosedChannels, TakeNothingAndGiveWhatTheyHold) {
+  auto run = ScriptedRun::Of<Closing>();
+  run.Start();
+  const Completion done = run.Fire(1);
+  ASSERT_EQ(Kinds(done), "complete");
+  EXPECT_EQ(ResultOf<std::string>(done), "closed closed push to a closed channel1");
+}
+
 }  // namespace
 }  // namespace perdure::detail
