@@ -103,6 +103,10 @@ class Instance final : public Program, public RunLoop {
   void Log(int level, std::string_view text) const;
   std::uint64_t Random();
   void Add(std::unique_ptr<AddedHandler> added);
+  // A class may run under another type than its own: the dynamic workflow does.
+  void NameItself(ContinueAsNewCommand* command) const {
+    if (command->workflow_type == table_.type) command->workflow_type = info.workflow_type;
+  }
   // Where code waits, for who asks.
   std::vector<WaitingStack> Waiting() const;
   // Before Start: lets values travel along, and interceptors change what goes out.

@@ -128,7 +128,7 @@ template <class R = void, class... A>
 child_handle<R> child_by_name(std::string_view type, const child_options& options,
                               const A&... inputs) {
   detail::StartChildCommand command = detail::ChildCommand(type, options);
-  command.input = detail::EncodeValues(inputs...);
+  command.input = detail::EncodeHandlerValues(inputs...);
   return detail::CallChild<R>(std::move(command));
 }
 
@@ -144,7 +144,7 @@ class external {
   }
   template <class... A>
   handle<void> signal_by_name(std::string_view name, const A&... inputs) const {
-    return Send(std::string(name), detail::EncodeValues(inputs...), false);
+    return Send(std::string(name), detail::EncodeHandlerValues(inputs...), false);
   }
   handle<void> cancel(std::string_view reason = "") const;
 
@@ -156,7 +156,8 @@ class external {
     static_assert(std::is_constructible_v<detail::inputs_of<M>, const A&...>,
                   "these are not the handler's parameters");
     detail::inputs_of<M> converted(inputs...);
-    return std::apply([](const auto&... one) { return detail::EncodeValues(one...); }, converted);
+    return std::apply([](const auto&... one) { return detail::EncodeHandlerValues(one...); },
+                      converted);
   }
   handle<void> Send(std::string name, Payloads input, bool to_child) const;
   std::string id_, run_id_;
@@ -262,7 +263,8 @@ handle<void> child_handle<T>::signal(const A&... inputs) const {
 template <class T>
 template <class... A>
 handle<void> child_handle<T>::signal_by_name(std::string_view name, const A&... inputs) const {
-  return workflow::external(id_).Send(std::string(name), detail::EncodeValues(inputs...), true);
+  return workflow::external(id_).Send(std::string(name), detail::EncodeHandlerValues(inputs...),
+                                      true);
 }
 
 namespace detail {
