@@ -52,5 +52,40 @@ TEST(RawInputs, ContinueAsNewUnderTheTypeThatTheRunHas) {
   EXPECT_EQ(command.input, Raw::Two());
 }
 
+struct Two {
+  task<void> run(int, std::string) {
+    co_await workflow::until([] { return false; });
+  }
+  void tell(int) {}
+  int ask(std::string) const { return 0; }
+  int change(int, int) { return 0; }
+  Two() {
+    workflow::on_update("added", [](int n) { return n; });
+  }
+  using handlers =
+      define<entry<&Two::run>, signal<&Two::tell>, query<&Two::ask>, update<&Two::change>>;
+};
+
+TEST(DecodeErrors, NameTheArgumentAndWhoseItIs) {
+  EXPECT_EQ(Kinds(ScriptedRun::Of<Two>().Start(1, 2)),
+            "!argument 2 of Two: cannot convert $: a string was expected, not a number");
+  auto run = ScriptedRun::Of<Two>();
+  run.Start(1, "two");
+  const auto refused = [&](const char* name, auto... inputs) {
+    const Completion completion = run.Update("u", name, inputs...);
+    return std::get<UpdateRejectedCommand>(completion.commands.at(0)).failure->message;
+  };
+  EXPECT_EQ(refused("change", 1, "two").find("argument 2 of change: cannot convert $: "), 0u);
+  EXPECT_EQ(refused("added", "two").find("argument 1 of added: cannot convert $: "), 0u);
+  run.Signal("tell", "x");
+  EXPECT_NE(run.lines().back().find("argument 1 of tell: cannot convert $: "), std::string::npos);
+  QueryJob job;
+  job.name = "ask";
+  job.input = EncodeValues(5);
+  const Completion answered = run.Do(std::move(job));
+  const auto& answer = std::get<QueryResultCommand>(answered.commands.at(0));
+  EXPECT_EQ(std::get<FailurePtr>(answer.outcome)->message.find("argument 1 of ask: "), 0u);
+}
+
 }  // namespace
 }  // namespace perdure::detail

@@ -133,7 +133,7 @@ const Handler* Instance::FindOrDynamic(HandlerKind kind, HandlerKind dynamic,
 }
 
 task<Payloads> Instance::Execute(ExecuteWorkflowInput input) {
-  return Find(HandlerKind::entry, "")->run(object_, std::string(), std::move(input.args));
+  return Find(HandlerKind::entry, "")->run(object_, info.workflow_type, std::move(input.args));
 }
 
 task<void> Instance::RunMain(ExecuteWorkflowInput input) {

@@ -123,6 +123,8 @@ class ChildWorkflowError : public FailureError {
 class DecodeError : public Error {
  public:
   DecodeError(std::string path, std::string_view problem);
+  // The same, said of what stands before: "argument 2 of charge".
+  DecodeError(std::string_view where, const DecodeError& error);
   // Where in the value, as in `$.lines[2].price`; `$` is the whole.
   const std::string& path() const { return path_; }
 
