@@ -244,6 +244,8 @@ class [[nodiscard("whoever drops a handle does not see whether it failed")]] han
   // It goes on by itself, and nobody will ask how it ended.
   void detach() const { state_->is_observed = true; }
 
+  // Waiting ends when that ends which the handle is of. A cancellation of the scope one waits in
+  // does not end it, unless that was started in there, too: perdure/wait.h.
   class Awaiter {
    public:
     explicit Awaiter(detail::Ref<detail::State<T>> state, bool takes)

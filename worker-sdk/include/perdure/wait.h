@@ -116,7 +116,9 @@ handle<T> spawn(task<T> work) {
 }
 
 // What is started inside ends when cancel() is called, or when the scope around it is canceled.
-// Leaving a scope does not cancel what is still running in it.
+// Leaving a scope does not cancel what is still running in it. A handle of what was started outside
+// is waited for all the same; `until([&] { return handle.done(); })` waits as long as the scope
+// lets it.
 class cancel_scope {
  public:
   enum class kind { follows_outer, shielded };
