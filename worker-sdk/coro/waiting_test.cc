@@ -139,6 +139,30 @@ TEST(CancelingASpawnedTask, ThatEndedDoesNothingAndWhatItLeftEndsWithTheScopeAro
   EXPECT_EQ(ResultOf<std::string>(done), "enough");
 }
 
+struct Gone {
+  std::optional<handle<void>> left;
+  task<void> run() {
+    co_await inside();
+    co_await *left;
+  }
+  task<void> inside() {
+    workflow::cancel_scope scope;
+    co_await scope.spawn(leave());
+  }
+  task<void> leave() {
+    left = workflow::timer(1h);
+    co_return;
+  }
+  using handlers = define<entry<&Gone::run>>;
+};
+
+TEST(CancelingASpawnedTask, WhatItLeftInAScopeThatIsGoneNobodyCancels) {
+  auto run = ScriptedRun::Of<Gone>();
+  ASSERT_EQ(Kinds(run.Start()), "timer");
+  EXPECT_EQ(Kinds(run.Do(CancelWorkflowJob{})), "");
+  EXPECT_EQ(Kinds(run.Fire(1)), "complete");
+}
+
 struct Mixed {
   task<void> run() {
     auto a = workflow::timer(1h);
