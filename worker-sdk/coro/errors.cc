@@ -1,5 +1,7 @@
 #include "perdure/errors.h"
 
+#include "perdure/codec.h"
+
 #include <cxxabi.h>
 
 #include <typeinfo>
@@ -102,6 +104,13 @@ const ChildWorkflowFailureInfo& ChildWorkflowError::info() const {
 
 DecodeError::DecodeError(std::string path, std::string_view problem)
     : Error("cannot convert " + path + ": " + std::string(problem)), path_(std::move(path)) {}
+DecodeError::DecodeError(std::string_view where, const DecodeError& error)
+    : Error(std::string(where) + ": " + error.what()), path_(error.path_) {}
+
+void detail::throw_argument_error(const DecodeError& error, std::size_t index,
+                                  std::string_view callee) {
+  throw DecodeError("argument " + std::to_string(index + 1) + " of " + std::string(callee), error);
+}
 
 bool is_cancellation(const FailurePtr& failure) {
   for (const Failure* one = failure.get(); one != nullptr; one = one->cause.get()) {

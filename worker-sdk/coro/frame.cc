@@ -30,43 +30,97 @@ void ThrowCanceled(const Scope* scope) {
 
 void Cancellable::LeaveScope() {
   if (in_ == nullptr) return;
-  (before_ == nullptr ? in_->first_ : before_->after_) = after_;
-  (after_ == nullptr ? in_->last_ : after_->before_) = before_;
-  in_ = nullptr;
+  Scope& holder = *in_->holder_;
+  (before_ == nullptr ? holder.first_ : before_->after_) = after_;
+  (after_ == nullptr ? holder.last_ : after_->before_) = before_;
   before_ = after_ = nullptr;
+  Scope* const left = std::exchange(in_, nullptr);
+  if (!left->is_of_task()) return;
+  --left->held_;
+  const Ref<Scope> dropped(left);
 }
 
-Scope::Scope(Scope* outer, bool shielded) : outer_(Ref<Scope>::Share(outer)), shielded_(shielded) {
+Scope::Scope(Scope* outer, bool shielded)
+    : outer_(Ref<Scope>::Share(outer)), holder_(this), shielded_(shielded) {
   if (outer == nullptr) return;
   owner = outer->owner;
-  before_ = outer->inner_last_;
-  (before_ == nullptr ? outer->inner_first_ : before_->after_) = this;
-  outer->inner_last_ = this;
-  if (outer->requested_ && !shielded) {
+  Scope& holder = *outer->holder_;
+  before_ = holder.inner_last_;
+  (before_ == nullptr ? holder.inner_first_ : before_->after_) = this;
+  holder.inner_last_ = this;
+  if (outer->is_requested() && !shielded) {
     requested_ = true;
-    reason_ = outer->reason_;
+    reason_ = outer->reason();
   }
+}
+
+Scope::Scope(Scope* outer, OfTask)
+    : owner(outer->owner),
+      outer_(Ref<Scope>::Share(outer)),
+      holder_(outer->holder_),
+      shielded_(false) {
+  outer->SkipEndedTasks();
 }
 
 Scope::~Scope() {
   while (first_ != nullptr) first_->LeaveScope();
-  if (!outer_) return;
-  (before_ == nullptr ? outer_->inner_first_ : before_->after_) = after_;
-  (after_ == nullptr ? outer_->inner_last_ : after_->before_) = before_;
+  if (!outer_ || is_of_task()) return;
+  Scope& holder = *outer_->holder_;
+  (before_ == nullptr ? holder.inner_first_ : before_->after_) = after_;
+  (after_ == nullptr ? holder.inner_last_ : after_->before_) = before_;
 }
 
 void Scope::Add(Cancellable* one) {
+  if (is_of_task()) {
+    // Until it leaves.
+    ++refs;
+    ++held_;
+  }
   one->in_ = this;
-  one->before_ = last_;
+  one->before_ = holder_->last_;
   one->after_ = nullptr;
-  (last_ == nullptr ? first_ : last_->after_) = one;
-  last_ = one;
+  (holder_->last_ == nullptr ? holder_->first_ : holder_->last_->after_) = one;
+  holder_->last_ = one;
+}
+
+bool Scope::IsInside(const Scope* task) const {
+  const Scope* one = this;
+  while (one != task && one->is_of_task()) one = one->outer_.get();
+  return one == task;
+}
+
+void Scope::SkipEndedTasks() {
+  if (!is_of_task()) return;
+  while (outer_->has_ended_) {
+    if (outer_->requested_ && !requested_) {
+      requested_ = true;
+      reason_ = outer_->reason_;
+    }
+    outer_ = outer_->outer_;
+  }
+}
+
+void Scope::EndTask() {
+  has_ended_ = true;
+  SkipEndedTasks();
+  for (Cancellable* one = holder_->first_; held_ > 0; one = one->after_) {
+    if (one->in_ != this) continue;
+    --held_;
+    --refs;  // Whoever calls has another.
+    one->in_ = outer_.get();
+    if (!outer_->is_of_task()) continue;
+    ++outer_->refs;
+    ++outer_->held_;
+  }
 }
 
 void Scope::Cancel(const std::string& reason) {
   if (requested_) return;
+  // Throws in queries and validators, before anything has changed.
+  if (const Instance* instance = Instance::Current()) static_cast<void>(instance->MayCommand());
   requested_ = true;
   reason_ = reason;
+  if (is_of_task()) return CancelTask(reason);
   while (first_ != nullptr) {
     Cancellable* one = first_;
     one->LeaveScope();
@@ -75,6 +129,21 @@ void Scope::Cancel(const std::string& reason) {
   // Shared while at work: what is canceled may drop the last reference to its scope.
   for (auto inner = Ref<Scope>::Share(inner_first_); inner;) {
     if (!inner->shielded_) inner->Cancel(reason);
+    inner = Ref<Scope>::Share(inner->after_);
+  }
+}
+
+void Scope::CancelTask(const std::string& reason) {
+  for (Cancellable* one = holder_->first_; one != nullptr;) {
+    Cancellable* const after = one->after_;
+    if (one->in_->IsInside(this)) {
+      one->LeaveScope();
+      one->OnCancel();
+    }
+    one = after;
+  }
+  for (auto inner = Ref<Scope>::Share(holder_->inner_first_); inner;) {
+    if (!inner->shielded_ && inner->outer_->IsInside(this)) inner->Cancel(reason);
     inner = Ref<Scope>::Share(inner->after_);
   }
 }
@@ -137,6 +206,12 @@ void Condition::OnCancel() {
 }
 
 void Operation::OnCancel() { Instance::Get().Cancel(*this); }
+
+void Operation::CancelAlone() {
+  static_cast<void>(Instance::Get().MayCommand());
+  LeaveScope();
+  OnCancel();
+}
 
 PromiseBase::~PromiseBase() {
   if (is_owned_) Instance::Get().Disown(*this);

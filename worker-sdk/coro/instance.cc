@@ -62,6 +62,7 @@ Instance::Instance(const HandlerTable& table, const ProgramOptions& options)
 Instance::~Instance() {
   const Entered entered(this);
   is_tearing_down_ = true;
+  scope = root.get();
   ready_.Clear();
   while (owned_last_ != nullptr) owned_last_->self_.destroy();
   ready_.Clear();
@@ -71,6 +72,7 @@ Instance::~Instance() {
     table_.destroy(object_);
     memory.Free(object_, table_.object_size);
   }
+  dying_scope_ = {};
   root = {};
 }
 
@@ -109,9 +111,17 @@ bool Instance::MayCommand() const {
   if (is_tearing_down_) return false;
   if (is_read_only) {
     throw WorkflowContextError(
-        "queries and validators must not change the workflow: nothing can be started in them");
+        "queries and validators must not change the workflow: nothing can be started, canceled or "
+        "recorded in them");
   }
   return true;
+}
+
+void Instance::MayDraw() const {
+  if (!is_read_only) return;
+  throw WorkflowContextError(
+      "queries and validators must not change the workflow: its code would draw other random "
+      "numbers in a replay, where they do not run");
 }
 
 void Instance::Activate(Activation& activation, Completion* completion) {
@@ -342,7 +352,7 @@ void Instance::BackOff(Operation& operation, const BackoffResult& backoff) {
 }
 
 void Instance::Cancel(Operation& operation) {
-  if (is_tearing_down_ || operation.is_cancel_sent_) return;
+  if (!MayCommand() || operation.is_cancel_sent_) return;
   operation.is_cancel_sent_ = true;
   const std::uint32_t seq = operation.seq_;
   switch (operation.kind_) {
@@ -387,6 +397,8 @@ void Instance::Disown(PromiseBase& promise) {
   (promise.owned_after_ == nullptr ? owned_last_ : promise.owned_after_->owned_before_) =
       promise.owned_before_;
   promise.is_owned_ = false;
+  // A frame's parameters are destroyed behind its promise, and their destructors run in its scope.
+  dying_scope_ = std::move(promise.keeps_scope_);
 }
 
 void Instance::Spawn(task<void> work, Scope* in, Ref<Scope> keep) {
@@ -423,7 +435,10 @@ void Instance::RunReady() {
       frame.resume();
       frame = next;
     }
-    if (finished) std::exchange(finished, {}).destroy();
+    if (!finished) continue;
+    std::exchange(finished, {}).destroy();
+    scope = root.get();
+    dying_scope_ = {};
   }
 }
 
@@ -432,11 +447,11 @@ bool Instance::CheckConditions() {
   for (condition_next_ = condition_first_; condition_next_ != nullptr && !is_failed_;) {
     Condition* condition = condition_next_;
     condition_next_ = condition->after_;
+    scope = condition->scope_;
     try {
       if (!condition->Check()) continue;
     } catch (...) {
-      Fail(std::current_exception());
-      break;
+      condition->error_ = std::current_exception();
     }
     was_met = true;
     Unregister(condition);
@@ -460,6 +475,7 @@ void Instance::Seed(std::uint64_t seed) {
 
 // xoshiro256**: small, fast, and good enough for everything but secrets.
 std::uint64_t Instance::Random() {
+  MayDraw();
   const auto rotated = [](std::uint64_t x, int by) { return x << by | x >> (64 - by); };
   const std::uint64_t result = rotated(random_[1] * 5, 7) * 9;
   const std::uint64_t shifted = random_[1] << 17;

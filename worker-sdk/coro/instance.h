@@ -81,6 +81,8 @@ class Instance final : public Program, public RunLoop {
     if (MayCommand()) completion_->commands.emplace_back(std::in_place_type<C>, std::move(command));
   }
   bool MayCommand() const;
+  // Throws where numbers drawn would be missing in replays.
+  void MayDraw() const;
   std::uint32_t NextSeq() { return next_seq_++; }
   void Post(std::coroutine_handle<> frame, Scope* scope) { ready_.Push({frame, scope}); }
   // Registers an operation in the current scope; false where that is canceled, and the operation
@@ -101,6 +103,10 @@ class Instance final : public Program, public RunLoop {
   void Log(int level, std::string_view text) const;
   std::uint64_t Random();
   void Add(std::unique_ptr<AddedHandler> added);
+  // A class may run under another type than its own: the dynamic workflow does.
+  void NameItself(ContinueAsNewCommand* command) const {
+    if (command->workflow_type == table_.type) command->workflow_type = info.workflow_type;
+  }
   // Where code waits, for who asks.
   std::vector<WaitingStack> Waiting() const;
   // Before Start: lets values travel along, and interceptors change what goes out.
@@ -221,6 +227,7 @@ class Instance final : public Program, public RunLoop {
   bool is_closed_ = false;
   bool is_failed_ = false;
   Completion* completion_ = nullptr;
+  Ref<Scope> dying_scope_;       // Of a spawned frame that is being destroyed.
   std::string undeterministic_;  // What the guard found in this activation.
   std::uint32_t next_seq_ = 1;
   std::uint32_t first_seq_of_activation_ = 1;

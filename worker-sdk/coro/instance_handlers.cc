@@ -27,7 +27,10 @@ class Running {
     instance_.scope = scope_.get();
   }
   Running(const Running&) = delete;
-  ~Running() { std::erase(instance_.running_handlers, one_.get()); }
+  ~Running() {
+    std::erase(instance_.running_handlers, one_.get());
+    if (instance_.scope == scope_.get()) instance_.scope = instance_.root.get();
+  }
 
  private:
   Instance& instance_;
@@ -130,7 +133,7 @@ const Handler* Instance::FindOrDynamic(HandlerKind kind, HandlerKind dynamic,
 }
 
 task<Payloads> Instance::Execute(ExecuteWorkflowInput input) {
-  return Find(HandlerKind::entry, "")->run(object_, std::string(), std::move(input.args));
+  return Find(HandlerKind::entry, "")->run(object_, info.workflow_type, std::move(input.args));
 }
 
 task<void> Instance::RunMain(ExecuteWorkflowInput input) {

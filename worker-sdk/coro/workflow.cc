@@ -112,6 +112,7 @@ ContinueAsNewCommand ContinueCommand(const continue_as_new_options& options) {
 void ThrowContinueAsNew(ContinueAsNewCommand command) {
   Instance& instance = Instance::Get();
   static_cast<void>(instance.MayCommand());
+  instance.NameItself(&command);
   instance.Outgoing(&WorkflowInterceptor::continue_as_new, command);
   throw ContinueAsNewRequest{std::move(command)};
 }
@@ -124,14 +125,17 @@ using perdure::detail::Instance;
 
 namespace detail {
 
-void SpawnFrame(task<void> work, Scope* scope, Ref<Scope> keep) {
+void SpawnFrame(task<void> work, Ref<Scope> scope) {
   Instance& instance = Instance::Get();
   static_cast<void>(instance.MayCommand());
-  instance.Spawn(std::move(work), scope, std::move(keep));
+  Scope* const in = scope.get();
+  instance.Spawn(std::move(work), in, std::move(scope));
 }
 
 const Payloads* RecordedSideEffect(std::int64_t* id) {
   Instance& instance = Instance::Get();
+  // Before it is counted: what is refused, or destroyed, must leave no trace in replays.
+  if (!instance.MayCommand()) return nullptr;
   *id = ++instance.side_effect_count;
   const auto found = instance.side_effects.find(*id);
   if (found == instance.side_effects.end()) return nullptr;
@@ -147,6 +151,8 @@ void RecordSideEffect(std::int64_t id, Payloads value) {
 const Payloads* RecordedMutableSideEffect(const std::string& id, std::int64_t* call,
                                           bool* has_last) {
   Instance& instance = Instance::Get();
+  *has_last = false;
+  if (!instance.MayCommand()) return nullptr;
   auto& last = instance.mutable_values[id];
   *call = ++last.first;
   *has_last = !last.second.empty();
@@ -175,7 +181,7 @@ Timestamp now() { return Instance::Get().now; }
 bool replaying() { return Instance::Get().replaying; }
 random_engine::result_type random_engine::operator()() const { return Instance::Get().Random(); }
 random_engine random() {
-  static_cast<void>(Instance::Get());
+  Instance::Get().MayDraw();
   return {};
 }
 std::int64_t history_length() { return Instance::Get().history_length; }
@@ -204,7 +210,8 @@ void log(LogLevel level, std::string_view text) {
 }
 
 void set_current_details(std::string_view text) {
-  Instance::Get().current_details = std::string(text);
+  Instance& instance = Instance::Get();
+  if (instance.MayCommand()) instance.current_details = std::string(text);
 }
 
 handle<void> external::Send(std::string name, Payloads input, bool to_child) const {
@@ -235,6 +242,7 @@ bool patched(std::string_view id) {
   Instance& instance = Instance::Get();
   if (const auto found = instance.patches.find(id); found != instance.patches.end())
     return found->second;
+  if (!instance.MayCommand()) return true;
   // R33: what history holds ahead was announced; live, the new path is taken and said so.
   const bool is_new = !instance.replaying || instance.announced_patches.contains(id);
   instance.patches.emplace(std::string(id), is_new);
@@ -244,7 +252,7 @@ bool patched(std::string_view id) {
 
 void deprecate_patch(std::string_view id) {
   Instance& instance = Instance::Get();
-  if (instance.patches.contains(id)) return;
+  if (!instance.MayCommand() || instance.patches.contains(id)) return;
   instance.patches.emplace(std::string(id), true);
   instance.Emit(perdure::detail::SetPatchMarkerCommand{std::string(id), true});
 }

@@ -163,14 +163,20 @@ TEST(R14HandlersFirst, TheySeeTheObjectBeforeTheMainFunctionDoes) {
 
 struct Cleanup {
   task<std::string> run() {
-    std::string how;
+    std::exception_ptr failure;
     try {
       co_await workflow::activity<&ship>("x", 3, {.start_to_close = 1s});
-    } catch (const CanceledError&) {
-      how = "canceled";
+    } catch (const ActivityError& error) {
+      if (is_cancellation(error)) failure = std::current_exception();
     }
     co_await workflow::shield(tidy());
-    throw CanceledError();
+    // Begun where all is canceled already, it has no ids or attempts to tell of.
+    try {
+      co_await workflow::activity<&ship>("y", 3, {.start_to_close = 1s});
+    } catch (const CanceledError& error) {
+      if (is_cancellation(error)) std::rethrow_exception(failure);
+    }
+    co_return "";
   }
   task<void> tidy() { co_await workflow::sleep(1s); }
   using handlers = define<entry<&Cleanup::run, "cleanup">>;
@@ -180,7 +186,12 @@ TEST(Cancellation, IsAnExceptionAtTheAwaitAndShieldedWorkGoesOn) {
   auto run = ScriptedRun::Of<Cleanup>();
   run.Start();
   ASSERT_EQ(Kinds(run.Do(CancelWorkflowJob{"enough"})), "cancel-activity");
-  ResolveActivityJob job{1, CanceledResult{CanceledError("enough").failure_ptr()}, false};
+  // As the core tells it (OfActivity in core/outcome.cc).
+  Failure canceled;
+  canceled.message = "activity canceled";
+  canceled.info = ActivityFailureInfo{};
+  canceled.cause = CanceledError("enough").failure_ptr();
+  ResolveActivityJob job{1, CanceledResult{std::make_shared<const Failure>(canceled)}, false};
   ASSERT_EQ(Kinds(run.Do(std::move(job))), "timer");
   EXPECT_EQ(Kinds(run.Fire(2)), "cancel");
 }

@@ -57,7 +57,7 @@ struct Random {
 
   task<void> Branch(int steps) {
     for (int i = 0; i < steps; ++i) {
-      const int what = dice.Below(14);
+      const int what = dice.Below(16);
       try {
         co_await Step(what);
       } catch (const CanceledError&) {
@@ -135,9 +135,28 @@ struct Random {
         Note("locked");
         break;
       }
+      case 13: {
+        // Canceled as a whole, in the task in which it started or later.
+        const handle<void> several = workflow::spawn(Several());
+        if (dice.Below(2) == 0) co_await workflow::sleep(1ms);
+        several.cancel();
+        co_await several;
+        break;
+      }
+      case 14:
+        if (workflow::random()() % 2 == 0) co_await workflow::sleep(1ms);
+        Note(workflow::uuid4());
+        break;
       default:
         co_await workflow::with_timeout(500ms, Racer(dice.Below(3)));
     }
+  }
+  task<void> Several() {
+    auto inner = workflow::spawn(Racer(1));
+    auto activity = workflow::activity<&work>(2, {.start_to_close = 5s});
+    co_await workflow::shield(Racer(0));
+    co_await activity;
+    co_await inner;
   }
   task<void> Racer(int i) { co_await workflow::sleep(std::chrono::milliseconds(100 + 300 * i)); }
 
@@ -153,9 +172,26 @@ struct Random {
     co_return n;
   }
   void check(int n) const {
+    TryToChange();
     if (n % 5 == 0) throw ApplicationError("refused");
   }
-  int count() const { return static_cast<int>(notes.size()); }
+  int count() const {
+    TryToChange();
+    return static_cast<int>(notes.size());
+  }
+  // Of what a query or a validator tries, nothing may be left.
+  void TryToChange() const {
+    const auto try_to = [](auto change) {
+      try {
+        static_cast<void>(change());
+      } catch (const WorkflowContextError&) {
+      }
+    };
+    try_to([] { return workflow::uuid4(); });
+    try_to([] { return workflow::patched("p0"); });
+    try_to([] { return workflow::side_effect([] { return 1; }); });
+    try_to([] { return workflow::mutable_side_effect("m", [] { return 1; }); });
+  }
 
   void Note(std::string text) { notes.push_back(std::move(text)); }
 

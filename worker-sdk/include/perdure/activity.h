@@ -194,7 +194,7 @@ struct activity_call {
   template <class Object, std::size_t... I>
   static std::optional<Payload> invoke(Object* object, activity_context& context,
                                        const Payloads& input, std::index_sequence<I...>) {
-    arguments values = input_codec<arguments>::decode(input);
+    arguments values = input_codec<arguments>::decode(input, name_of<F>);
     if constexpr (std::is_void_v<typename traits_of<F>::result>) {
       call<I...>(object, context, values);
       return std::nullopt;
@@ -223,7 +223,7 @@ struct activity_call {
   template <class Object, std::size_t... I>
   static task<std::optional<Payload>> start(Object* object, activity_context& context,
                                             Payloads input, std::index_sequence<I...>) {
-    arguments values = input_codec<arguments>::decode(input);
+    arguments values = input_codec<arguments>::decode(input, name_of<F>);
     auto work = call<I...>(object, context, values);
     if constexpr (std::is_void_v<result_of<F>>) {
       co_await work;

@@ -40,11 +40,11 @@ template <class F>
 using closure_inputs = typename decayed<typename closure_traits<F>::parameters>::type;
 
 template <class F>
-closure_inputs<F> DecodeClosureInputs(const Payloads& input) {
+closure_inputs<F> DecodeClosureInputs(std::string_view name, const Payloads& input) {
   if constexpr (takes_raw<closure_inputs<F>>) {
     return closure_inputs<F>(input);
   } else {
-    return input_codec<closure_inputs<F>>::decode(input);
+    return input_codec<closure_inputs<F>>::decode(input, name);
   }
 }
 
@@ -55,9 +55,9 @@ struct Closures {
   F handler;
   V validator;
 
-  static task<Payloads> Run(void* object, std::string, Payloads input) {
+  static task<Payloads> Run(void* object, std::string name, Payloads input) {
     auto* self = static_cast<Closures*>(object);
-    closure_inputs<F> inputs = DecodeClosureInputs<F>(input);
+    closure_inputs<F> inputs = DecodeClosureInputs<F>(name, input);
     if constexpr (unwrapped<R>::is_task) {
       return EncodeResult<typename unwrapped<R>::type>(
           std::apply([&](auto&... one) { return self->handler(std::move(one)...); }, inputs));
@@ -78,15 +78,15 @@ struct Closures {
       co_return ToPayloads<std::remove_cvref_t<R>>(value);
     }
   }
-  static Payloads Query(const void* object, std::string_view, const Payloads& input) {
+  static Payloads Query(const void* object, std::string_view name, const Payloads& input) {
     const auto* self = static_cast<const Closures*>(object);
-    closure_inputs<F> inputs = DecodeClosureInputs<F>(input);
+    closure_inputs<F> inputs = DecodeClosureInputs<F>(name, input);
     return ToPayloads<std::remove_cvref_t<R>>(
         std::apply([&](auto&... one) -> R { return self->handler(std::move(one)...); }, inputs));
   }
-  static void Validate(const void* object, std::string_view, const Payloads& input) {
+  static void Validate(const void* object, std::string_view name, const Payloads& input) {
     const auto* self = static_cast<const Closures*>(object);
-    closure_inputs<V> inputs = DecodeClosureInputs<V>(input);
+    closure_inputs<V> inputs = DecodeClosureInputs<V>(name, input);
     std::apply([&](auto&... one) { self->validator(std::move(one)...); }, inputs);
   }
 };

@@ -86,7 +86,7 @@ class Client {
   WorkflowHandle<void, R> start_by_name(std::string_view type, const start_options& options,
                                         const A&... arguments) const {
     return started<WorkflowHandle<void, R>>(
-        detail::start_input(type, options, detail::encode_untyped(arguments...)));
+        detail::start_input(type, options, detail::encode_untyped_inputs(arguments...)));
   }
   template <class R, class... A>
   R execute_by_name(std::string_view type, const start_options& options,

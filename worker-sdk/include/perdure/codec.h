@@ -108,14 +108,29 @@ T decode_at(const Payloads& payloads, std::size_t index) {
   return codec<T>::decode(payloads[index]);
 }
 
+// Throws the error again, saying which argument of what it is about.
+[[noreturn]] void throw_argument_error(const DecodeError& error, std::size_t index,
+                                       std::string_view callee);
+template <class T>
+T decode_argument(const Payloads& payloads, std::size_t index, std::string_view callee) {
+  try {
+    return decode_at<T>(payloads, index);
+  } catch (const DecodeError& error) {
+    throw_argument_error(error, index, callee);
+  }
+}
+
 template <class Tuple>
 struct input_codec;
 template <class... A>
 struct input_codec<std::tuple<A...>> {
-  static std::tuple<A...> decode(const Payloads& payloads) {
+  // Errors name the callee.
+  static std::tuple<A...> decode(const Payloads& payloads, std::string_view callee) {
+    static_cast<void>(payloads);
+    static_cast<void>(callee);
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       // Braces: decoded from first to last.
-      return std::tuple<A...>{decode_at<A>(payloads, I)...};
+      return std::tuple<A...>{decode_argument<A>(payloads, I, callee)...};
     }(std::index_sequence_for<A...>{});
   }
 };

@@ -199,7 +199,7 @@ struct define {
                             std::type_identity<std::tuple<A...>>) {
     // Not of aggregates, whose fields parentheses would fill.
     if constexpr (sizeof...(A) > 0 && !std::is_aggregate_v<W> && std::is_constructible_v<W, A...>) {
-      std::tuple<A...> inputs = detail::DecodeInputs<M>("", input, false);
+      std::tuple<A...> inputs = detail::DecodeInputs<M>(type_name(), input, false);
       std::apply(
           [&](auto&... one) { std::construct_at(static_cast<W*>(memory), std::move(one)...); },
           inputs);

@@ -3,7 +3,7 @@
 //   Error                      everything this SDK throws
 //   ├ FailureError             something of the server's world did not succeed; carries a Failure
 //   │ ├ ApplicationError       what an activity, a workflow or a handler throws on purpose
-//   │ ├ CanceledError          it was canceled
+//   │ ├ CanceledError          it was canceled; of an activity or a child that ran, the cause
 //   │ ├ TimeoutError           it took too long
 //   │ ├ TerminatedError        its workflow was terminated
 //   │ ├ ServerError            the server gave up on it
@@ -123,6 +123,8 @@ class ChildWorkflowError : public FailureError {
 class DecodeError : public Error {
  public:
   DecodeError(std::string path, std::string_view problem);
+  // The same, said of what stands before: "argument 2 of charge".
+  DecodeError(std::string_view where, const DecodeError& error);
   // Where in the value, as in `$.lines[2].price`; `$` is the whole.
   const std::string& path() const { return path_; }
 
@@ -140,6 +142,9 @@ class NondeterminismError : public Error {
 
 // Is this failure, or something that caused it, a cancellation?
 bool is_cancellation(const FailurePtr& failure);
+inline bool is_cancellation(const FailureError& error) {
+  return is_cancellation(error.failure_ptr());
+}
 
 // Throws the exception whose type fits the failure. Null throws a FailureError that says so.
 [[noreturn]] void throw_failure(FailurePtr failure);

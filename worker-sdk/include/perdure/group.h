@@ -1,6 +1,7 @@
 // Waiting for several things at once: all of them, the first, the first that succeeds.
 #pragma once
 
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -97,9 +98,11 @@ task<std::tuple<T...>> all(handle<T>... handles) {
   co_return std::tuple<T...>(*handles.state_for_sdk()->value...);
 }
 
-// The first result; throws the last error when all fail. The others go on.
+// The first result; throws the last error when all fail. The others go on. With none, throws
+// std::invalid_argument.
 template <class T>
 task<T> any(std::vector<handle<T>> handles) {
+  if (handles.empty()) throw std::invalid_argument("any() needs at least one handle");
   std::size_t succeeded = SIZE_MAX;
   co_await until([&] {
     bool waits = false;
@@ -116,9 +119,11 @@ task<T> any(std::vector<handle<T>> handles) {
   co_return co_await handles.at(succeeded);
 }
 
-// Runs all; the first to end, well or not, decides, and the others are canceled.
+// Runs all; the first to end, well or not, decides, and the others are canceled. With none, throws
+// std::invalid_argument.
 template <class T>
 task<T> race(std::vector<task<T>> works) {
+  if (works.empty()) throw std::invalid_argument("race() needs at least one task");
   cancel_scope scope;
   std::vector<handle<T>> handles;
   for (task<T>& work : works) handles.push_back(scope.spawn(std::move(work)));

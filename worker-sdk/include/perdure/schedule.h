@@ -256,7 +256,7 @@ class ScheduleClient {
                                 ScheduleSpec spec, const start_options& start,
                                 ScheduleOptions options, const A&... arguments) const {
     return send_create(id, workflow_type, std::move(spec), start, std::move(options),
-                       detail::encode_untyped(arguments...));
+                       detail::encode_untyped_inputs(arguments...));
   }
   ScheduleHandle handle(std::string_view id) const { return {calls_, std::string(id)}; }
   ScheduleList list(std::string_view query = {}) const { return {calls_, std::string(query)}; }

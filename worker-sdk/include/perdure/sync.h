@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "perdure/wait.h"
@@ -67,13 +68,15 @@ class channel {
  public:
   explicit channel(std::size_t capacity = SIZE_MAX) : capacity_(capacity) {}
   channel(const channel&) = delete;
-  // Waits while the channel is full.
+  // Waits while the channel is full. Throws std::logic_error once it is closed.
   task<void> push(T value) {
-    co_await until([this] { return values_.size() < capacity_; });
+    co_await until([this] { return is_closed_ || values_.size() < capacity_; });
+    CheckOpen();
     values_.push_back(std::move(value));
   }
-  // False where it is full.
+  // False where it is full; throws as push() does.
   bool try_push(T value) {
+    CheckOpen();
     if (values_.size() >= capacity_) return false;
     values_.push_back(std::move(value));
     return true;
@@ -93,6 +96,10 @@ class channel {
   std::size_t size() const { return values_.size(); }
 
  private:
+  void CheckOpen() const {
+    if (is_closed_) throw std::logic_error("push to a closed channel");
+  }
+
   const std::size_t capacity_;
   std::deque<T> values_;
   bool is_closed_ = false;

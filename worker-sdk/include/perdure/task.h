@@ -238,11 +238,14 @@ class [[nodiscard("whoever drops a handle does not see whether it failed")]] han
   bool done() const { return state_->is_ready; }
   // Has it ended in an error? Looking at it does not throw.
   bool failed() const { return state_->is_ready && state_->error != nullptr; }
-  // Asks it to end early; what that means is up to its cancellation type. Nothing once it ended.
+  // Asks it to end early; what that means is up to its cancellation type, and for a spawned task to
+  // what it waits for. Nothing once it ended.
   void cancel() const { state_->RequestCancel(); }
   // It goes on by itself, and nobody will ask how it ended.
   void detach() const { state_->is_observed = true; }
 
+  // Waiting ends when that ends which the handle is of. A cancellation of the scope one waits in
+  // does not end it, unless that was started in there, too: perdure/wait.h.
   class Awaiter {
    public:
     explicit Awaiter(detail::Ref<detail::State<T>> state, bool takes)

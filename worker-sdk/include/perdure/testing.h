@@ -78,7 +78,8 @@ void mock(Worker& worker, Function function, std::string_view name = detail::nam
                        [function = std::move(function)](
                            activity_context&, const Payloads& input) -> std::optional<Payload> {
                          using R = detail::result_of<F>;
-                         Inputs inputs = detail::input_codec<Inputs>::decode(input);
+                         Inputs inputs =
+                             detail::input_codec<Inputs>::decode(input, detail::name_of<F>);
                          if constexpr (std::is_void_v<R>) {
                            std::apply(function, std::move(inputs));
                            return std::nullopt;

@@ -37,6 +37,7 @@ class [[nodiscard("wait for it with co_await")]] Until {
       Register(frame);
     }
     void await_resume() {
+      if (error_) std::rethrow_exception(error_);
       if (is_canceled_) ThrowCanceled(scope_at_wait_);
     }
     bool Check() override { return ready_(); }
@@ -51,10 +52,19 @@ class [[nodiscard("wait for it with co_await")]] Until {
   Ready ready_;
 };
 
-void SpawnFrame(task<void> work, Scope* scope, Ref<Scope> keep);
+void SpawnFrame(task<void> work, Ref<Scope> scope);
 
+// Its handle cancels what goes on in the task, until that has ended.
 template <class T>
-task<void> Into(task<T> work, Ref<State<T>> state) {
+class SpawnedState final : public State<T> {
+ public:
+  Ref<Scope> scope;
+  void RequestCancel() override {
+    if (scope) scope->Cancel("");
+  }
+};
+template <class T>
+task<void> Into(task<T> work, Ref<SpawnedState<T>> state) {
   try {
     if constexpr (std::is_void_v<T>) {
       co_await work;
@@ -64,20 +74,23 @@ task<void> Into(task<T> work, Ref<State<T>> state) {
   } catch (...) {
     state->error = std::current_exception();
   }
+  state->scope->EndTask();
+  state->scope = {};
   state->Wake();
 }
 template <class T>
-handle<T> SpawnIn(task<T> work, Scope* scope, Ref<Scope> keep) {
-  Ref<State<T>> state(new State<T>);
-  SpawnFrame(Into<T>(std::move(work), state), scope, std::move(keep));
-  return handle<T>(std::move(state));
+handle<T> SpawnIn(task<T> work, Scope* outer) {
+  Ref<SpawnedState<T>> state(new SpawnedState<T>);
+  state->scope = Ref<Scope>(new Scope(outer, Scope::OfTask()));
+  SpawnFrame(Into<T>(std::move(work), state), state->scope);
+  return handle<T>(Ref<State<T>>(state));
 }
 
 }  // namespace detail
 
 // Waits until predicate() is true. It is asked now, and whenever all code of the workflow waits
 // after something happened; it must depend on the workflow's state only and change nothing. Throws
-// CanceledError when the scope is canceled.
+// CanceledError when the scope is canceled, and what predicate() throws.
 template <class Predicate>
 detail::Until<Predicate> until(Predicate predicate) {
   return detail::Until<Predicate>(std::move(predicate));
@@ -95,14 +108,17 @@ inline handle<void> sleep(std::chrono::nanoseconds delay, timer_options options 
 }
 
 // Lets it run beside the rest. The handle says how it ends; dropping the handle does not stop it.
+// Canceling the handle cancels what the task waits for and does from then on, as a cancellation of
+// the scope around it would.
 template <class T>
 handle<T> spawn(task<T> work) {
-  detail::Scope* scope = detail::Loop().scope;
-  return detail::SpawnIn<T>(std::move(work), scope, detail::Ref<detail::Scope>::Share(scope));
+  return detail::SpawnIn<T>(std::move(work), detail::Loop().scope);
 }
 
 // What is started inside ends when cancel() is called, or when the scope around it is canceled.
-// Leaving a scope does not cancel what is still running in it.
+// Leaving a scope does not cancel what is still running in it. A handle of what was started outside
+// is waited for all the same; `until([&] { return handle.done(); })` waits as long as the scope
+// lets it.
 class cancel_scope {
  public:
   enum class kind { follows_outer, shielded };
@@ -120,7 +136,7 @@ class cancel_scope {
   }
   template <class T>
   handle<T> spawn(task<T> work) {
-    return detail::SpawnIn<T>(std::move(work), scope_.get(), scope_);
+    return detail::SpawnIn<T>(std::move(work), scope_.get());
   }
   // Starts operations in this scope: `scope.with([&] { return workflow::activity<&f>(...); })`. Not
   // for coroutines.

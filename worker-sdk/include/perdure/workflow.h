@@ -61,6 +61,8 @@ Timestamp now();
 // Is this a repetition of what happened already?
 bool replaying();
 // For std::shuffle, std::uniform_int_distribution and the like; the same numbers in each replay.
+// Queries and validators, which no replay repeats, cannot draw any: they throw
+// WorkflowContextError, as do those that try to start, record or cancel something.
 struct random_engine {
   using result_type = std::uint64_t;
   static constexpr result_type min() { return 0; }
@@ -95,7 +97,8 @@ std::optional<T> last_completion_result() {
 
 // ---- Activities ----
 // activity<&charge>(order, {.start_to_close = 30s}): starts it now; awaiting gives its result or
-// throws ActivityError. The function need only be declared.
+// throws ActivityError; CanceledError where its scope was canceled before it could start. The
+// function need only be declared.
 template <auto F>
 inline constexpr detail::ActivityCall<F, detail::activity_inputs<F>> activity{};
 // Runs in this worker, without the server's knowledge until it ends: for short ones.
@@ -125,7 +128,7 @@ template <class R = void, class... A>
 child_handle<R> child_by_name(std::string_view type, const child_options& options,
                               const A&... inputs) {
   detail::StartChildCommand command = detail::ChildCommand(type, options);
-  command.input = detail::EncodeValues(inputs...);
+  command.input = detail::EncodeHandlerValues(inputs...);
   return detail::CallChild<R>(std::move(command));
 }
 
@@ -141,7 +144,7 @@ class external {
   }
   template <class... A>
   handle<void> signal_by_name(std::string_view name, const A&... inputs) const {
-    return Send(std::string(name), detail::EncodeValues(inputs...), false);
+    return Send(std::string(name), detail::EncodeHandlerValues(inputs...), false);
   }
   handle<void> cancel(std::string_view reason = "") const;
 
@@ -153,7 +156,8 @@ class external {
     static_assert(std::is_constructible_v<detail::inputs_of<M>, const A&...>,
                   "these are not the handler's parameters");
     detail::inputs_of<M> converted(inputs...);
-    return std::apply([](const auto&... one) { return detail::EncodeValues(one...); }, converted);
+    return std::apply([](const auto&... one) { return detail::EncodeHandlerValues(one...); },
+                      converted);
   }
   handle<void> Send(std::string name, Payloads input, bool to_child) const;
   std::string id_, run_id_;
@@ -166,7 +170,7 @@ inline constexpr detail::ContinueAsNewCall<M, detail::inputs_of<M>> continue_as_
 
 // ---- Versions of the code ----
 // May this run take the new path? True for runs that came here with code that has the patch; false
-// for older ones.
+// for older ones. Queries and validators may ask only for what other code has asked before.
 bool patched(std::string_view id);
 // Says that no run from before the patch is left, so that the old path could be removed.
 void deprecate_patch(std::string_view id);
@@ -259,7 +263,8 @@ handle<void> child_handle<T>::signal(const A&... inputs) const {
 template <class T>
 template <class... A>
 handle<void> child_handle<T>::signal_by_name(std::string_view name, const A&... inputs) const {
-  return workflow::external(id_).Send(std::string(name), detail::EncodeValues(inputs...), true);
+  return workflow::external(id_).Send(std::string(name), detail::EncodeHandlerValues(inputs...),
+                                      true);
 }
 
 namespace detail {

@@ -100,11 +100,12 @@ class WorkflowHandleBase {
 
   template <class... A>
   void signal_by_name(std::string_view name, const A&... arguments) const {
-    send_signal(name, detail::encode_untyped(arguments...), {});
+    send_signal(name, detail::encode_untyped_inputs(arguments...), {});
   }
   template <class R, class... A>
   R query_by_name(std::string_view name, const A&... arguments) const {
-    return detail::decode_result<R>(send_query(name, detail::encode_untyped(arguments...), {}));
+    return detail::decode_result<R>(
+        send_query(name, detail::encode_untyped_inputs(arguments...), {}));
   }
   template <class R, class... A>
   R update_by_name(std::string_view name, const A&... arguments) const {
@@ -114,7 +115,7 @@ class WorkflowHandleBase {
   template <class R, class... A>
   UpdateHandle<R> start_update_by_name(const update_options& options, std::string_view name,
                                        const A&... arguments) const {
-    return {calls_, id(), send_update(name, detail::encode_untyped(arguments...), options)};
+    return {calls_, id(), send_update(name, detail::encode_untyped_inputs(arguments...), options)};
   }
 
  protected:

@@ -60,6 +60,27 @@ Payloads EncodeValues(const A&... values) {
   return payloads;
 }
 
+// Of workflows and their handlers: Payloads alone are all inputs as they are, which is how those
+// that take such are given theirs.
+template <class... A>
+inline constexpr bool are_raw = std::is_same_v<std::tuple<A...>, std::tuple<Payloads>>;
+template <class... A>
+Payloads EncodeHandlerInputs(const Input<A>&... inputs) {
+  if constexpr (are_raw<A...>) {
+    return (*inputs, ...);
+  } else {
+    return EncodeAll<A...>(inputs...);
+  }
+}
+template <class... A>
+Payloads EncodeHandlerValues(const A&... values) {
+  if constexpr (are_raw<A...>) {
+    return (values, ...);
+  } else {
+    return EncodeValues(values...);
+  }
+}
+
 // The parameters that are inputs, without references.
 template <auto F>
 using activity_inputs = typename decayed<
@@ -117,7 +138,7 @@ struct ChildCall<F, std::tuple<A...>> {
   child_handle<result_of<F>> operator()(const Input<A>&... inputs,
                                         child_options options = {}) const {
     StartChildCommand command = ChildCommand(owner_of<F>::handlers::type_name(), options);
-    command.input = EncodeAll<A...>(inputs...);
+    command.input = EncodeHandlerInputs<A...>(inputs...);
     return CallChild<result_of<F>>(std::move(command));
   }
 };
@@ -131,7 +152,7 @@ struct ContinueAsNewCall<F, std::tuple<A...>> {
                                continue_as_new_options options = {}) const {
     ContinueAsNewCommand command = ContinueCommand(options);
     command.workflow_type = std::string(owner_of<F>::handlers::type_name());
-    command.input = EncodeAll<A...>(inputs...);
+    command.input = EncodeHandlerInputs<A...>(inputs...);
     ThrowContinueAsNew(std::move(command));
   }
 };

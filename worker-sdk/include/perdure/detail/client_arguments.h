@@ -37,10 +37,15 @@ struct argument_encoder<std::tuple<P...>> {
     static_assert(sizeof...(A) == sizeof...(P), "as many arguments as the function has parameters");
     static_assert((std::is_convertible_v<A&&, std::remove_cvref_t<P>> && ...),
                   "an argument does not convert to the function's parameter");
-    Payloads payloads;
-    payloads.reserve(sizeof...(P));
-    (payloads.push_back(encode_as<std::remove_cvref_t<P>>(std::forward<A>(arguments))), ...);
-    return payloads;
+    // All inputs as they are, for what takes them so.
+    if constexpr (std::is_same_v<std::tuple<std::remove_cvref_t<P>...>, std::tuple<Payloads>>) {
+      return (Payloads(std::forward<A>(arguments)), ...);
+    } else {
+      Payloads payloads;
+      payloads.reserve(sizeof...(P));
+      (payloads.push_back(encode_as<std::remove_cvref_t<P>>(std::forward<A>(arguments))), ...);
+      return payloads;
+    }
   }
 };
 
@@ -56,6 +61,16 @@ Payloads encode_untyped(const A&... arguments) {
   payloads.reserve(sizeof...(A));
   (payloads.push_back(perdure::encode(arguments)), ...);
   return payloads;
+}
+
+// Of workflows and handlers known by name only: Payloads alone are all inputs as they are.
+template <class... A>
+Payloads encode_untyped_inputs(const A&... arguments) {
+  if constexpr (std::is_same_v<std::tuple<A...>, std::tuple<Payloads>>) {
+    return (arguments, ...);
+  } else {
+    return encode_untyped(arguments...);
+  }
 }
 
 template <auto Run>

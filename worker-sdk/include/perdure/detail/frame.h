@@ -108,26 +108,49 @@ class ScopeOwner : public InFrameMemory {
 
 // Cancels what was started inside it: in the order in which it was started, and then its inner
 // scopes in the order of their creation. That order is part of what replays must repeat.
+//
+// The scope of a spawned task has no lists of its own: what is started in it stands in those of the
+// scope around it, its holder, so that a cancellation of the holder goes one way whoever started
+// what. To cancel the task alone costs a look at all that the holder holds.
 class Scope : public InFrameMemory {
  public:
+  struct OfTask {};
   std::uint32_t refs = 1;
 
   Scope(Scope* outer, bool shielded);
+  Scope(Scope* outer, OfTask);
   Scope(const Scope&) = delete;
   ~Scope();
   void Add(Cancellable* one);
   void Cancel(const std::string& reason);
-  bool is_requested() const { return requested_; }
-  const std::string& reason() const { return reason_; }
+  // The task has ended: what it left under way belongs to the scope around it.
+  void EndTask();
+  bool is_requested() const { return Canceled()->requested_; }
+  const std::string& reason() const { return Canceled()->reason_; }
   // Of this scope and those inside it, which may outlive the handler; null: the main function.
   Ref<ScopeOwner> owner;
 
  private:
   friend class Cancellable;
+  bool is_of_task() const { return holder_ != this; }
+  // This one, or the first around its task that is canceled, or the holder.
+  const Scope* Canceled() const {
+    const Scope* one = this;
+    while (!one->requested_ && one->is_of_task()) one = one->outer_.get();
+    return one;
+  }
+  bool IsInside(const Scope* task) const;
+  void CancelTask(const std::string& reason);
+  // A task that spawns its successor and ends, again and again, must not leave a chain of scopes.
+  void SkipEndedTasks();
+
   Ref<Scope> outer_;
+  Scope* holder_;
   Cancellable *first_ = nullptr, *last_ = nullptr;
   Scope *inner_first_ = nullptr, *inner_last_ = nullptr, *before_ = nullptr, *after_ = nullptr;
+  std::uint32_t held_ = 0;  // Of a task: how many stand in the holder's list for it.
   bool requested_ = false;
+  bool has_ended_ = false;
   const bool shielded_;
   std::string reason_;
 };
@@ -196,6 +219,7 @@ class Condition : public Cancellable {
   void Register(std::coroutine_handle<> frame);
   ~Condition();
   bool is_canceled_ = false;
+  std::exception_ptr error_;  // That Check() threw; for the one who waits.
 
  private:
   friend class Instance;

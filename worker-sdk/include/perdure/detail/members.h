@@ -65,9 +65,9 @@ member_inputs<M> DecodeInputs(std::string_view name, const Payloads& input, bool
     return Inputs(input);
   } else if constexpr (std::is_same_v<Inputs, std::tuple<std::string, Payloads>>) {
     if (is_dynamic) return Inputs(std::string(name), input);
-    return input_codec<Inputs>::decode(input);
+    return input_codec<Inputs>::decode(input, name);
   } else {
-    return input_codec<Inputs>::decode(input);
+    return input_codec<Inputs>::decode(input, name);
   }
 }
 

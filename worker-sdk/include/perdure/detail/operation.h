@@ -31,6 +31,8 @@ class Operation : public Cancellable {
 
  protected:
   ~Operation() = default;
+  // Whatever its scope does.
+  void CancelAlone();
 
  private:
   friend class Instance;
@@ -55,10 +57,7 @@ class OperationState final : public State<T>, public Operation {
     }
   }
   void RequestCancel() override {
-    if (!this->is_ready) {
-      LeaveScope();
-      OnCancel();
-    }
+    if (!this->is_ready) CancelAlone();
   }
 };
 
