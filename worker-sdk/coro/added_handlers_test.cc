@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "perdure/interceptor.h"
 #include "perdure/json.h"
 #include "worker-sdk/coro/scripted_run.h"
 
@@ -200,6 +201,31 @@ TEST_F(AddedHandlers, TheEnhancedStackTraceHasEachWaitingCoroutine) {
   };
   EXPECT_TRUE(has(trace.stacks[0], "run")) << payload.data;
   EXPECT_TRUE(has(trace.stacks[1], "add")) << payload.data;
+}
+
+class Passing : public WorkerInterceptor {
+ public:
+  std::unique_ptr<WorkflowInterceptor> intercept_workflow() override {
+    return std::make_unique<WorkflowInterceptor>();
+  }
+};
+
+TEST(AddedUpdates, RunOnTheirOwnObjectBehindInterceptors) {
+  struct Keeping {
+    task<void> run() {
+      workflow::on_update("sum", [kept = std::vector<int>{1, 2, 3}](int n) {
+        return static_cast<int>(kept.size()) + n;
+      });
+      co_await workflow::until([] { return false; });
+    }
+    using handlers = define<entry<&Keeping::run>>;
+  };
+  auto run = ScriptedRun::Of<Keeping>({std::make_shared<Passing>()});
+  run.Start();
+  const Completion done = run.Update("u", "sum", 4);
+  ASSERT_EQ(Kinds(done), "accept update-done");
+  const auto& update = std::get<UpdateCompletedCommand>(done.commands[1]);
+  EXPECT_EQ(std::get<Payloads>(update.outcome).at(0).data, "7");
 }
 
 }  // namespace

@@ -205,7 +205,8 @@ void Instance::ValidateUpdate(HandleUpdateInput input) {
 }
 
 task<Payloads> Instance::HandleUpdate(HandleUpdateInput input) {
-  return UpdateHandler(input.name).run(object_, input.name, std::move(input.args));
+  const Handler& handler = UpdateHandler(input.name);
+  return handler.run(ObjectOf(handler), input.name, std::move(input.args));
 }
 
 task<void> Instance::RunUpdate(const Handler* handler, DoUpdateJob job) {

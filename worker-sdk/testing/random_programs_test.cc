@@ -88,17 +88,9 @@ struct Random {
         Note("l" + std::to_string(result));
         break;
       }
-      case 5: {
-        // Canceled in the task in which it started, or later.
-        const handle<void> timer = workflow::timer(10s);
-        const handle<int> activity = workflow::activity<&work>(2, {.start_to_close = 5s});
-        if (dice.Below(2) == 0) co_await workflow::sleep(1ms);
-        timer.cancel();
-        activity.cancel();
-        timer.detach();
-        activity.detach();
+      case 5:
+        co_await CanceledOperations();
         break;
-      }
       case 6:
         Note(workflow::patched("p" + std::to_string(dice.Below(3))) ? "new" : "old");
         break;
@@ -135,14 +127,9 @@ struct Random {
         Note("locked");
         break;
       }
-      case 13: {
-        // Canceled as a whole, in the task in which it started or later.
-        const handle<void> several = workflow::spawn(Several());
-        if (dice.Below(2) == 0) co_await workflow::sleep(1ms);
-        several.cancel();
-        co_await several;
+      case 13:
+        co_await CanceledTask();
         break;
-      }
       case 14:
         if (workflow::random()() % 2 == 0) co_await workflow::sleep(1ms);
         Note(workflow::uuid4());
@@ -150,6 +137,23 @@ struct Random {
       default:
         co_await workflow::with_timeout(500ms, Racer(dice.Below(3)));
     }
+  }
+  task<void> CanceledOperations() {
+    // Canceled in the task in which it started, or later.
+    const handle<void> timer = workflow::timer(10s);
+    const handle<int> activity = workflow::activity<&work>(2, {.start_to_close = 5s});
+    if (dice.Below(2) == 0) co_await workflow::sleep(1ms);
+    timer.cancel();
+    activity.cancel();
+    timer.detach();
+    activity.detach();
+  }
+  task<void> CanceledTask() {
+    // Canceled as a whole, in the task in which it started or later.
+    const handle<void> several = workflow::spawn(Several());
+    if (dice.Below(2) == 0) co_await workflow::sleep(1ms);
+    several.cancel();
+    co_await several;
   }
   task<void> Several() {
     auto inner = workflow::spawn(Racer(1));
