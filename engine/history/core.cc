@@ -587,18 +587,4 @@ void Core::CarryOut(const ExecutionPtr& execution, const Effects& effects,
   }
 }
 
-void Core::Committed(const ExecutionPtr& execution) {
-  if (!execution->state.IsRunning()) EraseIfOverdue(*execution);
-  if (execution->history_waiters.empty()) return;
-  const bool is_closed = !execution->state.IsRunning();
-  std::vector<Execution::HistoryWaiter> woken;
-  std::vector<Execution::HistoryWaiter> waiting;
-  for (auto& waiter : execution->history_waiters) {
-    const bool wakes = is_closed || execution->committed_next_event_id > waiter.beyond;
-    (wakes ? woken : waiting).push_back(std::move(waiter));
-  }
-  execution->history_waiters = std::move(waiting);
-  for (auto& waiter : woken) std::move(waiter.wake)();
-}
-
 }  // namespace perdure::history
