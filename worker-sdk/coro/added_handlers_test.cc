@@ -210,16 +210,17 @@ class Passing : public WorkerInterceptor {
   }
 };
 
+struct Keeping {
+  task<void> run() {
+    workflow::on_update("sum", [kept = std::vector<int>{1, 2, 3}](int n) {
+      return static_cast<int>(kept.size()) + n;
+    });
+    co_await workflow::until([] { return false; });
+  }
+  using handlers = define<entry<&Keeping::run>>;
+};
+
 TEST(AddedUpdates, RunOnTheirOwnObjectBehindInterceptors) {
-  struct Keeping {
-    task<void> run() {
-      workflow::on_update("sum", [kept = std::vector<int>{1, 2, 3}](int n) {
-        return static_cast<int>(kept.size()) + n;
-      });
-      co_await workflow::until([] { return false; });
-    }
-    using handlers = define<entry<&Keeping::run>>;
-  };
   auto run = ScriptedRun::Of<Keeping>({std::make_shared<Passing>()});
   run.Start();
   const Completion done = run.Update("u", "sum", 4);
