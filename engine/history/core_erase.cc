@@ -131,7 +131,9 @@ void Core::EraseNow(const store::DueExecution& row, After after) {
     gone->number = row.namespace_number;
     execution->name_space = std::move(gone);
   }
-  Erase(cached != by_run_.end() ? cached->second : execution, std::move(after));
+  // Not by reference to what the cache holds: it leaves that.
+  if (cached != by_run_.end()) execution = cached->second;
+  Erase(execution, std::move(after));
 }
 
 void Core::NoteGrowth(const Execution& execution, EventId events_before, int64_t bytes_before) {

@@ -71,6 +71,8 @@ class HistoryTest : public ::testing::Test {
     history_->set_matching(&matching_);
     history_->set_others(nullptr);
   }
+  // Its last answers find the one who asked.
+  ~HistoryTest() override { store_.reset(); }
   void Advance(absl::Duration duration) {
     const absl::Time end = loop_.Now() + duration;
     do {
