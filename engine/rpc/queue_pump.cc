@@ -9,8 +9,9 @@
 namespace perdure::rpc {
 namespace {
 
-// How many events are handled before the loop has its turn.
-constexpr int kEventsMax = 64;
+// How many events are handled before the loop has its turn. Few: what one namespace floods the
+// queue with stands in front of the next step of every other one's request.
+constexpr int kEventsMax = 8;
 
 // Long past. gRPC takes times before 1970 for the end of time.
 constexpr std::chrono::system_clock::time_point kPast;
