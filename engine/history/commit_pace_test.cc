@@ -22,20 +22,17 @@ void GoOn(CommitPace& pace, absl::Duration after) {
   for (int i = 0; i < 100; ++i) pace.WentOn(after);
 }
 
-TEST(CommitPace, ARunThatIsAloneWaitsForNothing) {
-  CommitPace pace(kGatherMax);
-  GoOn(pace, absl::Milliseconds(10));
-  const absl::Time now = Commit(pace, 1, 20, absl::Milliseconds(1));
+void ExpectAtOnce(const CommitPace& pace, absl::Time now) {
   EXPECT_EQ(pace.InFlightMax(now), 2);
   EXPECT_EQ(pace.NextAt(now), now);
 }
 
-TEST(CommitPace, ThreeRunsAreNotSeveral) {
-  CommitPace pace(kGatherMax);
-  GoOn(pace, absl::Milliseconds(10));
-  const absl::Time now = Commit(pace, 3, 20, absl::Milliseconds(1));
-  EXPECT_EQ(pace.InFlightMax(now), 2);
-  EXPECT_EQ(pace.NextAt(now), now);
+TEST(CommitPace, FewerThanFourRunsWaitForNothing) {
+  for (const int runs : {1, 2, 3}) {
+    CommitPace pace(kGatherMax);
+    GoOn(pace, absl::Milliseconds(10));
+    ExpectAtOnce(pace, Commit(pace, runs, 20, absl::Milliseconds(1)));
+  }
 }
 
 TEST(CommitPace, SeveralRunsWaitForTheBatchBeforeThem) {
@@ -74,8 +71,7 @@ TEST(CommitPace, RunsThatCommitNowAndThenAreAlone) {
   CommitPace pace(kGatherMax);
   GoOn(pace, absl::Hours(1));
   const absl::Time now = Commit(pace, 8, 20, absl::Milliseconds(10));
-  EXPECT_EQ(pace.InFlightMax(now), 2);
-  EXPECT_EQ(pace.NextAt(now), now);
+  ExpectAtOnce(pace, now);
 }
 
 TEST(CommitPace, WithoutGatheringNothingIsTimed) {

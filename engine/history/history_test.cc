@@ -197,6 +197,19 @@ TEST_F(HistoryTest, ErasesARunOnce) {
   EXPECT_EQ(RunsStored(), 0);
 }
 
+// The check of what is due comes while the end of the run is still being committed.
+TEST_F(HistoryTest, ErasesARunThatClosedBehindTheCheck) {
+  BeginToServe();
+  std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> answers;
+  Start("workflow", answers);
+  Advance(absl::ZeroDuration());
+  store_->SetFaults({.commit_latency_min = absl::Seconds(3)});
+  Terminate("workflow");
+  Advance(absl::Seconds(10));
+  EXPECT_EQ(CommitFailures(), 0);
+  EXPECT_EQ(RunsStored(), 0);
+}
+
 // The answer to the first signal's commit is lost, though it is there; the second signal's has left
 // before that is heard, and lands after a read that is faster.
 TEST_F(HistoryTest, ReadsARunAnewBehindWhatIsUnderWayForIt) {
