@@ -96,7 +96,7 @@ VirtualTime::Task VirtualTime::TakeNext(std::unique_lock<std::mutex>& lock, absl
 }
 
 bool VirtualTime::Drive(const std::function<bool()>& is_over, absl::Time limit) {
-  // Who drives may wait in turn: workflow code must not, but what an activity's answer runs may.
+  // What is run may wait for something itself, and so drive on.
   const bool is_nested = IsDriving();
   std::unique_lock lock(mutex_);
   while (!is_nested && driver_.load() != std::thread::id()) {
