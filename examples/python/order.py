@@ -7,6 +7,7 @@ query and a child workflow, with Temporal's official Python SDK and nothing of P
 import argparse
 import asyncio
 import logging
+import os
 import sys
 import uuid
 from dataclasses import dataclass, field
@@ -176,4 +177,8 @@ async def main(address: str) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--address", default="127.0.0.1:7233")
-    sys.exit(asyncio.run(main(parser.parse_args().address)))
+    code = asyncio.run(main(parser.parse_args().address))
+    sys.stdout.flush()
+    # Not sys.exit: the SDK's own threads may still let go of Python objects, and a Python 3.11 that is being taken
+    # down aborts the process when they do.
+    os._exit(code)

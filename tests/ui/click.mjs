@@ -8,6 +8,7 @@ import { Browser, serve, until } from './browser.mjs';
 
 const millisecondsMax = 300_000;
 const askMillisecondsMax = 30_000;
+const dialogMillisecondsMax = 5_000;
 const linesOfErrorMax = 24;
 const taskQueue = 'ui';
 const home = '/namespaces/default';
@@ -90,6 +91,17 @@ const results = () => browser.visible('input-and-result').last();
 const lookAt = async (...texts) => {
   for (const text of texts) await page.getByText(text).locator('visible=true').first().waitFor();
 };
+
+// A page that is drawn anew between the click and its dialog forgets the click: click again, as a person would.
+async function openDialog(modal, click) {
+  const box = browser.visible(modal);
+  await until(`${modal} is open`, async () => {
+    if (await box.isVisible()) return true;
+    await click({ timeout: dialogMillisecondsMax });
+    return box.waitFor({ timeout: dialogMillisecondsMax }).then(() => true);
+  });
+  return box;
+}
 
 async function choose(testId) {
   await page.getByRole('button', { name: 'More Actions' }).locator('visible=true').click();
@@ -388,8 +400,8 @@ await test('a run is terminated, for a reason', async () => {
 
 await test('a run is reset, and the page leads to the new one', async () => {
   await openRun(fourth);
-  await page.getByRole('button', { name: 'Reset', exact: true }).locator('visible=true').click();
-  const box = browser.visible('reset-confirmation-modal');
+  const button = page.getByRole('button', { name: 'Reset', exact: true }).locator('visible=true');
+  const box = await openDialog('reset-confirmation-modal', (options) => button.click(options));
   await box.getByTestId('workflow-reset-event-id-select-button').click();
   await box.getByRole('option', { name: /^4 - WorkflowTaskCompleted/ }).click();
   await confirm('reset-confirmation-modal', 'once more');
