@@ -17,14 +17,23 @@ if ldd "$program" | grep -q "not found"; then
   ldd "$program" | grep "not found" >&2
   exit 1
 fi
+copy_licence() {
+  # Debian knows some files by their path before /lib became /usr/lib.
+  local package
+  package=$(dpkg-query -S "$1" 2>/dev/null || dpkg-query -S "${1#/usr}")
+  package=${package%%:*}
+  install -D -m 644 "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
+}
 for library in $libraries; do
   file=$(readlink -f "$library")
   install -D -m 755 "$file" "$root$library"
   strip --strip-unneeded "$root$library"
-  # Debian knows some files by their path before /lib became /usr/lib.
-  package=$(dpkg-query -S "$file" 2>/dev/null || dpkg-query -S "${file#/usr}")
-  package=${package%%:*}
-  install -D -m 644 "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
+  copy_licence "$file"
+done
+# What is linked in is part of the program, so its licences are too.
+build=$(dirname "$program")/..
+for archive in $(ninja -C "$build" -t inputs bin/perdure | grep '^/usr/.*\.a$'); do
+  copy_licence "$archive"
 done
 
 install -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
