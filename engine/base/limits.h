@@ -11,6 +11,7 @@ namespace perdure::base {
 struct Limits {
   int64_t blob_size_bytes = 2 << 20;
   int64_t memo_size_bytes = 2 << 20;
+  int64_t state_size_bytes = 8 << 20;
   int64_t history_size_bytes = 50 << 20;
   int64_t history_size_suggest_bytes = 4 << 20;
   int64_t history_count = 51200;
@@ -37,6 +38,7 @@ struct Limits {
   int64_t history_page_bytes = 2 << 20;
   int64_t blob_size_warn_bytes = 512 << 10;
   int64_t memo_size_warn_bytes = 2 << 10;
+  int64_t state_size_warn_bytes = 1 << 20;
   int64_t history_size_warn_bytes = 10 << 20;
   int64_t history_count_warn = 10240;
   // Requests and lists per second, the burst in seconds' worth, and long polls of one kind at once.

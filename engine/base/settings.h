@@ -25,6 +25,8 @@ enum class SettingId {
   kBlobSizeLimit,
   kMemoSizeWarn,
   kMemoSizeLimit,
+  kStateSizeWarn,
+  kStateSizeLimit,
   kHistorySizeWarn,
   kHistorySizeLimit,
   kHistorySizeSuggest,

@@ -15,6 +15,7 @@ services::Limits LimitsFrom(const base::Settings& settings) {
   services::Limits limits;
   limits.blob_size_bytes = settings.Int(kBlobSizeLimit);
   limits.memo_size_bytes = settings.Int(kMemoSizeLimit);
+  limits.state_size_bytes = settings.Int(kStateSizeLimit);
   limits.history_size_bytes = settings.Int(kHistorySizeLimit);
   limits.history_size_suggest_bytes = settings.Int(kHistorySizeSuggest);
   limits.history_count = settings.Int(kHistoryCountLimit);
@@ -41,6 +42,7 @@ services::Limits LimitsFrom(const base::Settings& settings) {
   limits.history_page_bytes = settings.Int(kHistoryPageBytesLimit);
   limits.blob_size_warn_bytes = settings.Int(kBlobSizeWarn);
   limits.memo_size_warn_bytes = settings.Int(kMemoSizeWarn);
+  limits.state_size_warn_bytes = settings.Int(kStateSizeWarn);
   limits.history_size_warn_bytes = settings.Int(kHistorySizeWarn);
   limits.history_count_warn = settings.Int(kHistoryCountWarn);
   limits.request_rate = settings.Int(kRequestRateLimit);

@@ -277,6 +277,7 @@ absl::StatusOr<ExecutionPtr> Core::Rebuild(const services::NamespacePtr& name_sp
     execution->last_sequence = entry.sequence;
     execution->journal_bytes_since_snapshot += static_cast<int64_t>(entry.record.size());
   }
+  execution->state_bytes_max = execution->snapshot_bytes + execution->journal_bytes_since_snapshot;
   execution->committed_next_event_id = execution->state.info.next_event_id();
   for (const uint64_t id : execution->state.outbox.Keys()) {
     execution->outbox_inherited = std::max(execution->outbox_inherited, id);
@@ -479,11 +480,12 @@ void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, Aft
     // A repeat: true once what it repeats is durable.
     return committer_->AfterCommits(execution, std::move(after));
   }
-  auto overgrown =
-      machines::DecideOvergrown(execution->state, decision, ContextFor(execution->name_space));
+  const int64_t state_bytes = StateBytesAfter(*execution, decision);
+  auto overgrown = machines::DecideOvergrown(execution->state, decision, state_bytes,
+                                             ContextFor(execution->name_space));
   if (overgrown.has_value()) {
     meters_.HistoryGrew(*execution->name_space, "limit");
-    base::LogWarning("a run was terminated: its history is at its limit",
+    base::LogWarning("a run was terminated: it has outgrown a limit",
                      {{"namespace", execution->name_space->name},
                       {"workflow_id", execution->workflow_id},
                       {"run_id", execution->run_id},
@@ -503,6 +505,7 @@ void Core::Apply(const ExecutionPtr& execution, machines::Decision decision, Aft
   const int64_t bytes_before = execution->state.info.history_size_bytes();
   ApplyChanges(execution, decision.record);
   NoteGrowth(*execution, events_before, bytes_before);
+  NoteState(*execution, state_bytes);
   std::vector<machines::NewRun> new_runs = std::move(decision.new_runs);
   Effects effects = EffectsOf(execution, decision);
   effects.closes = was_running && !execution->state.IsRunning();

@@ -200,6 +200,9 @@ class Core {
   void EraseAgain(const store::DueExecution& row);
   void EraseNow(const store::DueExecution& row, After after);
   void NoteGrowth(const Execution& execution, EventId events_before, int64_t bytes_before);
+  // The size of the run's state after `decision`, or a bound of it that is within all limits.
+  int64_t StateBytesAfter(Execution& execution, const machines::Decision& decision);
+  void NoteState(Execution& execution, int64_t state_bytes);
 
   // Learns which workflow ids are in use in these shards, page by page, while it serves them
   // already; and of all of them anew when many may have gone since.

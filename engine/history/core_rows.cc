@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
 #include "history/core.h"
+#include "machines/workflow/decide/overgrown.h"
 #include "query/attributes.h"
 #include "query/filter.h"
 
@@ -21,6 +23,33 @@ void Core::FillSnapshot(const ExecutionPtr& execution, store::ExecutionCommit& c
   run.snapshot_bytes = static_cast<int64_t>(snapshot.bytes.size());
   run.journal_bytes_since_snapshot = 0;
   commit.snapshot = std::move(snapshot);
+}
+
+int64_t Core::StateBytesAfter(Execution& run, const machines::Decision& decision) {
+  const services::Limits& limits = run.name_space->limits;
+  const int64_t warn = limits.state_size_warn_bytes;
+  const int64_t most = run.state_bytes_max + static_cast<int64_t>(decision.record.ByteSizeLong());
+  // A state that stays just below its warning is not measured with each transition.
+  const int64_t bound =
+      run.is_state_large
+          ? limits.state_size_bytes
+          : std::min(limits.state_size_bytes, std::max(warn, run.state_bytes_measured + warn / 8));
+  if (most <= bound) return most;
+  run.state_bytes_measured = machines::StateBytesAfter(run.state, decision);
+  return run.state_bytes_measured;
+}
+
+void Core::NoteState(Execution& run, int64_t state_bytes) {
+  run.state_bytes_max = state_bytes;
+  const int64_t warn = run.name_space->limits.state_size_warn_bytes;
+  if (run.is_state_large || run.state_bytes_measured <= warn) return;
+  run.is_state_large = true;
+  meters_.HistoryGrew(*run.name_space, "state");
+  base::LogWarning("a run's state is above its warning limit",
+                   {{"namespace", run.name_space->name},
+                    {"workflow_id", run.workflow_id},
+                    {"run_id", run.run_id},
+                    {"size_bytes", run.state_bytes_measured}});
 }
 
 void Core::FillVisibility(const ExecutionPtr& execution, store::ExecutionCommit& commit) {

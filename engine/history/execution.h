@@ -64,6 +64,10 @@ struct Execution {
   int64_t snapshot_sequence = 0;
   int64_t journal_bytes_since_snapshot = 0;
   int64_t snapshot_bytes = 0;
+  // State::SizeBytes when it was last measured, and at most now.
+  int64_t state_bytes_measured = 0;
+  int64_t state_bytes_max = 0;
+  bool is_state_large = false;  // It was warned of.
   EventId committed_next_event_id = 1;
   int64_t commits_in_flight = 0;
   absl::Time committed_at = absl::InfinitePast();  // when the last commit was through

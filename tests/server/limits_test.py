@@ -118,6 +118,36 @@ def test_a_run_that_outgrows_its_history_is_terminated(limit, reason, size):
     asyncio.run(run())
 
 
+def test_a_run_that_outgrows_its_state_is_terminated():
+    """What comes while a task is being worked on waits in the state."""
+    reason = "Workflow mutable state size exceeds limit."
+
+    async def run():
+        async with serving("--namespace-setting", "default:limit.mutableStateSize.error=64KiB",
+                           "--state-size-warn", "16KiB") as (server, api):
+            await api.start_workflow_execution(start("default", "w"), retry=False)
+            await api.poll_workflow_task_queue(PollWorkflowTaskQueueRequest(
+                namespace="default", task_queue=TaskQueue(name="q")), retry=False)
+            accepted = 0
+            while True:
+                try:
+                    await api.signal_workflow_execution(
+                        signal("default", "w", f"{accepted}", 10_000), retry=False)
+                    accepted += 1
+                except RPCError as error:
+                    assert (error.status, error.message) == (RPCStatusCode.INVALID_ARGUMENT, reason)
+                    break
+            assert accepted == 6
+            history = await api.get_workflow_execution_history(GetWorkflowExecutionHistoryRequest(
+                namespace="default", execution=WorkflowExecution(workflow_id="w")), retry=False)
+            terminated = history.history.events[-1].workflow_execution_terminated_event_attributes
+            assert (terminated.reason, terminated.identity) == (reason, "history-service")
+            assert value_of(server, "history_warnings", namespace="default", what="state") == 1
+            assert value_of(server, "history_warnings", namespace="default", what="limit") == 1
+
+    asyncio.run(run())
+
+
 def test_how_a_task_queue_is_configured_survives_a_kill():
     async def run():
         async with serving() as (server, api):

@@ -5,6 +5,9 @@
 namespace perdure::machines {
 namespace {
 
+// What a snapshot keeps of something else than its event.
+constexpr int64_t kEntryBytes = 64;
+
 EventPtr Share(const HistoryEvent& event) { return std::make_shared<const HistoryEvent>(event); }
 
 }  // namespace
@@ -59,6 +62,28 @@ pb::Snapshot State::ToSnapshot() const {
   for (const int64_t key : reset_points.Keys()) *out.add_reset_points() = *reset_points.Find(key);
   for (const int64_t key : callbacks.Keys()) *out.add_callbacks() = *callbacks.Find(key);
   return out;
+}
+
+int64_t State::SizeBytes() const {
+  size_t size = info.ByteSizeLong();
+  for (const EventId id : activities.Keys()) size += activities.Find(id)->info.ByteSizeLong();
+  for (const EventId id : timers.Keys()) size += timers.Find(id)->ByteSizeLong();
+  for (const EventId id : children.Keys()) size += children.Find(id)->info.ByteSizeLong();
+  size += static_cast<size_t>((pending_signals.size() + pending_cancels.size()) * kEntryBytes);
+  for (const std::string& id : updates.Keys()) size += updates.Find(id)->ByteSizeLong();
+  for (const std::string& id : signal_request_ids.Keys()) size += id.size();
+  for (const std::string& id : request_ids.Keys()) size += request_ids.Find(id)->ByteSizeLong();
+  for (const int64_t key : buffered_events.Keys()) {
+    size += (*buffered_events.Find(key))->ByteSizeLong();
+  }
+  for (const uint64_t id : outbox.Keys()) size += outbox.Find(id)->ByteSizeLong();
+  for (const std::string& name : memo.Keys()) size += name.size() + memo.Find(name)->ByteSizeLong();
+  for (const std::string& name : search_attributes.Keys()) {
+    size += name.size() + search_attributes.Find(name)->ByteSizeLong();
+  }
+  for (const int64_t key : reset_points.Keys()) size += reset_points.Find(key)->ByteSizeLong();
+  for (const int64_t key : callbacks.Keys()) size += callbacks.Find(key)->ByteSizeLong();
+  return static_cast<int64_t>(size);
 }
 
 State State::FromSnapshot(const pb::Snapshot& snapshot) {

@@ -72,6 +72,9 @@ class State {
   void Apply(const pb::Change& change);
 
   pb::Snapshot ToSnapshot() const;
+  // What a snapshot takes, in bytes and roughly, without the events that history holds: an
+  // activity's input counts there, the details of its heartbeat here. Walks the whole state.
+  int64_t SizeBytes() const;
   static State FromSnapshot(const pb::Snapshot& snapshot);
 
   // The earliest deadline, if any. Only on a state that is no workspace.

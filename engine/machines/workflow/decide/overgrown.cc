@@ -24,7 +24,8 @@ bool Ends(const HistoryEvent& event) {
   }
 }
 
-const char* ReasonToEnd(const State& state, const Decision& decision, const base::Limits& limits) {
+const char* ReasonToEnd(const State& state, const Decision& decision, int64_t state_bytes,
+                        const base::Limits& limits) {
   EventId events = state.info.next_event_id() - 1;
   int64_t size = state.info.history_size_bytes();
   const bool measures = size + kRecordMax > limits.history_size_bytes;
@@ -36,16 +37,23 @@ const char* ReasonToEnd(const State& state, const Decision& decision, const base
   }
   if (size > limits.history_size_bytes) return "Workflow history size exceeds limit.";
   if (events > limits.history_count) return "Workflow history count exceeds limit.";
+  if (state_bytes > limits.state_size_bytes) return "Workflow mutable state size exceeds limit.";
   return nullptr;
 }
 
 }  // namespace
 
+int64_t StateBytesAfter(const State& state, const Decision& decision) {
+  State after = State::Over(state);
+  for (const pb::Change& change : decision.record.changes()) after.Apply(change);
+  return after.SizeBytes();
+}
+
 std::optional<Overgrown> DecideOvergrown(const State& state, const Decision& decision,
-                                         const Context& context) {
+                                         int64_t state_bytes, const Context& context) {
   // A run that is only coming into being has nothing to end.
   if (state.started_event == nullptr || !state.IsRunning()) return std::nullopt;
-  const char* reason = ReasonToEnd(state, decision, *context.limits);
+  const char* reason = ReasonToEnd(state, decision, state_bytes, *context.limits);
   if (reason == nullptr) return std::nullopt;
   Draft draft(state, context);
   Terminate(draft, reason, nullptr, "history-service", nullptr);

@@ -16,15 +16,20 @@ Decision Signal(Rig& rig, const std::string& request_id, size_t size = 0) {
   return *std::move(decision);
 }
 
+std::optional<Overgrown> Overgrow(Rig& rig, const Decision& decision) {
+  return DecideOvergrown(rig.state(), decision, StateBytesAfter(rig.state(), decision),
+                         rig.context());
+}
+
 // Two events begin a run: it started, and its first task is scheduled.
 TEST(Overgrown, EndsARunThatWouldHaveMoreEventsThanItMay) {
   Rig rig;
   rig.Start();
   rig.limits().history_count = 3;
   const Decision third = Signal(rig, "third");
-  EXPECT_FALSE(DecideOvergrown(rig.state(), third, rig.context()).has_value());
+  EXPECT_FALSE(Overgrow(rig, third).has_value());
   rig.Apply(third);
-  const auto overgrown = DecideOvergrown(rig.state(), Signal(rig, "fourth"), rig.context());
+  const auto overgrown = Overgrow(rig, Signal(rig, "fourth"));
   ASSERT_TRUE(overgrown.has_value());
   EXPECT_EQ(overgrown->answer, absl::InvalidArgumentError("Workflow history count exceeds limit."));
   rig.Apply(overgrown->termination);
@@ -41,10 +46,35 @@ TEST(Overgrown, EndsARunWhoseHistoryWouldBeTooLarge) {
   Rig rig;
   rig.Start();
   rig.limits().history_size_bytes = 10'000;
-  EXPECT_FALSE(DecideOvergrown(rig.state(), Signal(rig, "small", 5000), rig.context()).has_value());
-  const auto overgrown = DecideOvergrown(rig.state(), Signal(rig, "large", 10'000), rig.context());
+  EXPECT_FALSE(Overgrow(rig, Signal(rig, "small", 5000)).has_value());
+  const auto overgrown = Overgrow(rig, Signal(rig, "large", 10'000));
   ASSERT_TRUE(overgrown.has_value());
   EXPECT_EQ(overgrown->answer, absl::InvalidArgumentError("Workflow history size exceeds limit."));
+}
+
+// While a task is being worked on, what comes in waits in the state.
+TEST(Overgrown, EndsARunWhoseStateWouldBeTooLarge) {
+  Rig rig;
+  rig.Start();
+  ASSERT_TRUE(rig.StartTask());
+  rig.limits().state_size_bytes = 10'000;
+  rig.Apply(Signal(rig, "first", 6000));
+  const int64_t before = rig.state().SizeBytes();
+  EXPECT_GT(before, 6000);
+  EXPECT_FALSE(Overgrow(rig, Signal(rig, "small", 1000)).has_value());
+  const auto overgrown = Overgrow(rig, Signal(rig, "large", 6000));
+  ASSERT_TRUE(overgrown.has_value());
+  EXPECT_EQ(overgrown->answer,
+            absl::InvalidArgumentError("Workflow mutable state size exceeds limit."));
+  EXPECT_EQ(rig.state().SizeBytes(), before);
+}
+
+TEST(Overgrown, CountsWhatTheHistoryHoldsOnlyThere) {
+  Rig rig;
+  rig.Start();
+  const int64_t before = rig.state().SizeBytes();
+  rig.Apply(Signal(rig, "large", 100'000));  // Nothing is being worked on: it is an event.
+  EXPECT_LT(rig.state().SizeBytes(), before + 1000);
 }
 
 TEST(Overgrown, LetsARunEndByItself) {
@@ -53,7 +83,7 @@ TEST(Overgrown, LetsARunEndByItself) {
   rig.limits().history_count = 2;
   auto end = DecideTerminate(rig.state(), api::TerminateWorkflowExecutionRequest(), rig.context());
   ASSERT_TRUE(end.ok()) << end.status();
-  EXPECT_FALSE(DecideOvergrown(rig.state(), *end, rig.context()).has_value());
+  EXPECT_FALSE(Overgrow(rig, *end).has_value());
 }
 
 }  // namespace
