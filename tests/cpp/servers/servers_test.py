@@ -55,6 +55,14 @@ async def test_features(somewhere, queue, runs):
     assert printed.endswith("10 passed, 0 failed\n"), printed
 
 
+@pytest.mark.parametrize("runs", [10_000, 1, 0])
+async def test_rare_events(request, somewhere, queue, runs):
+    if "java_server" in request.node.name:
+        pytest.skip("it neither pauses workflows nor changes their options")
+    printed = await cpp_run("cpp_rare_events", somewhere, queue, str(runs))
+    assert printed.endswith("5 passed, 0 failed\n"), printed
+
+
 async def test_queries_see_what_was_acknowledged_before_them(server, queue):
     """Many at a time, so that queries come while tasks run; a worker without a cache answers from the history that
     comes with the query, which must hold the events of the task that has just ended."""
