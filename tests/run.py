@@ -22,7 +22,11 @@ BUILD = ROOT / "build"
 LOG = BUILD / "log"
 PYTHON = BUILD / "venv/bin/python"
 LIVE_TESTS = ["sdk_client_test", "sdk_worker_test"]
-GCC_TESTS = [f"sdk_{name}_test" for name in ("core", "coro", "client", "worker")]
+GCC_TESTS = [f"sdk_{name}_test" for name in ("core", "coro", "client", "worker", "replayer")]
+EXAMPLES = ("hello", "saga", "agent", "fanout", "schedule")
+SERVERS_PROGRAMS = [f"{kind}_{name}" for kind in ("example", "cpp_small") for name in EXAMPLES] + [
+    "cpp_features", "cpp_rare_events"]
+TSAN_OPTIONS = f"suppressions={ROOT}/tests/tsan.supp:second_deadlock_stack=1"
 SEEDS = 400
 FUZZ = ("filter", "request", "token", "persisted", "credentials")
 FUZZ_SECONDS = int(os.environ.get("PERDURE_FUZZ_SECONDS", "10"))
@@ -184,7 +188,7 @@ def release_cpp(step: Step) -> Outcome:
 
 def gcc(step: Step) -> Outcome:
     step.run("./dev", "_packages", "g++-12")
-    step.run("./dev", "_preset", "gcc", "examples", *GCC_TESTS, timeout=3000, nice=10)
+    step.run("./dev", "_preset", "gcc", *SERVERS_PROGRAMS, *GCC_TESTS, timeout=3000, nice=10)
     return Outcome()
 
 
@@ -194,7 +198,7 @@ def asan(step: Step) -> Outcome:
 
 
 def tsan(step: Step) -> Outcome:
-    step.run("./dev", "_preset", "tsan", "perdure_tests", timeout=2700, nice=10)
+    step.run("./dev", "_preset", "tsan", "perdure_tests", *SERVERS_PROGRAMS, timeout=2700, nice=10)
     return Outcome()
 
 
@@ -264,13 +268,27 @@ def unit_tsan(step: Step) -> Outcome:
     # Without rpc, whose tests have gRPC's server in all its forms: what that hands from thread to thread is not seen.
     return step.ctest("tsan", "-LE", "layers", "-E", r"^rpc\.", env={
         "PERDURE_TEST_POSTGRES": Postgres.url,
-        "TSAN_OPTIONS": f"suppressions={ROOT}/tests/tsan.supp:second_deadlock_stack=1",
+        "TSAN_OPTIONS": TSAN_OPTIONS,
     })
+
+
+def cpp_tsan_servers(step: Step) -> Outcome:
+    return sanitized_servers(step, "tsan", {"TSAN_OPTIONS": TSAN_OPTIONS})
 
 
 def cpp_gcc(step: Step) -> Outcome:
     """The unit tests of the C++ SDK as GCC 12 builds them, with sanitizers."""
-    return step.ctest("gcc", "-R", "^sdk_(core|coro|client|worker)[.]")
+    return step.ctest("gcc", "-R", "^sdk_(core|coro|client|worker|replayer)[.]")
+
+
+def sanitized_servers(step: Step, preset: str, options: dict[str, str]) -> Outcome:
+    """The examples and feature workflows on Perdure, with runs cached, hardly and never, as that preset builds them."""
+    return step.pytest("tests/cpp/servers", env={
+        "PERDURE_TEST_DB": "", "PERDURE_CPP_SERVERS": "perdure", "PERDURE_CPP_BIN": f"build/{preset}/bin", **options})
+
+
+def cpp_gcc_servers(step: Step) -> Outcome:
+    return sanitized_servers(step, "gcc", {})
 
 
 def cpp_consumer(step: Step) -> Outcome:
@@ -475,6 +493,7 @@ TEST = {
     "cpp_consumer": (cpp_consumer, ["release_cpp", "gcc", "python"]),
     "gcc": (gcc, ["release_cpp"]),
     "cpp_gcc": (cpp_gcc, ["gcc"]),
+    "cpp_gcc_servers": (cpp_gcc_servers, ["gcc", "python"]),
     "cpp_live": (cpp_live, ["release_cpp", "python"]),
     "sdk_sqlite": (sdk_sqlite, ["release", "python"]),
     "sdk_postgres": (sdk_postgres, ["release", "postgres"]),
@@ -509,6 +528,7 @@ CHECK = {
     "headers": (headers, ["layers"]),
     "tsan": (tsan, ["headers"]),
     "unit_tsan": (unit_tsan, ["tsan", "postgres"]),
+    "cpp_tsan_servers": (cpp_tsan_servers, ["tsan", "python"]),
 }
 BUILDS = {"protos", "python", "release", "release_cpp", "gcc", "asan", "tsan", "postgres", "temporal"}
 

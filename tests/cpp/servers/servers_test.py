@@ -1,5 +1,6 @@
 """The examples and all feature workflows on Perdure and on other servers, with runs cached, hardly cached and
-never cached. On PostgreSQL only Perdure: the others know no PERDURE_TEST_DB."""
+never cached. On PostgreSQL only Perdure: the others know no PERDURE_TEST_DB. PERDURE_CPP_SERVERS names those that
+are meant, where it is set."""
 
 import asyncio
 import os
@@ -21,7 +22,8 @@ EXAMPLES = {
     "fanout": ["the sum is 4465, of 10 parts", "the winner is 5"],
     "schedule": ["us: 42 rows"],
 }
-SERVERS = ["perdure"] if os.environ.get("PERDURE_TEST_DB") else ["perdure", "java_server", "temporal"]
+ALL = "perdure" if os.environ.get("PERDURE_TEST_DB") else "perdure java_server temporal"
+SERVERS = os.environ.get("PERDURE_CPP_SERVERS", ALL).split()
 
 
 @pytest.fixture(scope="module", params=SERVERS)
