@@ -1,6 +1,8 @@
 // What happens to workflows seldom, and what operators do to them, against a server:
 // `cpp_rare_events PREFIX RUNS_IN_CACHE [ONLY [FOLDER]]`. With what the other features leave, the
 // histories hold every event that workers see.
+#include <cstdlib>
+
 #include "perdure/raw.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 #include "tests/cpp/servers/runner.h"

@@ -2,12 +2,16 @@
 // replays what they left. Prints `passed NAME` or `FAILED NAME: why` for each and the counts last.
 #pragma once
 
+#include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
