@@ -60,6 +60,26 @@ PERDURE_AWAITS(_ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8Du
                absl::Duration)
 PERDURE_AWAITS(_ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE, absl::Time)
 
+// What wakes it has held the mutex, or is no reason to read anything.
+void __real__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(absl::CondVar* self, absl::Mutex* mutex);
+void __wrap__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(absl::CondVar* self, absl::Mutex* mutex) {
+  __tsan_release(mutex);
+  __real__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(self, mutex);
+  __tsan_acquire(mutex);
+}
+#define PERDURE_CONDITION_WAITS(name, Until)                                 \
+  bool __real_##name(absl::CondVar* self, absl::Mutex* mutex, Until until);  \
+  bool __wrap_##name(absl::CondVar* self, absl::Mutex* mutex, Until until) { \
+    __tsan_release(mutex);                                                   \
+    const bool is_late = __real_##name(self, mutex, until);                  \
+    __tsan_acquire(mutex);                                                   \
+    return is_late;                                                          \
+  }
+PERDURE_CONDITION_WAITS(_ZN4absl7debian37CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE,
+                        absl::Duration)
+PERDURE_CONDITION_WAITS(_ZN4absl7debian37CondVar16WaitWithDeadlineEPNS0_5MutexENS0_4TimeE,
+                        absl::Time)
+
 void __real__ZN4absl7debian312Notification6NotifyEv(absl::Notification* notification);
 void __wrap__ZN4absl7debian312Notification6NotifyEv(absl::Notification* notification) {
   __tsan_release(notification);

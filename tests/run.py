@@ -6,6 +6,8 @@ step prints goes to build/log/STEP.log and is shown when it fails. The last line
 
 import collections
 import dataclasses
+import hashlib
+import json
 import os
 import pathlib
 import re
@@ -21,7 +23,12 @@ BUILD = ROOT / "build"
 LOG = BUILD / "log"
 PYTHON = BUILD / "venv/bin/python"
 LIVE_TESTS = ["sdk_client_test", "sdk_worker_test"]
-GCC_TESTS = [f"sdk_{name}_test" for name in ("core", "coro", "client", "worker")]
+GCC_TESTS = [f"sdk_{name}_test" for name in ("core", "coro", "client", "worker", "replayer")]
+EXAMPLES = ("hello", "saga", "agent", "fanout", "schedule")
+SERVERS_PROGRAMS = [f"{kind}_{name}" for kind in ("example", "cpp_small") for name in EXAMPLES] + [
+    "cpp_features", "cpp_rare_events"]
+TSAN_OPTIONS = f"suppressions={ROOT}/tests/tsan.supp:second_deadlock_stack=1"
+CLOUD_MODULE = "go.temporal.io/auto-scaled-workers"
 SEEDS = 400
 FUZZ = ("filter", "request", "token", "persisted", "credentials")
 FUZZ_SECONDS = int(os.environ.get("PERDURE_FUZZ_SECONDS", "10"))
@@ -183,7 +190,7 @@ def release_cpp(step: Step) -> Outcome:
 
 def gcc(step: Step) -> Outcome:
     step.run("./dev", "_packages", "g++-12")
-    step.run("./dev", "_preset", "gcc", "examples", *GCC_TESTS, timeout=3000, nice=10)
+    step.run("./dev", "_preset", "gcc", *SERVERS_PROGRAMS, *GCC_TESTS, timeout=3000, nice=10)
     return Outcome()
 
 
@@ -193,12 +200,51 @@ def asan(step: Step) -> Outcome:
 
 
 def tsan(step: Step) -> Outcome:
-    step.run("./dev", "_preset", "tsan", "perdure_tests", timeout=2700, nice=10)
+    step.run("./dev", "_preset", "tsan", "perdure_tests", *SERVERS_PROGRAMS, timeout=2700, nice=10)
     return Outcome()
 
 
 def postgres(step: Step) -> Outcome:
     Postgres.start(step)
+    return Outcome()
+
+
+def without_clouds(step: Step, source: pathlib.Path, work: pathlib.Path) -> pathlib.Path:
+    """A go.mod with a copy of the module that starts workers in clouds: each cloud has files of its own, which register
+    it, and their libraries are a quarter of all that would be compiled."""
+    original = step.output("go", "-C", source, "list", "-m", "-f", "{{.Dir}}", CLOUD_MODULE)
+    copy = work / "auto-scaled-workers"
+    shutil.copytree(original, copy, ignore=shutil.ignore_patterns("aws*.go", "gcp*.go", "k8s.go", "*_test.go"))
+    step.run("chmod", "-R", "u+w", copy)  # Go keeps modules read-only.
+    shutil.copy(source / "go.sum", work / "go.sum")
+    module = work / "go.mod"
+    module.write_text((source / "go.mod").read_text() + f"\nreplace {CLOUD_MODULE} => {copy}\n")
+    return module
+
+
+def temporal(step: Step) -> Outcome:
+    """Temporal's server, built once by Go, unless TEMPORAL_CLI names one."""
+    source, work = ROOT / "tests/temporal", BUILD / "temporal"
+    if os.environ.get("TEMPORAL_CLI"):
+        return Outcome()
+    if shutil.which("go") is None:
+        return Outcome(skipped=1, notes=["skipped: no go here"])
+    content = b"".join((source / name).read_bytes() for name in ("go.mod", "go.sum", "main.go"))
+    digest, stamp = hashlib.sha256(content).hexdigest(), work / "built-from"
+    if stamp.exists() and stamp.read_text() == digest:
+        return Outcome()
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    missing = Outcome(skipped=1, notes=["skipped: its modules cannot be had here"])
+    if step.run("go", "mod", "download", CLOUD_MODULE, cwd=source, timeout=300, may_fail=True) != 0:
+        return missing
+    module = ("-modfile", without_clouds(step, source, work))
+    # Downloads what is built, and nothing else.
+    if step.run("go", "list", *module, "-deps", ".", cwd=source, timeout=900, may_fail=True) != 0:
+        return missing
+    # With the flags of the other programs in Go, so that what they share is compiled once.
+    step.run("go", "build", *module, "-ldflags=-s -w", "-o", work / "temporal", ".", cwd=source, timeout=2400, nice=10)
+    stamp.write_text(digest)
     return Outcome()
 
 
@@ -239,16 +285,35 @@ def unit(step: Step) -> Outcome:
 
 
 def unit_tsan(step: Step) -> Outcome:
-    # Without rpc: its tests are clients too, and what gRPC hands from thread to thread is not seen.
-    return step.ctest("tsan", "-LE", "layers", "-E", r"^(rpc|sdk_client)\.", env={
+    # Without rpc, whose tests have gRPC's server in all its forms: what that hands from thread to thread is not seen.
+    return step.ctest("tsan", "-LE", "layers", "-E", r"^rpc\.", env={
         "PERDURE_TEST_POSTGRES": Postgres.url,
-        "TSAN_OPTIONS": f"suppressions={ROOT}/tests/tsan.supp:second_deadlock_stack=1",
+        "TSAN_OPTIONS": TSAN_OPTIONS,
     })
+
+
+def cpp_asan_servers(step: Step) -> Outcome:
+    step.run("./dev", "_preset", "asan", *SERVERS_PROGRAMS, timeout=2700, nice=10)
+    return sanitized_servers(step, "asan", {})
+
+
+def cpp_tsan_servers(step: Step) -> Outcome:
+    return sanitized_servers(step, "tsan", {"TSAN_OPTIONS": TSAN_OPTIONS})
 
 
 def cpp_gcc(step: Step) -> Outcome:
     """The unit tests of the C++ SDK as GCC 12 builds them, with sanitizers."""
-    return step.ctest("gcc", "-R", "^sdk_(core|coro|client|worker)[.]")
+    return step.ctest("gcc", "-R", "^sdk_(core|coro|client|worker|replayer)[.]")
+
+
+def sanitized_servers(step: Step, preset: str, options: dict[str, str]) -> Outcome:
+    """The examples and feature workflows on Perdure, with runs cached, hardly and never, as that preset builds them."""
+    return step.pytest("tests/cpp/servers", env={
+        "PERDURE_TEST_DB": "", "PERDURE_CPP_SERVERS": "perdure", "PERDURE_CPP_BIN": f"build/{preset}/bin", **options})
+
+
+def cpp_gcc_servers(step: Step) -> Outcome:
+    return sanitized_servers(step, "gcc", {})
 
 
 def cpp_consumer(step: Step) -> Outcome:
@@ -453,6 +518,7 @@ TEST = {
     "cpp_consumer": (cpp_consumer, ["release_cpp", "gcc", "python"]),
     "gcc": (gcc, ["release_cpp"]),
     "cpp_gcc": (cpp_gcc, ["gcc"]),
+    "cpp_gcc_servers": (cpp_gcc_servers, ["gcc", "python"]),
     "cpp_live": (cpp_live, ["release_cpp", "python"]),
     "sdk_sqlite": (sdk_sqlite, ["release", "python"]),
     "sdk_postgres": (sdk_postgres, ["release", "postgres"]),
@@ -471,7 +537,8 @@ TEST = {
     "golden_postgres": (golden_postgres, ["release", "postgres"]),
     "upgrade": (upgrade, ["release", "postgres"]),
     "cpp_interop": (cpp_interop, ["release_cpp", "python"]),
-    "cpp_servers_sqlite": (cpp_servers_sqlite, ["release_cpp", "python"]),
+    "temporal": (temporal, []),
+    "cpp_servers_sqlite": (cpp_servers_sqlite, ["release_cpp", "python", "temporal"]),
     "cpp_servers_postgres": (cpp_servers_postgres, ["release_cpp", "postgres"]),
     "omes": (omes, ["release_cpp", "python"]),
     "cpp_crash": (cpp_crash, ["release_cpp", "python"]),
@@ -486,8 +553,10 @@ CHECK = {
     "headers": (headers, ["layers"]),
     "tsan": (tsan, ["headers"]),
     "unit_tsan": (unit_tsan, ["tsan", "postgres"]),
+    "cpp_asan_servers": (cpp_asan_servers, ["asan", "python"]),
+    "cpp_tsan_servers": (cpp_tsan_servers, ["tsan", "python"]),
 }
-BUILDS = {"protos", "python", "release", "release_cpp", "gcc", "asan", "tsan", "postgres"}
+BUILDS = {"protos", "python", "release", "release_cpp", "gcc", "asan", "tsan", "postgres", "temporal"}
 
 
 def with_needs(plan: dict, names) -> set[str]:

@@ -113,6 +113,8 @@ ScriptedServer::ScriptedServer(const std::shared_ptr<grpc::ServerCredentials>& c
 ScriptedServer::~ScriptedServer() {
   server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   server_->Wait();
+  // Behind the last of the threads that answered, which gRPC waited for unseen by the sanitizer.
+  const std::lock_guard lock(mutex_);
 }
 
 void ScriptedServer::On(const std::string& method, Handler handler) {

@@ -29,10 +29,15 @@ task<int> at_once(int n) { co_return n + 1; }
 
 // Hands its completer out.
 std::vector<completer<std::string>> waiting;
+std::atomic<bool> is_waiting{false};  // Orders it before what another thread does with it.
 task<std::string> asks() {
   std::string suffix = "not in the small-string buffer, so that a copy is seen";
   // Named, because GCC 12 destroys temporaries that capture such things twice.
-  const auto start = [suffix](completer<std::string> done) { waiting.push_back(done); };
+  const auto start = [suffix](completer<std::string> done) {
+    waiting.push_back(done);
+    is_waiting = true;
+    is_waiting.notify_all();
+  };
   const std::string text = co_await activity::async<std::string>(start);
   co_return text;
 }
@@ -189,10 +194,11 @@ TEST_F(CoroutineActivity, InterceptorsStandAroundAllOfIt) {
 TEST(CoroutineActivityInATest, RunsToItsEndOnTheThread) {
   testing::ActivityEnvironment env;
   waiting.clear();
+  is_waiting = false;
   std::thread other;
   const std::string text = env.run([&](activity_context&) {
     other = std::thread([] {
-      while (waiting.empty()) std::this_thread::yield();
+      is_waiting.wait(false);
       waiting[0].complete("from afar");
     });
     return outer();

@@ -1,97 +1,37 @@
 // All feature workflows against a server: `cpp_features PREFIX RUNS_IN_CACHE [ONLY [FOLDER]]`.
-// Prints `passed NAME` or `FAILED NAME: why` for each and the counts last. ONLY is the one feature
-// to run, or "all"; in FOLDER the histories are written down. TEMPORAL_ADDRESS says where the
-// server is.
-#include "worker-sdk/testing/features.h"
-
-#include <fstream>
 #include <functional>
-#include <iostream>
-#include <map>
-#include <mutex>
-#include <thread>
 
-#include "perdure/client.h"
-#include "perdure/replayer.h"
-#include "perdure/worker.h"
+#include "tests/cpp/servers/runner.h"
 
 namespace perdure::testing::features {
 
-class Failed : public Error {
-  using Error::Error;
-};
-template <class T>
-std::string shown(const T& value) {
-  return encode(value).data;
-}
-template <class T>
-void expect(const T& value, const std::type_identity_t<T>& expected) {
-  if (value != expected) throw Failed(shown(value) + " is not " + shown(expected));
-}
-
-class Features {
+class Features : public Runner {
  public:
-  Features(const Client& client, std::string prefix, std::string only, std::string folder)
-      : client_(client),
-        prefix_(std::move(prefix)),
-        only_(std::move(only)),
-        folder_(std::move(folder)) {}
+  using Runner::Runner;
 
-  // Runs all of them at once, each in a thread; how many failed.
   int run_all() {
-    std::vector<std::thread> threads;
-    const auto add = [&](const std::string& name, void (Features::*feature)(const std::string&)) {
-      if (only_ == "all" || only_ == name)
-        threads.emplace_back([this, name, feature] { run_one(name, feature); });
+    const auto feature = [this](const std::string& name,
+                                void (Features::*run)(const std::string&)) {
+      add(name, [this, run](const std::string& own) {
+        (this->*run)(own);
+        replay(own, id_of(own));
+      });
     };
-    add("failures", &Features::failures);
-    add("local", &Features::local);
-    add("local_backoff", &Features::local_backoff);
-    add("parent", &Features::parent);
-    add("continues", &Features::continues);
-    add("effects", &Features::effects);
-    add("shown", &Features::shown_in_lists);
-    add("patched", &Features::patched);
-    add("canceled", &Features::canceled);
-    add("cart", &Features::cart);
-    for (std::thread& thread : threads) thread.join();
-    std::cout << passed_ << " passed, " << failed_ << " failed" << std::endl;
-    return failed_;
+    worker_ = worker(prefix());
+    feature("failures", &Features::failures);
+    feature("local", &Features::local);
+    feature("local_backoff", &Features::local_backoff);
+    feature("parent", &Features::parent);
+    feature("continues", &Features::continues);
+    feature("effects", &Features::effects);
+    feature("shown", &Features::shown_in_lists);
+    feature("patched", &Features::patched);
+    feature("canceled", &Features::canceled);
+    feature("cart", &Features::cart);
+    return wait();
   }
 
  private:
-  void run_one(const std::string& name, void (Features::*feature)(const std::string&)) {
-    std::string problem;
-    try {
-      (this->*feature)(name);
-      replay(name);
-    } catch (const std::exception& error) {
-      problem = error.what();
-    }
-    const std::lock_guard lock(mutex_);
-    std::cout << (problem.empty() ? "passed " + name : "FAILED " + name + ": " + problem)
-              << std::endl;
-    ++(problem.empty() ? passed_ : failed_);
-  }
-  void replay(const std::string& name) {
-    const History history = recorded(prefix_ + name, name);
-    if (name == "parent") recorded(prefix_ + "parent-kid-1", "kid");
-    Replayer replayer({.at_every_task = true});
-    register_workflows(replayer);
-    const ReplayResult result = replayer.replay(history);
-    if (!result.ok) throw Failed("replay: " + result.message);
-  }
-  History recorded(const std::string& id, const std::string& file) {
-    const History history = client_.handle_by_name<void>(id).fetch_history();
-    if (!folder_.empty()) std::ofstream(folder_ + "/" + file + ".json") << history.to_json();
-    return history;
-  }
-  template <auto Run, class... A>
-  handle_of<Run> start(const std::string& name, const A&... inputs) {
-    const std::string id = prefix_ + name;
-    return client_.start<Run>({.id = id, .task_queue = prefix_, .run_timeout = 2min}, inputs...);
-  }
-
   void failures(const std::string& name) {
     expect(start<&Failures::run>(name).result(), "Bad refused 7 final, twice, unknown, timeout");
   }
@@ -101,10 +41,13 @@ class Features {
   }
   void parent(const std::string& name) {
     expect(start<&Parent::run>(name).result(), "12 Negative canceled taken nobody");
-    client_.handle_by_name<void>(prefix_ + name + "-kid-4").terminate("of no more use");
+    client().handle_by_name<void>(id_of(name) + "-kid-4").terminate("of no more use");
+    replay("kid", id_of(name) + "-kid-1");
   }
   void continues(const std::string& name) {
-    expect(start<&Continues::run>(name, 3, 0).result(), 6);
+    const auto run = start<&Continues::run>(name, 3, 0);
+    expect(run.result(), 6);
+    replay("continued", run.id(), run.run_id());
   }
   void effects(const std::string& name) { expect(start<&Effects::run>(name).result(), "1112"); }
   void shown_in_lists(const std::string& name) { expect(start<&Shown::run>(name).result(), "red"); }
@@ -145,34 +88,12 @@ class Features {
     throw Failed("an update was not refused");
   }
 
-  const Client& client_;
-  const std::string prefix_, only_, folder_;
-  std::mutex mutex_;  // Guards what is printed and counted.
-  int passed_ = 0, failed_ = 0;
+  std::unique_ptr<Worker> worker_;
 };
-
-int run(const std::string& prefix, std::int64_t runs_in_cache, const std::string& only,
-        const std::string& folder) {
-  ClientOptions options = ClientOptions::from_environment();
-  options.identity = "features";
-  const Client client = Client::connect(std::move(options));
-  WorkerOptions with{.task_queue = prefix};
-  with.cache.runs = runs_in_cache;
-  Worker worker(client, with);
-  register_workflows(worker);
-  worker.activity<&echo>().activity<&flaky>().activity<&refuse>();
-  worker.start();
-  return Features(client, prefix, only, folder).run_all() == 0 ? 0 : 1;
-}
 
 }  // namespace perdure::testing::features
 
-int main(int count, char** arguments) {
-  if (count < 3 || count > 5) {
-    std::cerr << "usage: cpp_features PREFIX RUNS_IN_CACHE [ONLY [FOLDER]]\n";
-    return 2;
-  }
-  return perdure::testing::features::run(arguments[1], std::stoll(arguments[2]),
-                                         count > 3 ? arguments[3] : "all",
-                                         count > 4 ? arguments[4] : "");
+int main(int count, char** words) {
+  using namespace perdure::testing::features;
+  return Features(Arguments::from(count, words)).run_all();
 }

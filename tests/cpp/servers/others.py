@@ -1,4 +1,4 @@
-"""The servers that the examples and features run on besides Perdure."""
+"""The servers that the examples and features run on, each new and with the search attributes that they use."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,10 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 
+from perdure_server import Server
+
 START_MAX_SECONDS = 60.0
+BUILT = pathlib.Path(__file__).resolve().parent.parent.parent.parent / "build/temporal/temporal"
 
 
 def free_port() -> int:
@@ -49,7 +52,19 @@ def running(command, port: int):
 async def add_search_attributes(address: str) -> None:
     client = await Client.connect(address)
     kinds = {"Color": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, "Size": IndexedValueType.INDEXED_VALUE_TYPE_INT}
-    await client.operator_service.add_search_attributes(AddSearchAttributesRequest(search_attributes=kinds))
+    await client.operator_service.add_search_attributes(AddSearchAttributesRequest(
+        namespace=client.namespace, search_attributes=kinds))
+
+
+@contextlib.contextmanager
+def perdure():
+    server = Server().start()
+    try:
+        asyncio.run(add_search_attributes(server.address))
+        yield server.address
+    finally:
+        server.stop()
+        server.remove()
 
 
 @contextlib.contextmanager
@@ -67,11 +82,13 @@ def java_server():
 
 @contextlib.contextmanager
 def temporal():
-    """Temporal's own, where TEMPORAL_CLI names its command line."""
-    program = os.environ.get("TEMPORAL_CLI", "")
-    if not program:
-        pytest.skip("TEMPORAL_CLI names no binary")
+    """Temporal's own, where TEMPORAL_CLI names its command line or `./dev test` built tests/temporal."""
+    program = os.environ.get("TEMPORAL_CLI") or BUILT
+    if not pathlib.Path(program).exists():
+        pytest.skip("TEMPORAL_CLI names no binary, and Go built none in build/temporal")
     port = free_port()
     with running([program, "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(port),
-                  "--search-attribute", "Color=Keyword", "--search-attribute", "Size=Int"], port) as address:
+                  "--search-attribute", "Color=Keyword", "--search-attribute", "Size=Int",
+                  "--dynamic-config-value", "frontend.WorkflowPauseEnabled=true",
+                  "--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"], port) as address:
         yield address

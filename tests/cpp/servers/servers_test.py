@@ -1,5 +1,6 @@
 """The examples and all feature workflows on Perdure and on other servers, with runs cached, hardly cached and
-never cached. On PostgreSQL only Perdure: the others know no PERDURE_TEST_DB."""
+never cached. On PostgreSQL only Perdure: the others know no PERDURE_TEST_DB. PERDURE_CPP_SERVERS names those that
+are meant, where it is set."""
 
 import asyncio
 import os
@@ -21,7 +22,8 @@ EXAMPLES = {
     "fanout": ["the sum is 4465, of 10 parts", "the winner is 5"],
     "schedule": ["us: 42 rows"],
 }
-SERVERS = ["perdure"] if os.environ.get("PERDURE_TEST_DB") else ["perdure", "java_server", "temporal"]
+ALL = "perdure" if os.environ.get("PERDURE_TEST_DB") else "perdure java_server temporal"
+SERVERS = os.environ.get("PERDURE_CPP_SERVERS", ALL).split()
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -53,6 +55,14 @@ async def test_example_with_a_small_cache(somewhere, name, runs):
 async def test_features(somewhere, queue, runs):
     printed = await cpp_run("cpp_features", somewhere, queue, str(runs))
     assert printed.endswith("10 passed, 0 failed\n"), printed
+
+
+@pytest.mark.parametrize("runs", [10_000, 1, 0])
+async def test_rare_events(request, somewhere, queue, runs):
+    if "java_server" in request.node.name:
+        pytest.skip("it neither pauses workflows nor changes their options")
+    printed = await cpp_run("cpp_rare_events", somewhere, queue, str(runs))
+    assert printed.endswith("5 passed, 0 failed\n"), printed
 
 
 async def test_queries_see_what_was_acknowledged_before_them(server, queue):
