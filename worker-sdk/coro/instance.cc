@@ -490,10 +490,8 @@ std::uint64_t Instance::Random() {
 
 void Instance::Log(int level, std::string_view text) const {
   if (replaying || is_tearing_down_ || !options_.log) return;
-  // The sink is no workflow code: it may look at the clock.
-  RunLoop* const mine = std::exchange(current_loop, nullptr);
+  const OutsideOfWorkflows outside;
   options_.log(level, info, text);
-  current_loop = mine;
 }
 
 void Instance::FoundUndeterministic(const char* function, const char* instead) {

@@ -209,6 +209,8 @@ void log(LogLevel level, std::string_view text) {
   Instance::Get().Log(static_cast<int>(level), text);
 }
 
+MetricsSink& metrics() { return Instance::Get().metrics; }
+
 void set_current_details(std::string_view text) {
   Instance& instance = Instance::Get();
   if (instance.MayCommand()) instance.current_details = std::string(text);

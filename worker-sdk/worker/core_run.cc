@@ -75,6 +75,7 @@ RunFactory MakeCoreRuns(const Host& host, const WorkerOptions& options,
   detail::ProgramOptions& program = shared->program_options;
   program.workflow_failure_types = types;
   program.interceptors = options.interceptors;
+  program.metrics = host.metrics;
   for (const auto& propagator : options.context_propagators) {
     program.propagated.emplace_back(propagator->name());
   }

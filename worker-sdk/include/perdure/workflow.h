@@ -24,6 +24,7 @@
 #include "perdure/detail/calls.h"
 #include "perdure/group.h"
 #include "perdure/log.h"
+#include "perdure/metrics.h"
 #include "perdure/search_attributes.h"
 #include "perdure/sync.h"
 #include "perdure/wait.h"
@@ -84,6 +85,10 @@ const std::string& cancel_reason();
 
 // A line for the worker's log; said once, not in replays.
 void log(LogLevel level, std::string_view text);
+// ClientOptions::metrics, for numbers of the workflow's own: metrics().count("orders"). Labelled
+// with namespace, task_queue and workflow_type. Told once, not in replays; without a sink it does
+// nothing.
+MetricsSink& metrics();
 // A text of any length for user interfaces, changed as the workflow proceeds.
 void set_current_details(std::string_view text);
 
