@@ -27,7 +27,7 @@ class ActivityHandle {
   void complete() { send_complete({}); }
   template <class T>
   void complete(const T& result) {
-    send_complete(detail::encode_untyped(result));
+    send_complete(detail::encode_untyped_inputs(result));
   }
   // With what a C++ activity would have thrown: fail(ApplicationError("no such account")).
   template <class E>

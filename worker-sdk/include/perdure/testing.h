@@ -87,7 +87,7 @@ void mock(Worker& worker, Function function, std::string_view name = detail::nam
                          } else {
                            const std::remove_cvref_t<R> result =
                                std::apply(function, std::move(inputs));
-                           return perdure::encode(result);
+                           return perdure::detail::encode_activity_result(result);
                          }
                        }});
 }

@@ -114,14 +114,14 @@ template <class R = void, class... A>
 handle<R> activity_by_name(std::string_view name, const activity_options& options,
                            const A&... inputs) {
   detail::ScheduleActivityCommand command = detail::ActivityCommand(name, options);
-  command.input = detail::EncodeValues(inputs...);
+  command.input = detail::EncodeInputValues(inputs...);
   return detail::CallActivity<R>(std::move(command));
 }
 template <class R = void, class... A>
 handle<R> local_activity_by_name(std::string_view name, const local_activity_options& options,
                                  const A&... inputs) {
   detail::ScheduleLocalActivityCommand command = detail::LocalActivityCommand(name, options);
-  command.input = detail::EncodeValues(inputs...);
+  command.input = detail::EncodeInputValues(inputs...);
   return detail::CallLocalActivity<R>(std::move(command));
 }
 
@@ -133,7 +133,7 @@ template <class R = void, class... A>
 child_handle<R> child_by_name(std::string_view type, const child_options& options,
                               const A&... inputs) {
   detail::StartChildCommand command = detail::ChildCommand(type, options);
-  command.input = detail::EncodeHandlerValues(inputs...);
+  command.input = detail::EncodeInputValues(inputs...);
   return detail::CallChild<R>(std::move(command));
 }
 
@@ -149,7 +149,7 @@ class external {
   }
   template <class... A>
   handle<void> signal_by_name(std::string_view name, const A&... inputs) const {
-    return Send(std::string(name), detail::EncodeHandlerValues(inputs...), false);
+    return Send(std::string(name), detail::EncodeInputValues(inputs...), false);
   }
   handle<void> cancel(std::string_view reason = "") const;
 
@@ -161,7 +161,7 @@ class external {
     static_assert(std::is_constructible_v<detail::inputs_of<M>, const A&...>,
                   "these are not the handler's parameters");
     detail::inputs_of<M> converted(inputs...);
-    return std::apply([](const auto&... one) { return detail::EncodeHandlerValues(one...); },
+    return std::apply([](const auto&... one) { return detail::EncodeInputValues(one...); },
                       converted);
   }
   handle<void> Send(std::string name, Payloads input, bool to_child) const;
@@ -198,7 +198,7 @@ auto side_effect(F f) -> std::invoke_result_t<F> {
   using R = std::invoke_result_t<F>;
   std::int64_t id = 0;
   if (const Payloads* recorded = detail::RecordedSideEffect(&id))
-    return detail::decode_result<R>(*recorded);
+    return detail::decode_at<R>(*recorded, 0);
   R value = f();
   detail::RecordSideEffect(id, detail::EncodeValues(value));
   return value;
@@ -213,13 +213,13 @@ auto mutable_side_effect(const std::string& id, F f) -> std::invoke_result_t<F> 
   if (const Payloads* recorded = detail::RecordedMutableSideEffect(id, &call, &has_last)) {
     Payloads value = *recorded;
     detail::UseMutableValue(id, call, value);
-    return detail::decode_result<R>(value);
+    return detail::decode_at<R>(value, 0);
   }
-  if (has_last && replaying()) return detail::decode_result<R>(detail::LastMutableValue(id));
+  if (has_last && replaying()) return detail::decode_at<R>(detail::LastMutableValue(id), 0);
   Payloads value = detail::EncodeValues(f());
   if (!has_last || detail::LastMutableValue(id) != value)
     detail::RecordMutableSideEffect(id, call, value);
-  return detail::decode_result<R>(value);
+  return detail::decode_at<R>(value, 0);
 }
 
 // ---- What is shown of the workflow ----
@@ -268,7 +268,7 @@ handle<void> child_handle<T>::signal(const A&... inputs) const {
 template <class T>
 template <class... A>
 handle<void> child_handle<T>::signal_by_name(std::string_view name, const A&... inputs) const {
-  return workflow::external(id_).Send(std::string(name), detail::EncodeHandlerValues(inputs...),
+  return workflow::external(id_).Send(std::string(name), detail::EncodeInputValues(inputs...),
                                       true);
 }
 
