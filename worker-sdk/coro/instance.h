@@ -120,9 +120,8 @@ class Instance final : public Program, public RunLoop {
   }
   std::uint64_t Random();
   void Add(std::unique_ptr<AddedHandler> added);
-  // A class may run under another type than its own: the dynamic workflow does.
-  void NameItself(ContinueAsNewCommand* command) const {
-    if (command->workflow_type == table_.type) command->workflow_type = info.workflow_type;
+  std::string_view TypeOfItself(std::string_view type) const {
+    return type == table_.type ? std::string_view(info.workflow_type) : type;
   }
   // Where code waits, for who asks.
   std::vector<WaitingStack> Waiting() const;

@@ -112,10 +112,11 @@ ContinueAsNewCommand ContinueCommand(const continue_as_new_options& options) {
 void ThrowContinueAsNew(ContinueAsNewCommand command) {
   Instance& instance = Instance::Get();
   static_cast<void>(instance.MayCommand());
-  instance.NameItself(&command);
   instance.Outgoing(&WorkflowInterceptor::continue_as_new, command);
   throw ContinueAsNewRequest{std::move(command)};
 }
+
+std::string_view TypeOfItself(std::string_view type) { return Instance::Get().TypeOfItself(type); }
 
 }  // namespace perdure::detail
 

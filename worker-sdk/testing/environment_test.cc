@@ -226,4 +226,36 @@ TEST(Environment, NumbersOfAWorkflowAreToldOnceHoweverOftenItIsReplayed) {
   EXPECT_EQ(cached.count("temporal_workflow_task_replay_latency Steps"), 0U);
 }
 
+struct Basket {
+  task<std::string> run(std::string text) {
+    co_await workflow::until([this] { return !added.empty(); });
+    if (text == "again") workflow::continue_as_new_by_name("Basket", {}, added);
+    co_return text + "+" + added;
+  }
+  void add(std::string what) { added = what; }
+  std::string put(std::string what) { return added = what; }
+  std::string added;
+  using handlers = define<entry<&Basket::run>, signal<&Basket::add>, update<&Basket::put>>;
+};
+
+TEST(Environment, WorkflowsAndHandlersAreReachedByNameAlone) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Basket>();
+  worker.start();
+  const Client& client = env.client();
+  auto signaled = client.signal_with_start_by_name<std::string>(
+      "Basket", "add", {.id = "s", .task_queue = "q"}, args("again"), args("tea"));
+  env.settle();
+  signaled.signal_by_name("add", "milk");
+  EXPECT_EQ(signaled.result(), "tea+milk");
+  const auto both = client.update_with_start_by_name<std::string, std::string>(
+      "Basket", "put",
+      {.id = "u", .task_queue = "q", .id_conflict = id_conflict_policy::use_existing},
+      {.id = "first"}, args("cup"), args("tea"));
+  EXPECT_EQ(both.update.result(), "tea");
+  EXPECT_EQ(both.workflow.result(), "cup+tea");
+  EXPECT_EQ(both.workflow.update_handle_by_name<std::string>("first").result(), "tea");
+}
+
 }  // namespace perdure::testing::environment_test

@@ -172,6 +172,16 @@ class external {
 // continue_as_new<&W::run>(state).
 template <auto M>
 inline constexpr detail::ContinueAsNewCall<M, detail::inputs_of<M>> continue_as_new{};
+// The same as a workflow of another type; no type: of this one.
+template <class... A>
+[[noreturn]] void continue_as_new_by_name(std::string_view type,
+                                          const continue_as_new_options& options,
+                                          const A&... inputs) {
+  detail::ContinueAsNewCommand command = detail::ContinueCommand(options);
+  command.workflow_type = std::string(type);
+  command.input = detail::EncodeInputValues(inputs...);
+  detail::ThrowContinueAsNew(std::move(command));
+}
 
 // ---- Versions of the code ----
 // May this run take the new path? True for runs that came here with code that has the patch; false

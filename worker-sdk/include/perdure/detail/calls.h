@@ -142,6 +142,9 @@ struct ChildCall<F, std::tuple<A...>> {
   }
 };
 [[noreturn]] void ThrowContinueAsNew(ContinueAsNewCommand command);
+// A class may run under another type than its own, the dynamic workflow does: the run's type where
+// `type` is its class's.
+std::string_view TypeOfItself(std::string_view type);
 
 template <auto F, class Inputs>
 struct ContinueAsNewCall;
@@ -150,7 +153,7 @@ struct ContinueAsNewCall<F, std::tuple<A...>> {
   [[noreturn]] void operator()(const Input<A>&... inputs,
                                continue_as_new_options options = {}) const {
     ContinueAsNewCommand command = ContinueCommand(options);
-    command.workflow_type = std::string(owner_of<F>::handlers::type_name());
+    command.workflow_type = std::string(TypeOfItself(owner_of<F>::handlers::type_name()));
     command.input = EncodeInputs<A...>(inputs...);
     ThrowContinueAsNew(std::move(command));
   }
