@@ -15,6 +15,7 @@
 #include "perdure/added_handlers.h"
 #include "perdure/detail/handlers.h"
 #include "perdure/detail/operation.h"
+#include "perdure/failure_converter.h"
 #include "worker-sdk/coro/frame_memory.h"
 #include "worker-sdk/coro/interception.h"
 #include "worker-sdk/coro/pending_table.h"
@@ -114,6 +115,12 @@ class Instance final : public Program, public RunLoop {
   void Unregister(Condition* condition);
   void Spawn(task<void> work, Scope* scope, Ref<Scope> keep);
   void Log(int level, std::string_view text) const;
+  FailurePtr FailureOf(const std::exception_ptr& exception) const {
+    return ToFailure(options_.failure_converter, exception);
+  }
+  std::exception_ptr ExceptionOf(const FailurePtr& failure) const {
+    return ToException(options_.failure_converter, failure);
+  }
   // Null: nobody wants to know, or knows already.
   MetricsSink* Metrics() const {
     return replaying || is_tearing_down_ ? nullptr : options_.metrics.get();

@@ -20,6 +20,7 @@ client::ConnectionOptions ConnectionOptionsOf(const EnvironmentOptions& options)
   client::ConnectionOptions connection;
   connection.namespace_ = options.namespace_;
   connection.identity = "test";
+  connection.failure_converter = options.failure_converter;
   connection.metrics = options.metrics;
   return connection;
 }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "perdure/failure_converter.h"
+#include "perdure/replayer.h"
 #include "perdure/testing.h"
 #include "perdure/testing_matchers.h"
 #include "perdure/workflow.h"
@@ -12,6 +14,124 @@ namespace perdure::testing::options_test {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+// ---- A failure converter ----
+
+struct OutOfStock : std::runtime_error {
+  explicit OutOfStock(int how_many) : std::runtime_error("out of stock"), left(how_many) {}
+  int left;
+};
+
+class ShopFailures : public FailureConverter {
+ public:
+  FailurePtr to_failure(const std::exception_ptr& exception) override {
+    try {
+      std::rethrow_exception(exception);
+    } catch (const OutOfStock& error) {
+      return ApplicationError(error.what(), {.type = "OutOfStock"}, {encode(error.left)})
+          .failure_ptr();
+    } catch (...) {
+      return FailureConverter::to_failure(exception);
+    }
+  }
+  std::exception_ptr to_exception(const FailurePtr& failure) override {
+    const auto* info = std::get_if<ApplicationFailureInfo>(&failure->info);
+    if (info == nullptr || info->type != "OutOfStock") {
+      return FailureConverter::to_exception(failure);
+    }
+    return std::make_exception_ptr(OutOfStock(decode<int>(info->details.at(0))));
+  }
+};
+
+int take(int count);
+int take(int count) { throw OutOfStock(count - 1); }
+
+// What is left, as the exception says that caused the error; -1 for another exception.
+template <class Error>
+int LeftBy(const Error& error) {
+  try {
+    error.rethrow_cause();
+  } catch (const OutOfStock& cause) {
+    return cause.left;
+  } catch (...) {
+  }
+  return -1;
+}
+
+struct Shop {
+  task<int> run(bool fails) {
+    const activity_options options = {.start_to_close = 10s, .retry = {.maximum_attempts = 1}};
+    int left = 0;
+    try {
+      co_await workflow::activity<&take>(8, options);
+    } catch (const ActivityError& error) {
+      left = LeftBy(error);
+    }
+    if (left < 0) co_await workflow::sleep(1s);
+    co_await workflow::until([this] { return is_closed; });
+    if (fails) throw OutOfStock(left);
+    co_return left;
+  }
+  void close() { is_closed = true; }
+  task<int> add(int count) {
+    co_await workflow::sleep(1s);
+    throw ApplicationError("no", {}, {}, ShopFailures().to_failure(Of(count)));
+  }
+  static std::exception_ptr Of(int count) { return std::make_exception_ptr(OutOfStock(count)); }
+  int ask() const { throw OutOfStock(3); }
+  bool is_closed = false;
+  using handlers =
+      define<entry<&Shop::run>, signal<&Shop::close>, query<&Shop::ask>, update<&Shop::add>>;
+};
+
+TEST(FailureConverter, IsUsedByWorkerClientAndReplayerAlike) {
+  const auto converter = std::make_shared<ShopFailures>();
+  Environment env({.failure_converter = converter});
+  WorkerOptions options = env.worker("q");
+  options.workflow_failure_types = {"*"};
+  Worker worker(env.client(), options);
+  worker.workflow<Shop>().activity<&take>();
+  worker.start();
+  auto shop = env.client().start<&Shop::run>({.id = "s", .task_queue = "q"}, true);
+  EXPECT_THAT([&] { shop.query<&Shop::ask>(); },
+              ::testing::ThrowsMessage<QueryFailedError>("out of stock"));
+  try {
+    shop.update<&Shop::add>(5);
+    FAIL();
+  } catch (const UpdateFailedError& error) {
+    try {
+      error.rethrow_cause();
+      FAIL();
+    } catch (const ApplicationError& cause) {
+      EXPECT_EQ(LeftBy(cause), 5);
+    }
+  }
+  shop.signal<&Shop::close>();
+  try {
+    shop.result();
+    FAIL();
+  } catch (const WorkflowFailedError& error) {
+    EXPECT_EQ(LeftBy(error), 7);
+  }
+  const History history = shop.fetch_history();
+  Replayer replayer({.workflow_failure_types = {"*"}, .failure_converter = converter});
+  replayer.workflow<Shop>();
+  EXPECT_TRUE(replayer.replay(history).ok);
+  Replayer plain;
+  plain.workflow<Shop>();
+  EXPECT_TRUE(plain.replay(history).is_nondeterminism);
+}
+
+class Throwing : public FailureConverter {
+ public:
+  FailurePtr to_failure(const std::exception_ptr&) override { throw std::runtime_error("worse"); }
+};
+
+TEST(FailureConverter, WhatItThrowsTakesThePlace) {
+  const FailurePtr failure = perdure::detail::ToFailure(std::make_shared<Throwing>(), Shop::Of(1));
+  EXPECT_EQ(failure->message, "worse");
+  EXPECT_EQ(perdure::detail::ToFailure(nullptr, Shop::Of(1))->message, "out of stock");
+}
 
 // ---- Payloads as they are ----
 

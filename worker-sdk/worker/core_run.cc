@@ -95,6 +95,7 @@ RunFactory MakeCoreRuns(const Host& host, const WorkerOptions& options,
   program.workflow_failure_types = types;
   program.interceptors = options.interceptors;
   program.metrics = host.metrics;
+  program.failure_converter = host.failure_converter;
   for (const auto& propagator : options.context_propagators) {
     program.propagated.emplace_back(propagator->name());
   }

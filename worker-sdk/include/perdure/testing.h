@@ -42,6 +42,7 @@ struct EnvironmentOptions {
   // Of client(), as in ClientOptions.
   std::vector<std::shared_ptr<ClientInterceptor>> interceptors = {};
   std::vector<std::shared_ptr<ContextPropagator>> context_propagators = {};
+  std::shared_ptr<FailureConverter> failure_converter = {};
   std::shared_ptr<MetricsSink> metrics = {};
 };
 

@@ -11,6 +11,7 @@
 #include "perdure/detail/activation.h"
 
 namespace perdure {
+class FailureConverter;
 class MetricsSink;
 class WorkerInterceptor;
 }  // namespace perdure
@@ -51,6 +52,8 @@ struct ProgramOptions {
   Watch* watch = nullptr;
   // For the workflow's own numbers that are no repetition; shared with the client. Null: none.
   std::shared_ptr<MetricsSink> metrics;
+  // Shared with the client. Null: the default one.
+  std::shared_ptr<FailureConverter> failure_converter;
   std::vector<std::shared_ptr<WorkerInterceptor>> interceptors;
   // Headers that travel along with what a workflow starts.
   std::vector<std::string> propagated;
