@@ -258,4 +258,30 @@ TEST(Environment, WorkflowsAndHandlersAreReachedByNameAlone) {
   EXPECT_EQ(both.workflow.update_handle_by_name<std::string>("first").result(), "tea");
 }
 
+// Workflow code that has a client, and must not use it.
+struct Calling {
+  task<std::string> run() {
+    std::string text;
+    try {
+      client_of_tell->handle<&Calling::run>("other").cancel();
+    } catch (const WorkflowContextError& error) {
+      text = error.what();
+    }
+    co_return text;
+  }
+  using handlers = define<entry<&Calling::run>>;
+};
+
+TEST(Environment, AClientsCallsAreRefusedInWorkflowCode) {
+  Environment env;
+  client_of_tell = &env.client();
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Calling>();
+  worker.start();
+  EXPECT_EQ(env.client().execute<&Calling::run>({.id = "c", .task_queue = "q"}),
+            "workflow code called RequestCancelWorkflowExecution of a client, which blocks and "
+            "which no replay repeats: let an activity do it, or use what perdure::workflow has "
+            "for it, as child(), external() and handlers");
+}
+
 }  // namespace perdure::testing::environment_test
