@@ -20,6 +20,8 @@ client::ConnectionOptions ConnectionOptionsOf(const EnvironmentOptions& options)
   client::ConnectionOptions connection;
   connection.namespace_ = options.namespace_;
   connection.identity = "test";
+  connection.codecs = options.codecs;
+  connection.encode_failure_attributes = options.encode_failure_attributes;
   connection.failure_converter = options.failure_converter;
   connection.metrics = options.metrics;
   return connection;

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "perdure/failure_converter.h"
+#include "perdure/payload_codec.h"
 #include "perdure/replayer.h"
 #include "perdure/testing.h"
 #include "perdure/testing_matchers.h"
@@ -131,6 +134,70 @@ TEST(FailureConverter, WhatItThrowsTakesThePlace) {
   const FailurePtr failure = perdure::detail::ToFailure(std::make_shared<Throwing>(), Shop::Of(1));
   EXPECT_EQ(failure->message, "worse");
   EXPECT_EQ(perdure::detail::ToFailure(nullptr, Shop::Of(1))->message, "out of stock");
+}
+
+// ---- Codecs ----
+
+class Reversing final : public PayloadCodec {
+ public:
+  Payloads encode(Payloads payloads) override {
+    for (Payload& payload : payloads) {
+      payload.encoding = "reversed/" + payload.encoding;
+      payload.data = std::string(payload.data.rbegin(), payload.data.rend());
+    }
+    return payloads;
+  }
+  Payloads decode(Payloads payloads) override {
+    for (Payload& payload : payloads) {
+      if (payload.encoding.rfind("reversed/", 0) != 0) continue;
+      payload.encoding.erase(0, 9);
+      payload.data = std::string(payload.data.rbegin(), payload.data.rend());
+    }
+    return payloads;
+  }
+};
+
+std::string greet(std::string name);
+std::string greet(std::string name) {
+  if (name == "Nobody") throw ApplicationError("who is that?");
+  return "Hello, " + name;
+}
+
+struct Greeting {
+  task<std::string> run(std::string name) {
+    co_return co_await workflow::activity<&greet>(
+        name, {.start_to_close = 10s, .retry = {.maximum_attempts = 1}});
+  }
+  using handlers = define<entry<&Greeting::run>>;
+};
+
+TEST(EnvironmentCodecs, HideWhatTheServerHolds) {
+  struct Counting final : PayloadCodec {
+    Payloads encode(Payloads payloads) override {
+      encoded += payloads.size();
+      return Reversing().encode(std::move(payloads));
+    }
+    Payloads decode(Payloads payloads) override {
+      for (const Payload& payload : payloads) decoded += payload.encoding.rfind("rev", 0) == 0;
+      return Reversing().decode(std::move(payloads));
+    }
+    std::atomic<std::size_t> encoded = 0, decoded = 0;
+  };
+  const auto codec = std::make_shared<Counting>();
+  Environment env({.codecs = {codec}, .encode_failure_attributes = true});
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Greeting>().activity<&greet>();
+  worker.start();
+  EXPECT_EQ(env.client().execute<&Greeting::run>({.id = "a", .task_queue = "q"}, "Ann"),
+            "Hello, Ann");
+  // The input of the workflow and of the activity, and both results.
+  EXPECT_EQ(codec->encoded, 4U);
+  EXPECT_GE(codec->decoded, 4U);
+  codec->encoded = 0;
+  auto failed = env.client().start<&Greeting::run>({.id = "b", .task_queue = "q"}, "Nobody");
+  EXPECT_THAT([&] { failed.result(); }, FailsWith("", "who is that?"));
+  // Beside two inputs: the activity's failure, the workflow's and its cause.
+  EXPECT_EQ(codec->encoded, 5U);
 }
 
 // ---- Payloads as they are ----

@@ -39,9 +39,11 @@ struct EnvironmentOptions {
   Timestamp start_time = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
   std::string namespace_ = "default";
   std::map<std::string, SearchAttributeType> search_attributes = {};
-  // Of client(), as in ClientOptions.
+  // Of client() and its workers, as in ClientOptions.
   std::vector<std::shared_ptr<ClientInterceptor>> interceptors = {};
   std::vector<std::shared_ptr<ContextPropagator>> context_propagators = {};
+  std::vector<std::shared_ptr<PayloadCodec>> codecs = {};
+  bool encode_failure_attributes = false;
   std::shared_ptr<FailureConverter> failure_converter = {};
   std::shared_ptr<MetricsSink> metrics = {};
 };
