@@ -53,6 +53,7 @@ client::ConnectionOptions ConnectionOptionsOf(const ClientOptions& options) {
   connection.rpc_timeout = options.rpc_timeout;
   connection.codecs = options.codecs;
   connection.metrics = options.metrics;
+  connection.failure_converter = options.failure_converter;
   connection.encode_failure_attributes = options.encode_failure_attributes;
   connection.limits = {.payload_size_max = options.payload_size_max,
                        .request_size_max = options.request_size_max};

@@ -378,6 +378,58 @@ TEST_F(ClientTest, UpdateWithStartSendsBothAtOnce) {
   EXPECT_EQ(request.operations(1).update_workflow().request().meta().update_id(), "u");
 }
 
+TEST_F(ClientTest, WhatIsKnownByNameIsStartedWithASignalOrAnUpdate) {
+  const start_options start = {
+      .id = "o", .task_queue = "q", .id_conflict = id_conflict_policy::use_existing};
+  api::SignalWithStartWorkflowExecutionResponse signaled;
+  signaled.set_run_id("run-1");
+  Answer("SignalWithStartWorkflowExecution", signaled);
+  const Client client = Connect();
+  EXPECT_EQ(client
+                .signal_with_start_by_name<int>("Flow", "add", start, args("Ann", 3),
+                                                args(Payloads{encode(1), encode("two")}))
+                .run_id(),
+            "run-1");
+  const auto signal =
+      Last<api::SignalWithStartWorkflowExecutionRequest>("SignalWithStartWorkflowExecution");
+  EXPECT_EQ(signal.workflow_type().name(), "Flow");
+  ASSERT_EQ(signal.input().payloads_size(), 2);
+  EXPECT_EQ(signal.input().payloads(0).data(), "\"Ann\"");
+  EXPECT_EQ(signal.signal_name(), "add");
+  ASSERT_EQ(signal.signal_input().payloads_size(), 2);
+  EXPECT_EQ(signal.signal_input().payloads(1).data(), "\"two\"");
+
+  api::ExecuteMultiOperationResponse response;
+  response.add_responses()->mutable_start_workflow()->set_run_id("run-2");
+  auto* update = response.add_responses()->mutable_update_workflow();
+  update->set_stage(temporal::api::enums::v1::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED);
+  auto* payload = update->mutable_outcome()->mutable_success()->add_payloads();
+  (*payload->mutable_metadata())["encoding"] = "json/plain";
+  payload->set_data("4");
+  Answer("ExecuteMultiOperation", response);
+  const auto both = client.update_with_start_by_name<int, int>("Flow", "put", start, {.id = "u"},
+                                                               args(), args("tea"));
+  EXPECT_EQ(both.update.result(), 4);
+  EXPECT_EQ(both.workflow.run_id(), "run-2");
+  const auto request = Last<api::ExecuteMultiOperationRequest>("ExecuteMultiOperation");
+  EXPECT_EQ(request.operations(0).start_workflow().workflow_type().name(), "Flow");
+  const auto& put = request.operations(1).update_workflow().request();
+  EXPECT_EQ(put.input().name(), "put");
+  EXPECT_EQ(put.input().args().payloads(0).data(), "\"tea\"");
+}
+
+TEST_F(ClientTest, AnUpdateThatWasStartedElsewhereIsAskedForByItsId) {
+  api::PollWorkflowExecutionUpdateResponse response;
+  auto* payload = response.mutable_outcome()->mutable_success()->add_payloads();
+  (*payload->mutable_metadata())["encoding"] = "json/plain";
+  payload->set_data("4");
+  Answer("PollWorkflowExecutionUpdate", response);
+  EXPECT_EQ(Connect().handle_by_name("o").update_handle_by_name<int>("u").result(), 4);
+  const auto request = Last<api::PollWorkflowExecutionUpdateRequest>("PollWorkflowExecutionUpdate");
+  EXPECT_EQ(request.update_ref().update_id(), "u");
+  EXPECT_EQ(request.update_ref().workflow_execution().workflow_id(), "o");
+}
+
 TEST_F(ClientTest, UpdateWithStartIsRefusedWithTheReasonOfOneOfThem) {
   temporal::api::errordetails::v1::WorkflowExecutionAlreadyStartedFailure started;
   started.set_run_id("run-0");

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "perdure/errors.h"
+#include "worker-sdk/coro/guard.h"
+
 namespace perdure::client {
 namespace {
 
@@ -24,6 +28,12 @@ absl::Status Connection::CallUndecoded(CallKind kind, std::string_view method,
                                        google::protobuf::Message* request,
                                        google::protobuf::Message* response,
                                        const Waiting& waiting) {
+  if (detail::IsInWorkflowCode()) {
+    throw WorkflowContextError(absl::StrCat(
+        "workflow code called ", std::string(method.substr(method.rfind('/') + 1)),
+        " of a client, which blocks and which no replay repeats: let an activity do it, or use "
+        "what perdure::workflow has for it, as child(), external() and handlers"));
+  }
   if (absl::Status status = pipeline_.Encode(request); !status.ok()) return status;
   CallOptions options;
   options.timeout = kind == CallKind::kUnary ? options_.rpc_timeout : kLongPollTimeout;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "perdure/failure_converter.h"
 #include "perdure/metrics.h"
 #include "temporal/api/workflowservice/v1/request_response.pb.h"
 #include "worker-sdk/client/payload_pipeline.h"
@@ -33,6 +34,7 @@ struct ConnectionOptions {
   PayloadLimits limits;
   std::shared_ptr<MetricsSink>
       metrics;  // Null: none. Calls are counted by the transport (metered_transport.h).
+  std::shared_ptr<FailureConverter> failure_converter;  // Null: the default one.
 };
 
 // A worker of the same connection that takes the first task of a workflow with the answer to its
@@ -60,6 +62,9 @@ class Connection {
   const std::string& namespace_() const { return options_.namespace_; }
   const std::string& identity() const { return options_.identity; }
   const std::shared_ptr<MetricsSink>& metrics() const { return options_.metrics; }
+  const std::shared_ptr<FailureConverter>& failure_converter() const {
+    return options_.failure_converter;
+  }
   Nanos rpc_timeout() const { return options_.rpc_timeout; }
 
   // Encodes the request's payloads in place, calls with retries, decodes the response's. Blocks;

@@ -5,11 +5,13 @@
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "perdure/client_errors.h"
 #include "worker-sdk/client/toml.h"
@@ -68,30 +70,46 @@ std::string ConfigPath(const EnvironmentSource& source) {
   return folder + "/temporalio/temporal.toml";
 }
 
-absl::Status SetFromFile(const std::vector<std::string>& path, const std::string& value,
+// Where a setting of a profile is kept; null for what is none, as of a newer SDK. `name` is the
+// setting's path from its profile on.
+std::string* TextOf(const std::vector<std::string>& name, Profile* profile) {
+  static const std::set<std::vector<std::string>> kTexts = {
+      {"address"},   {"namespace"},         {"api_key"},
+      {"authority"}, {"codec", "endpoint"}, {"codec", "auth"}};
+  static const std::set<std::string> kTlsTexts = {
+      "client_cert_path", "client_cert_data",    "client_key_path",    "client_key_data",
+      "server_name",      "server_ca_cert_path", "server_ca_cert_data"};
+  if (kTexts.contains(name)) return &profile->texts[absl::StrJoin(name, ".")];
+  if (name.size() != 2) return nullptr;
+  if (name[0] == "grpc_meta") return &profile->metadata[MetadataKey(name[1])];
+  if (name[0] == "tls" && kTlsTexts.contains(name[1]))
+    return &profile->mutable_tls().texts[name[1]];
+  return nullptr;
+}
+
+bool* SwitchOf(const std::vector<std::string>& name, Profile* profile) {
+  if (name.size() != 2 || name[0] != "tls") return nullptr;
+  if (name[1] == "disabled") return &profile->mutable_tls().is_disabled;
+  if (name[1] == "disable_host_verification") return &profile->mutable_tls().skips_verification;
+  return nullptr;
+}
+
+absl::Status SetFromFile(const std::vector<std::string>& name, const TomlValue& value,
                          Profile* profile) {
-  // path: profile, its name, then the setting.
-  if (path.size() == 3) {
-    profile->texts[path[2]] = value;
-    return absl::OkStatus();
+  if (name == std::vector<std::string>{"tls"} && value.kind == TomlValue::Kind::table) {
+    profile->mutable_tls();
   }
-  if (path.size() == 4 && path[2] == "grpc_meta") {
-    profile->metadata[MetadataKey(path[3])] = value;
-    return absl::OkStatus();
+  if (std::string* const text = TextOf(name, profile)) {
+    if (value.kind != TomlValue::Kind::text)
+      return Invalid(absl::StrCat(absl::StrJoin(name, "."), " is no text"));
+    *text = value.text;
   }
-  if (path.size() == 4 && path[2] == "codec") {
-    profile->texts["codec." + path[3]] = value;
-    return absl::OkStatus();
+  if (bool* const is_on = SwitchOf(name, profile)) {
+    const std::optional<bool> given = ToBool(value.text);
+    if (!given)
+      return Invalid(absl::StrCat(absl::StrJoin(name, "."), " is neither true nor false"));
+    *is_on = *given;
   }
-  if (path.size() != 4 || path[2] != "tls") return absl::OkStatus();  // Of newer SDKs.
-  Tls& tls = profile->mutable_tls();
-  if (path[3] != "disabled" && path[3] != "disable_host_verification") {
-    tls.texts[path[3]] = value;
-    return absl::OkStatus();
-  }
-  const std::optional<bool> is_on = ToBool(value);
-  if (!is_on) return Invalid(absl::StrCat("tls.", path[3], " is neither true nor false"));
-  (path[3] == "disabled" ? tls.is_disabled : tls.skips_verification) = *is_on;
   return absl::OkStatus();
 }
 
@@ -108,10 +126,11 @@ absl::Status ReadProfile(const EnvironmentSource& source, std::string name, Prof
   if (!values.ok()) return Invalid(absl::StrCat(path, ": ", values.status().message()));
   bool is_found = false;
   for (const auto& [key, value] : *values) {
-    if (key.size() < 3 || key[0] != "profile" || key[1] != name) continue;
+    if (key.size() < 2 || key[0] != "profile" || key[1] != name) continue;
     is_found = true;
-    if (absl::Status status = SetFromFile(key, value, profile); !status.ok()) {
-      return Invalid(absl::StrCat(path, ": ", status.message()));
+    const std::vector<std::string> setting(key.begin() + 2, key.end());
+    if (absl::Status status = SetFromFile(setting, value, profile); !status.ok()) {
+      return Invalid(absl::StrCat(path, ": profile ", name, ": ", status.message()));
     }
   }
   if (is_named && !is_found) {

@@ -130,8 +130,46 @@ TEST(Environment, ACertificateNeedsItsKeyAndOneSource) {
 
 TEST(Environment, AFileThatCannotBeReadNamesItsLine) {
   const auto source =
-      Source({{"HOME", "/home/ann"}}, {{kPath, "[profile.default]\naddress = 1.5\n"}});
+      Source({{"HOME", "/home/ann"}}, {{kPath, "[profile.default]\naddress = \"a\" \"b\"\n"}});
   EXPECT_THAT(OptionsFrom(source, {}).status().message(), HasSubstr("temporal.toml: line 2"));
+}
+
+TEST(Environment, OtherTypesStandWhereNothingIsReadOfThem) {
+  const char* file = R"(
+version = 1.5
+[profile.default]
+address = "a:1"
+retries = [1, 2.5]
+since = 2026-01-01T00:00:00Z
+[profile.other]
+address = 7.5
+grpc_meta = { limit = 3 }
+tls = { disabled = 1979-05-27 }
+[[clusters]]
+name = "x"
+)";
+  const auto source = Source({{"HOME", "/home/ann"}}, {{kPath, file}});
+  const auto options = OptionsFrom(source, {});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->target, "a:1");
+  EXPECT_THAT(OptionsFrom(source, "other").status().message(),
+              HasSubstr("temporal.toml: profile other: address is no text"));
+}
+
+TEST(Environment, WhatIsReadMustBeOfItsType) {
+  for (const char* setting :
+       {"namespace = 1", "api_key = [\"a\"]", "grpc_meta = { a = 1 }", "tls = { disabled = 3 }",
+        "tls = { server_name = true }", "codec = { endpoint = 1.5 }"}) {
+    const std::string file = std::string("[profile.default]\n") + setting;
+    EXPECT_FALSE(OptionsFrom(Source({{"HOME", "/home/ann"}}, {{kPath, file}}), {}).ok()) << setting;
+  }
+}
+
+TEST(Environment, AnEmptyTableCounts) {
+  const auto source =
+      Source({{"HOME", "/home/ann"}}, {{kPath, "[profile.empty]\n[profile.safe.tls]\n"}});
+  EXPECT_TRUE(OptionsFrom(source, "empty").ok());
+  EXPECT_TRUE(OptionsFrom(source, "safe")->tls.has_value());
 }
 
 TEST(Toml, ReadsStringsOfAllForms) {
@@ -139,17 +177,20 @@ TEST(Toml, ReadsStringsOfAllForms) {
       "a = \"q\\\"\\u00e9\\n\"\r\nb = 'c:\\d'\n\"x.y\".z = '''\none\ntwo'''\n"
       "e = \"\"\"one \\\n   two\"\"\" # comment\nf = true\ng = -1_000");
   ASSERT_TRUE(values.ok()) << values.status();
-  EXPECT_THAT(*values, UnorderedElementsAre(Pair(std::vector<std::string>{"a"}, "q\"é\n"),
-                                            Pair(std::vector<std::string>{"b"}, "c:\\d"),
-                                            Pair(std::vector<std::string>{"x.y", "z"}, "one\ntwo"),
-                                            Pair(std::vector<std::string>{"e"}, "one two"),
-                                            Pair(std::vector<std::string>{"f"}, "true"),
-                                            Pair(std::vector<std::string>{"g"}, "-1_000")));
+  const auto text = [](const char* value) { return TomlValue{TomlValue::Kind::text, value}; };
+  using Path = std::vector<std::string>;
+  EXPECT_THAT(*values,
+              UnorderedElementsAre(Pair(Path{"a"}, text("q\"é\n")), Pair(Path{"b"}, text("c:\\d")),
+                                   Pair(Path{"x.y"}, TomlValue{TomlValue::Kind::table}),
+                                   Pair(Path{"x.y", "z"}, text("one\ntwo")),
+                                   Pair(Path{"e"}, text("one two")),
+                                   Pair(Path{"f"}, TomlValue{TomlValue::Kind::boolean, "true"}),
+                                   Pair(Path{"g"}, TomlValue{TomlValue::Kind::other})));
 }
 
-TEST(Toml, RefusesWhatItDoesNotRead) {
-  for (const char* text : {"a", "a =", "a = [1]", "[[a]]", "[a", "a = 'x", "a = \"\\q\"", "a = yes",
-                           "a = 1 2", "a = 1\na = 2", "a = { b = 1", "= 1", "a = \"\\ud800\""}) {
+TEST(Toml, RefusesWhatIsNone) {
+  for (const char* text : {"a", "a =", "[a", "a = 'x", "a = \"\\q\"", "a = yes", "a = 1 2",
+                           "a = 1\na = 2", "a = { b = 1", "= 1", "a = \"\\ud800\""}) {
     EXPECT_FALSE(ParseToml(text).ok()) << text;
   }
 }

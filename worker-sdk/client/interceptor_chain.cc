@@ -18,6 +18,10 @@ class Link final : public ClientCalls {
     return std::make_shared<Link>(interceptor_, next_->with_stop(std::move(stop)));
   }
 
+  std::shared_ptr<FailureConverter> failure_converter() const override {
+    return next_->failure_converter();
+  }
+
   StartOutput start_workflow(StartInput& input) override {
     return interceptor_->start_workflow(input, *next_);
   }

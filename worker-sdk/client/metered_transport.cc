@@ -38,6 +38,7 @@ class MeteredTransport final : public Transport {
   void RunBlocking(absl::AnyInvocable<void()> task) override {
     transport_->RunBlocking(std::move(task));
   }
+  bool is_real_time() const override { return transport_->is_real_time(); }
   const std::string& target() const override { return transport_->target(); }
 
  private:

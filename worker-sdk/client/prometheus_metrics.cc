@@ -48,7 +48,7 @@ struct PrometheusMetrics::Inside {
     return *metric;
   }
 
-  std::vector<double> buckets;
+  std::vector<double> latency_buckets, histogram_buckets;
   // Shared with the exposer.
   const std::shared_ptr<prometheus::Registry> registry =
       std::make_shared<prometheus::Registry>(prometheus::Registry::InsertBehavior::Merge);
@@ -61,7 +61,8 @@ struct PrometheusMetrics::Inside {
 
 PrometheusMetrics::PrometheusMetrics(PrometheusOptions options)
     : inside_(std::make_unique<Inside>()) {
-  inside_->buckets = std::move(options.latency_buckets);
+  inside_->latency_buckets = std::move(options.latency_buckets);
+  inside_->histogram_buckets = std::move(options.histogram_buckets);
 }
 
 PrometheusMetrics::~PrometheusMetrics() = default;
@@ -77,8 +78,17 @@ void PrometheusMetrics::gauge(std::string_view name, MetricLabels labels, double
 void PrometheusMetrics::latency(std::string_view name, MetricLabels labels,
                                 std::chrono::nanoseconds value) {
   const std::string full = std::string(name) + "_seconds";
-  inside_->Find(&inside_->histograms, full, labels, prometheus::BuildHistogram(), inside_->buckets)
+  inside_
+      ->Find(&inside_->histograms, full, labels, prometheus::BuildHistogram(),
+             inside_->latency_buckets)
       .Observe(std::chrono::duration<double>(value).count());
+}
+
+void PrometheusMetrics::histogram(std::string_view name, MetricLabels labels, double value) {
+  inside_
+      ->Find(&inside_->histograms, name, labels, prometheus::BuildHistogram(),
+             inside_->histogram_buckets)
+      .Observe(value);
 }
 
 std::string PrometheusMetrics::text() const {

@@ -169,9 +169,14 @@ Payloads ServerCalls::query_workflow(QueryInput& input) {
   request.set_query_reject_condition(static_cast<enums::QueryRejectCondition>(input.reject));
   core::SetIf(input.args, [&] { return request.mutable_query()->mutable_query_args(); });
   core::SetHeaderIf(input.headers, [&] { return request.mutable_query()->mutable_header(); });
-  ThrowUnlessOk(
-      Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("QueryWorkflow"), &request, &response),
-      SubjectOf(input.target));
+  try {
+    ThrowUnlessOk(
+        Send(CallKind::kUnary, PERDURE_WORKFLOW_METHOD("QueryWorkflow"), &request, &response),
+        SubjectOf(input.target));
+  } catch (QueryFailedError& error) {
+    error.convert_causes_with(failure_converter());
+    throw;
+  }
   if (response.has_query_rejected()) {
     throw QueryRejectedError(static_cast<WorkflowStatus>(response.query_rejected().status()));
   }

@@ -22,6 +22,10 @@ class ServerCalls final : public ClientCalls {
 
   std::shared_ptr<ClientCalls> with_stop(std::stop_token stop) const override;
 
+  std::shared_ptr<FailureConverter> failure_converter() const override {
+    return connection_->failure_converter();
+  }
+
   StartOutput start_workflow(StartInput& input) override;
   StartOutput signal_with_start(SignalWithStartInput& input) override;
   UpdateWithStartOutput update_with_start(UpdateWithStartInput& input) override;

@@ -1,8 +1,7 @@
-// The part of TOML that temporal.toml is written in.
+// temporal.toml as paths and values.
 //
-// Read: tables with dotted and quoted names, key = value with strings of all four forms, booleans
-// and integers, inline tables, comments. Not read: arrays, dates, floats; a file that has them is
-// refused with the line's number. Pure.
+// All of TOML 1.0 is read; what is neither a text nor a boolean is only named, for no setting is
+// of another type. Pure.
 #pragma once
 
 #include <map>
@@ -14,8 +13,14 @@
 
 namespace perdure::client {
 
-// The path of a key, table by table, to its value; booleans and integers as they are written.
-using TomlValues = std::map<std::vector<std::string>, std::string>;
+struct TomlValue {
+  enum class Kind { text, boolean, table, other };
+  Kind kind = Kind::other;
+  std::string text = {};  // "true" or "false" of a boolean.
+  bool operator==(const TomlValue&) const = default;
+};
+// The path of each table and key, table by table.
+using TomlValues = std::map<std::vector<std::string>, TomlValue>;
 
 // INVALID_ARGUMENT with the line where it cannot be read.
 absl::StatusOr<TomlValues> ParseToml(std::string_view text);

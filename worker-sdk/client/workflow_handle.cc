@@ -1,6 +1,7 @@
 #include "perdure/workflow_handle.h"
 
 #include "perdure/activity_completion.h"
+#include "perdure/failure_converter.h"
 #include "perdure/workflow_list.h"
 
 namespace perdure {
@@ -14,7 +15,11 @@ Payloads UpdateHandleBase::outcome() const {
     input.update_id = output_.update_id;
     output = calls_->poll_update(input);
   }
-  if (output.failure) throw UpdateFailedError(output.update_id, workflow_id_, output.failure);
+  if (output.failure) {
+    UpdateFailedError error(output.update_id, workflow_id_, output.failure);
+    error.convert_causes_with(calls_->failure_converter());
+    throw error;
+  }
   return *std::move(output.result);
 }
 
@@ -88,9 +93,9 @@ Payloads WorkflowHandleBase::wait_for_result(const result_options& options) cons
 
 void ActivityHandle::send_complete(Payloads result) { calls_->complete_activity(target_, result); }
 
-void ActivityHandle::send_fail(FailurePtr failure) {
+void ActivityHandle::send_fail(const std::exception_ptr& error) {
   Payloads no_details;
-  calls_->fail_activity(target_, std::move(failure), no_details);
+  calls_->fail_activity(target_, detail::ToFailure(calls_->failure_converter(), error), no_details);
 }
 
 void ActivityHandle::send_canceled(Payloads details) {

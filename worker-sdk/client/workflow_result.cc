@@ -110,8 +110,10 @@ ResultOutput ServerCalls::workflow_result(ResultInput& input) {
       throw WorkflowContinuedAsNewError(input.target.workflow_id, run_id, closing.next_run_id);
     }
     if (closing.failure) {
-      throw WorkflowFailedError(input.target.workflow_id, run_id, closing.failure,
+      WorkflowFailedError error(input.target.workflow_id, run_id, closing.failure,
                                 closing.retry_state);
+      error.convert_causes_with(failure_converter());
+      throw error;
     }
     return {.run_id = std::move(run_id), .result = std::move(closing.result)};
   }

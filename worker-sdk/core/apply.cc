@@ -158,6 +158,7 @@ Status RunState::ApplyStarted(Event& event) {
   job.input = FromApi(std::move(*from.mutable_input()));
   job.randomness_seed = SeedFrom(
       info.original_execution_run_id.empty() ? info.run_id : info.original_execution_run_id);
+  start_time_ = info.workflow_start_time;
   SetTime(info.workflow_start_time);
   activation_.jobs.emplace_back(std::move(job));
   return OkStatus();

@@ -298,6 +298,27 @@ TEST(R10StickyTask, MatchesItsCommandsWithOnesRemembered) {
               HasSubstr("5 ActivityTaskScheduled (activity_id 1, type Pay)"));
 }
 
+TEST(CaughtUp, IsToldBehindTheReplayAndBeforeTheCodeGoesOn) {
+  const HistoryBuilder history = TwoTimers();
+  Paged paged(TwoTimersScript());
+  std::vector<std::size_t> activations;
+  paged.run->OnCaughtUp([&] { activations.push_back(paged.traces.back()->activations.size()); });
+  paged.run->StartTask(TaskOf(history.history(), 1, 13, 8));
+  const std::vector<std::string>& all = paged.traces.back()->activations;
+  ASSERT_EQ(activations.size(), 1U);
+  ASSERT_LT(activations[0], all.size());
+  EXPECT_THAT(all[activations[0] - 1], HasSubstr("replay: "));
+  EXPECT_THAT(all[activations[0]], HasSubstr("live: "));
+}
+
+TEST(RunTime, IsFromTheStartOfTheRunToItsLastTask) {
+  const HistoryBuilder history = TwoTimers();
+  Paged paged(TwoTimersScript());
+  const Step step = paged.run->StartTask(TaskOf(history.history(), 1, 13, 8));
+  // Each event of the builder is a second behind the one before.
+  EXPECT_EQ(std::get<CompleteTask>(step).run_time, std::chrono::seconds(12));
+}
+
 TEST(R11UnknownEvent, IsIgnoredOnlyWhereItSaysSo) {
   HistoryBuilder history;
   history.Start();

@@ -34,6 +34,7 @@ class Run::Impl {
   Impl(const RunOptions* options, const MakeProgram* make_program)
       : options_(options), make_program_(make_program) {}
 
+  void OnCaughtUp(std::function<void()> caught_up) { caught_up_ = std::move(caught_up); }
   Step StartTask(service::PollWorkflowTaskQueueResponse task);
   Step AddHistory(temporal::api::history::v1::History page, std::string next_page_token);
   Step ResolveLocalActivity(LocalActivityOutcome outcome);
@@ -59,6 +60,7 @@ class Run::Impl {
 
   const RunOptions* options_;
   const MakeProgram* make_program_;
+  std::function<void()> caught_up_;
   std::unique_ptr<RunState> state_;
   // What is needed of the task for as long as it is open.
   struct Task {
@@ -154,7 +156,9 @@ Step Run::Impl::Advance() {
     EventQueue& events = state_->events();
     auto sequence = events.Next();
     if (sequence) {
+      const bool was_replaying = state_->is_replaying();
       if (Status status = state_->Apply(*sequence); !status.ok()) return Fail(status);
+      if (was_replaying && !state_->is_replaying() && caught_up_) caught_up_();
       continue;
     }
     // R5 and R7: only the end of all pages tells that there is nothing more.
@@ -175,6 +179,7 @@ Step Run::Impl::Complete(bool is_heartbeat) {
   CompleteTask step;
   step.is_heartbeat = is_heartbeat;
   step.closes_run = state_->commanded_end();
+  step.run_time = state_->run_time();
   if (is_live()) {
     if (Status status = AnswerQueries(&step.request); !status.ok()) return Fail(status);
     state_->TakeCompletion(&step.request);
@@ -287,6 +292,7 @@ Run::~Run() = default;
 bool Run::Continues(const service::PollWorkflowTaskQueueResponse& task) const {
   return impl_->ContinuesOurs(task);
 }
+void Run::OnCaughtUp(std::function<void()> caught_up) { impl_->OnCaughtUp(std::move(caught_up)); }
 Step Run::StartTask(service::PollWorkflowTaskQueueResponse task) {
   return impl_->StartTask(std::move(task));
 }

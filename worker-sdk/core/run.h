@@ -50,6 +50,9 @@ class Run {
   // Will StartTask go on from here? False also for the first task.
   bool Continues(
       const temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse& task) const;
+  // `caught_up` is called in each StartTask or AddHistory that leaves off repeating what earlier
+  // tasks did, before workflow code goes on from there.
+  void OnCaughtUp(std::function<void()> caught_up);
   // A polled task, of the first or a later (sticky) task of the run. A sticky task whose history
   // does not continue what this run knows asks for the whole history and starts over, with a new
   // Program. A task with started_event_id 0 and no query only replays: its step is a CompleteTask

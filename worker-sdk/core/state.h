@@ -61,6 +61,9 @@ class RunState {
   bool must_activate() const {
     return activate_due_ && (!activation_.jobs.empty() || !local_results_.empty());
   }
+  // Of what is applied next.
+  bool is_replaying() const { return replaying_; }
+  Nanos run_time() const { return time_ - start_time_; }
   bool has_program() const { return program_ != nullptr; }
   bool is_closed() const { return saw_end_ || commanded_end_; }
   bool commanded_end() const { return commanded_end_; }
@@ -185,7 +188,7 @@ class RunState {
   bool continue_as_new_suggested_ = false;
   bool saw_end_ = false;
   bool commanded_end_ = false;
-  Timestamp time_;
+  Timestamp start_time_, time_;
   Nanos task_timeout_{};
   std::string deployment_name_, build_id_;
   CoreFlags core_flags_;

@@ -52,6 +52,7 @@ struct RunLocalActivities {
 struct CompleteTask {
   temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest request;
   bool closes_run = false;
+  Nanos run_time{};  // From the run's start to now, in workflow time.
   // Local activities go on running after this (a heartbeat of the task, R41).
   bool is_heartbeat = false;
 };

@@ -1,6 +1,7 @@
 #include "perdure/errors.h"
 
 #include "perdure/codec.h"
+#include "perdure/failure_converter.h"
 
 #include <cxxabi.h>
 
@@ -54,6 +55,28 @@ const Info& InfoOf(const Failure& failure) {
   return info == nullptr ? *kNone : *info;
 }
 
+// Throws the exception that fits the kind of failure.
+struct Thrower {
+  FailurePtr failure;
+  std::shared_ptr<FailureConverter> of_causes;
+  template <class E>
+  [[noreturn]] void Throw() {
+    E error(std::move(failure));
+    error.convert_causes_with(std::move(of_causes));
+    throw error;
+  }
+  [[noreturn]] void operator()(const ApplicationFailureInfo&) { Throw<ApplicationError>(); }
+  [[noreturn]] void operator()(const CanceledFailureInfo&) { Throw<CanceledError>(); }
+  [[noreturn]] void operator()(const TimeoutFailureInfo&) { Throw<TimeoutError>(); }
+  [[noreturn]] void operator()(const TerminatedFailureInfo&) { Throw<TerminatedError>(); }
+  [[noreturn]] void operator()(const ServerFailureInfo&) { Throw<ServerError>(); }
+  [[noreturn]] void operator()(const ActivityFailureInfo&) { Throw<ActivityError>(); }
+  [[noreturn]] void operator()(const ChildWorkflowFailureInfo&) { Throw<ChildWorkflowError>(); }
+  [[noreturn]] void operator()(const ResetWorkflowFailureInfo&) { Throw<FailureError>(); }
+  [[noreturn]] void operator()(const OtherFailureInfo&) { Throw<FailureError>(); }
+  [[noreturn]] void operator()(std::monostate) { Throw<FailureError>(); }
+};
+
 }  // namespace
 
 FailureError::FailureError(FailurePtr failure)
@@ -61,7 +84,7 @@ FailureError::FailureError(FailurePtr failure)
       failure_(failure ? std::move(failure) : Make("failed without a reason", std::monostate())) {}
 
 void FailureError::rethrow_cause() const {
-  if (failure_->cause) throw_failure(failure_->cause);
+  if (failure_->cause) std::rethrow_exception(detail::ToException(converter_, failure_->cause));
 }
 
 ApplicationError::ApplicationError(std::string_view message, ApplicationErrorOptions options)
@@ -121,41 +144,10 @@ bool is_cancellation(const FailurePtr& failure) {
   return false;
 }
 
-void throw_failure(FailurePtr failure) {
+void throw_failure(FailurePtr failure, std::shared_ptr<FailureConverter> of_causes) {
   if (!failure) throw FailureError(nullptr);
-  struct Thrower {
-    FailurePtr failure;
-    [[noreturn]] void operator()(const ApplicationFailureInfo&) {
-      throw ApplicationError(std::move(failure));
-    }
-    [[noreturn]] void operator()(const CanceledFailureInfo&) {
-      throw CanceledError(std::move(failure));
-    }
-    [[noreturn]] void operator()(const TimeoutFailureInfo&) {
-      throw TimeoutError(std::move(failure));
-    }
-    [[noreturn]] void operator()(const TerminatedFailureInfo&) {
-      throw TerminatedError(std::move(failure));
-    }
-    [[noreturn]] void operator()(const ServerFailureInfo&) {
-      throw ServerError(std::move(failure));
-    }
-    [[noreturn]] void operator()(const ActivityFailureInfo&) {
-      throw ActivityError(std::move(failure));
-    }
-    [[noreturn]] void operator()(const ChildWorkflowFailureInfo&) {
-      throw ChildWorkflowError(std::move(failure));
-    }
-    [[noreturn]] void operator()(const ResetWorkflowFailureInfo&) {
-      throw FailureError(std::move(failure));
-    }
-    [[noreturn]] void operator()(const OtherFailureInfo&) {
-      throw FailureError(std::move(failure));
-    }
-    [[noreturn]] void operator()(std::monostate) { throw FailureError(std::move(failure)); }
-  };
-  const Failure& held = *failure;
-  std::visit(Thrower{failure}, held.info);
+  const FailurePtr held = failure;
+  std::visit(Thrower{std::move(failure), std::move(of_causes)}, held->info);
   std::terminate();
 }
 
@@ -171,6 +163,40 @@ FailurePtr failure_of(const std::exception_ptr& exception) {
     return Make(
         "something was thrown that is no std::exception",
         ApplicationFailureInfo{type == nullptr ? "unknown" : TypeName(*type), false, {}, {}, {}});
+  }
+}
+
+FailurePtr FailureConverter::to_failure(const std::exception_ptr& exception) {
+  return failure_of(exception);
+}
+
+std::exception_ptr FailureConverter::to_exception(const FailurePtr& failure) {
+  try {
+    throw_failure(failure, weak_from_this().lock());
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+FailurePtr detail::ToFailure(const std::shared_ptr<FailureConverter>& converter,
+                             const std::exception_ptr& exception) {
+  if (converter == nullptr) return failure_of(exception);
+  try {
+    FailurePtr failure = converter->to_failure(exception);
+    return failure ? std::move(failure) : failure_of(exception);
+  } catch (...) {
+    return failure_of(std::current_exception());
+  }
+}
+
+std::exception_ptr detail::ToException(const std::shared_ptr<FailureConverter>& converter,
+                                       const FailurePtr& failure) {
+  try {
+    std::exception_ptr exception = converter ? converter->to_exception(failure) : nullptr;
+    if (!exception) throw_failure(failure, converter);
+    return exception;
+  } catch (...) {
+    return std::current_exception();
   }
 }
 

@@ -1,5 +1,11 @@
 #include "perdure/detail/frame.h"
 
+#include <algorithm>
+#include <functional>
+#include <queue>
+#include <utility>
+#include <vector>
+
 #include "perdure/errors.h"
 #include "perdure/log.h"
 #include "worker-sdk/coro/instance.h"
@@ -30,13 +36,11 @@ void ThrowCanceled(const Scope* scope) {
 
 void Cancellable::LeaveScope() {
   if (in_ == nullptr) return;
-  Scope& holder = *in_->holder_;
-  (before_ == nullptr ? holder.first_ : before_->after_) = after_;
-  (after_ == nullptr ? holder.last_ : after_->before_) = before_;
+  (before_ == nullptr ? in_->first_ : before_->after_) = after_;
+  (after_ == nullptr ? in_->last_ : after_->before_) = before_;
   before_ = after_ = nullptr;
   Scope* const left = std::exchange(in_, nullptr);
   if (!left->is_of_task()) return;
-  --left->held_;
   const Ref<Scope> dropped(left);
 }
 
@@ -44,10 +48,7 @@ Scope::Scope(Scope* outer, bool shielded)
     : outer_(Ref<Scope>::Share(outer)), holder_(this), shielded_(shielded) {
   if (outer == nullptr) return;
   owner = outer->owner;
-  Scope& holder = *outer->holder_;
-  before_ = holder.inner_last_;
-  (before_ == nullptr ? holder.inner_first_ : before_->after_) = this;
-  holder.inner_last_ = this;
+  Link();
   if (outer->is_requested() && !shielded) {
     requested_ = true;
     reason_ = outer->reason();
@@ -60,37 +61,44 @@ Scope::Scope(Scope* outer, OfTask)
       holder_(outer->holder_),
       shielded_(false) {
   outer->SkipEndedTasks();
+  Link();
 }
 
 Scope::~Scope() {
   while (first_ != nullptr) first_->LeaveScope();
-  if (!outer_ || is_of_task()) return;
-  Scope& holder = *outer_->holder_;
-  (before_ == nullptr ? holder.inner_first_ : before_->after_) = after_;
-  (after_ == nullptr ? holder.inner_last_ : after_->before_) = before_;
+  if (outer_) Unlink();
+}
+
+void Scope::Link() {
+  order_ = outer_->holder_->order_next_++;
+  before_ = outer_->inner_last_;
+  after_ = nullptr;
+  (before_ == nullptr ? outer_->inner_first_ : before_->after_) = this;
+  outer_->inner_last_ = this;
+}
+
+void Scope::Unlink() {
+  (before_ == nullptr ? outer_->inner_first_ : before_->after_) = after_;
+  (after_ == nullptr ? outer_->inner_last_ : after_->before_) = before_;
 }
 
 void Scope::Add(Cancellable* one) {
-  if (is_of_task()) {
-    // Until it leaves.
-    ++refs;
-    ++held_;
-  }
+  if (is_of_task()) ++refs;  // Until it leaves.
   one->in_ = this;
-  one->before_ = holder_->last_;
-  one->after_ = nullptr;
-  (holder_->last_ == nullptr ? holder_->first_ : holder_->last_->after_) = one;
-  holder_->last_ = one;
+  one->order_ = holder_->order_next_++;
+  Append(one);
 }
 
-bool Scope::IsInside(const Scope* task) const {
-  const Scope* one = this;
-  while (one != task && one->is_of_task()) one = one->outer_.get();
-  return one == task;
+void Scope::Append(Cancellable* one) {
+  one->before_ = last_;
+  one->after_ = nullptr;
+  (last_ == nullptr ? first_ : last_->after_) = one;
+  last_ = one;
 }
 
 void Scope::SkipEndedTasks() {
-  if (!is_of_task()) return;
+  if (!is_of_task() || !outer_->has_ended_) return;
+  Unlink();
   while (outer_->has_ended_) {
     if (outer_->requested_ && !requested_) {
       requested_ = true;
@@ -98,54 +106,74 @@ void Scope::SkipEndedTasks() {
     }
     outer_ = outer_->outer_;
   }
+  Link();
 }
 
 void Scope::EndTask() {
   has_ended_ = true;
   SkipEndedTasks();
-  for (Cancellable* one = holder_->first_; held_ > 0; one = one->after_) {
-    if (one->in_ != this) continue;
-    --held_;
-    --refs;  // Whoever calls has another.
-    one->in_ = outer_.get();
-    if (!outer_->is_of_task()) continue;
-    ++outer_->refs;
-    ++outer_->held_;
+  while (first_ != nullptr) {
+    Cancellable* const one = first_;
+    const std::uint32_t order = one->order_;
+    one->LeaveScope();  // Whoever calls has another reference.
+    outer_->is_in_order_ &= outer_->last_ == nullptr || outer_->last_->order_ < order;
+    outer_->Add(one);
+    one->order_ = order;
   }
 }
 
-void Scope::Cancel(const std::string& reason) {
-  if (requested_) return;
+void Scope::PutInOrder() {
+  if (std::exchange(is_in_order_, true)) return;
+  std::vector<Cancellable*> all;
+  for (Cancellable* one = first_; one != nullptr; one = one->after_) all.push_back(one);
+  std::sort(all.begin(), all.end(),
+            [](const auto* a, const auto* b) { return a->order_ < b->order_; });
+  first_ = last_ = nullptr;
+  for (Cancellable* one : all) Append(one);
+}
+
+std::int64_t Scope::Cancel(const std::string& reason) {
+  if (requested_) return 0;
   // Throws in queries and validators, before anything has changed.
   if (const Instance* instance = Instance::Current()) static_cast<void>(instance->MayCommand());
   requested_ = true;
   reason_ = reason;
-  if (is_of_task()) return CancelTask(reason);
-  while (first_ != nullptr) {
-    Cancellable* one = first_;
-    one->LeaveScope();
-    one->OnCancel();
-  }
   // Shared while at work: what is canceled may drop the last reference to its scope.
-  for (auto inner = Ref<Scope>::Share(inner_first_); inner;) {
-    if (!inner->shielded_) inner->Cancel(reason);
-    inner = Ref<Scope>::Share(inner->after_);
+  std::vector<Ref<Scope>> parts = {Ref<Scope>::Share(this)};  // With the tasks inside.
+  std::vector<Ref<Scope>> others;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    for (Scope* inner = parts[i]->inner_first_; inner != nullptr; inner = inner->after_) {
+      (inner->is_of_task() ? parts : others).push_back(Ref<Scope>::Share(inner));
+    }
   }
-}
-
-void Scope::CancelTask(const std::string& reason) {
-  for (Cancellable* one = holder_->first_; one != nullptr;) {
-    Cancellable* const after = one->after_;
-    if (one->in_->IsInside(this)) {
+  std::int64_t looked_at = static_cast<std::int64_t>(parts.size() + others.size());
+  // Each part has its own in order; the eldest of their first ones is next.
+  using First = std::pair<std::uint32_t, Scope*>;
+  std::priority_queue<First, std::vector<First>, std::greater<>> firsts;
+  const auto wait_turn = [&firsts](Scope* part) {
+    if (part->first_ != nullptr) firsts.emplace(part->first_->order_, part);
+  };
+  for (const Ref<Scope>& part : parts) {
+    part->PutInOrder();
+    wait_turn(part.get());
+  }
+  while (!firsts.empty()) {
+    const auto [order, part] = firsts.top();
+    firsts.pop();
+    Cancellable* const one = part->first_;
+    if (one != nullptr && one->order_ == order) {
       one->LeaveScope();
       one->OnCancel();
+      ++looked_at;
     }
-    one = after;
+    wait_turn(part);
   }
-  for (auto inner = Ref<Scope>::Share(holder_->inner_first_); inner;) {
-    if (!inner->shielded_ && inner->outer_->IsInside(this)) inner->Cancel(reason);
-    inner = Ref<Scope>::Share(inner->after_);
+  std::sort(others.begin(), others.end(),
+            [](const auto& a, const auto& b) { return a->order_ < b->order_; });
+  for (const Ref<Scope>& inner : others) {
+    if (!inner->shielded_) looked_at += inner->Cancel(reason);
   }
+  return looked_at;
 }
 
 StateBase::~StateBase() {

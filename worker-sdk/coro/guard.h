@@ -1,8 +1,8 @@
 // What the optional guard (worker-sdk/guard) and workflow code say to each other.
 //
 // The guard stands in for functions of the C library that are not deterministic, and asks here, on
-// each call, whether it is workflow code that calls. Without the guard nothing of this is ever
-// called.
+// each call, whether it is workflow code that calls. So does the client, whose calls block. Without
+// the guard nothing else of this is ever called.
 #pragma once
 
 namespace perdure::detail {

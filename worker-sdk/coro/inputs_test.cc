@@ -52,6 +52,29 @@ TEST(RawInputs, ContinueAsNewUnderTheTypeThatTheRunHas) {
   EXPECT_EQ(command.input, Raw::Two());
 }
 
+struct GoesOn {
+  task<void> run(std::string type) {
+    workflow::continue_as_new_by_name(type, {.task_queue = "elsewhere"}, 1, "two");
+    co_return;
+  }
+  using handlers = define<entry<&GoesOn::run>>;
+};
+
+TEST(ContinueAsNewByName, IsOfTheTypeThatIsGivenWithAnyInputs) {
+  for (const char* type : {"Other", "GoesOn", ""}) {
+    auto run = ScriptedRun::Of<GoesOn>();
+    StartWorkflowJob start;
+    start.info.workflow_type = "whatever";
+    start.input = EncodeValues(type);
+    const Completion continued = run.Do(std::move(start));
+    ASSERT_EQ(Kinds(continued), "continue");
+    const auto& command = std::get<ContinueAsNewCommand>(continued.commands[0]);
+    EXPECT_EQ(command.workflow_type, type);
+    EXPECT_EQ(command.task_queue, "elsewhere");
+    EXPECT_EQ(command.input, Raw::Two());
+  }
+}
+
 struct Two {
   task<void> run(int, std::string) {
     co_await workflow::until([] { return false; });

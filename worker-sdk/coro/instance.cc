@@ -240,12 +240,7 @@ void Instance::Apply(ResolveChildStartJob& job) {
   }
   Operation* operation = nullptr;
   const Ref<StateBase> state = Take(job.seq, &operation);
-  std::exception_ptr error;
-  try {
-    throw_failure(job.failure);
-  } catch (...) {
-    error = std::current_exception();
-  }
+  const std::exception_ptr error = ExceptionOf(job.failure);
   if (started && !started->is_ready) {
     started->is_observed = true;
     started->Fail(error);
@@ -264,7 +259,7 @@ void Instance::Apply(QueryJob& job) {
   try {
     answer.outcome = AnswerQuery(job);
   } catch (...) {
-    answer.outcome = failure_of(std::current_exception());
+    answer.outcome = FailureOf(std::current_exception());
   }
   Emit(std::move(answer));
 }
@@ -286,16 +281,16 @@ void Instance::Resolve(std::uint32_t seq, OperationResult& result) {
   Operation* operation = nullptr;
   const Ref<StateBase> state = Take(seq, &operation);
   if (state->is_ready) return;
-  try {
-    if (const auto* completed = std::get_if<CompletedResult>(&result)) {
-      operation->Accept(completed->value);
-    } else if (const auto* failed = std::get_if<FailedResult>(&result)) {
-      throw_failure(failed->failure);
-    } else {
-      throw_failure(std::get<CanceledResult>(result).failure);
+  if (const auto* failed = std::get_if<FailedResult>(&result)) {
+    state->error = ExceptionOf(failed->failure);
+  } else if (const auto* canceled = std::get_if<CanceledResult>(&result)) {
+    state->error = ExceptionOf(canceled->failure);
+  } else {
+    try {
+      operation->Accept(std::get<CompletedResult>(result).value);
+    } catch (...) {
+      state->error = std::current_exception();
     }
-  } catch (...) {
-    state->error = std::current_exception();
   }
   state->Wake();
 }
@@ -304,13 +299,7 @@ void Instance::ResolveExternal(std::uint32_t seq, const FailurePtr& failure) {
   Operation* operation = nullptr;
   const Ref<StateBase> state = Take(seq, &operation);
   if (!state || state->is_ready) return;
-  if (failure) {
-    try {
-      throw_failure(failure);
-    } catch (...) {
-      state->error = std::current_exception();
-    }
-  }
+  if (failure) state->error = ExceptionOf(failure);
   state->Wake();
 }
 
@@ -490,10 +479,8 @@ std::uint64_t Instance::Random() {
 
 void Instance::Log(int level, std::string_view text) const {
   if (replaying || is_tearing_down_ || !options_.log) return;
-  // The sink is no workflow code: it may look at the clock.
-  RunLoop* const mine = std::exchange(current_loop, nullptr);
+  const OutsideOfWorkflows outside;
   options_.log(level, info, text);
-  current_loop = mine;
 }
 
 void Instance::FoundUndeterministic(const char* function, const char* instead) {
@@ -551,13 +538,13 @@ void Instance::Fail(const std::exception_ptr& exception) {
       if (canceled != nullptr) command.details = canceled->details;
       Emit(std::move(command));
     } else {
-      Emit(FailWorkflowCommand{error.failure_ptr()});
+      Emit(FailWorkflowCommand{FailureOf(exception)});
     }
     return Close();
   } catch (const NondeterminismError&) {
     return FailTask(failure_of(exception), true);
   } catch (...) {
-    FailurePtr failure = failure_of(exception);
+    FailurePtr failure = FailureOf(exception);
     if (!FailsWorkflow(*failure)) return FailTask(std::move(failure), false);
     Emit(FailWorkflowCommand{std::move(failure)});
     return Close();

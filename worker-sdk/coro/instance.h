@@ -15,9 +15,11 @@
 #include "perdure/added_handlers.h"
 #include "perdure/detail/handlers.h"
 #include "perdure/detail/operation.h"
+#include "perdure/failure_converter.h"
 #include "worker-sdk/coro/frame_memory.h"
 #include "worker-sdk/coro/interception.h"
 #include "worker-sdk/coro/pending_table.h"
+#include "worker-sdk/coro/run_metrics.h"
 #include "worker-sdk/coro/shown.h"
 
 namespace perdure::detail {
@@ -57,6 +59,18 @@ class RunningHandler final : public ScopeOwner {
 inline const RunningHandler* RunningIn(const Scope* scope) {
   return static_cast<const RunningHandler*>(scope->owner.get());
 }
+
+// While it lives the thread is in no workflow code: what it calls is the worker's or the program's,
+// and may look at the clock.
+class OutsideOfWorkflows {
+ public:
+  OutsideOfWorkflows() : mine_(std::exchange(current_loop, nullptr)) {}
+  OutsideOfWorkflows(const OutsideOfWorkflows&) = delete;
+  ~OutsideOfWorkflows() { current_loop = mine_; }
+
+ private:
+  RunLoop* const mine_;
+};
 
 // A run that gets more signals which nobody handles drops them.
 inline constexpr std::size_t kUnclaimedSignalsMax = 10'000;
@@ -101,11 +115,20 @@ class Instance final : public Program, public RunLoop {
   void Unregister(Condition* condition);
   void Spawn(task<void> work, Scope* scope, Ref<Scope> keep);
   void Log(int level, std::string_view text) const;
+  FailurePtr FailureOf(const std::exception_ptr& exception) const {
+    return ToFailure(options_.failure_converter, exception);
+  }
+  std::exception_ptr ExceptionOf(const FailurePtr& failure) const {
+    return ToException(options_.failure_converter, failure);
+  }
+  // Null: nobody wants to know, or knows already.
+  MetricsSink* Metrics() const {
+    return replaying || is_tearing_down_ ? nullptr : options_.metrics.get();
+  }
   std::uint64_t Random();
   void Add(std::unique_ptr<AddedHandler> added);
-  // A class may run under another type than its own: the dynamic workflow does.
-  void NameItself(ContinueAsNewCommand* command) const {
-    if (command->workflow_type == table_.type) command->workflow_type = info.workflow_type;
+  std::string_view TypeOfItself(std::string_view type) const {
+    return type == table_.type ? std::string_view(info.workflow_type) : type;
   }
   // Where code waits, for who asks.
   std::vector<WaitingStack> Waiting() const;
@@ -129,6 +152,7 @@ class Instance final : public Program, public RunLoop {
   void FoundUndeterministic(const char* function, const char* instead);
 
   FrameMemory memory;
+  RunMetrics metrics{this};
   // What the API shows; set by activations.
   RunInfo info;
   Timestamp now;

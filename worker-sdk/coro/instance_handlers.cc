@@ -227,7 +227,7 @@ task<void> Instance::RunUpdate(const Handler* handler, DoUpdateJob job) {
       work.emplace(handler->run(ObjectOf(*handler), input.name, std::move(input.args)));
     }
   } catch (...) {
-    refusal = failure_of(std::current_exception());
+    refusal = FailureOf(std::current_exception());
   }
   if (refusal) {
     Emit(UpdateRejectedCommand{std::move(job.protocol_instance_id), std::move(refusal)});
@@ -242,10 +242,10 @@ task<void> Instance::RunUpdate(const Handler* handler, DoUpdateJob job) {
     command.protocol_instance_id = job.protocol_instance_id;
     command.outcome = std::move(result);
     Emit(std::move(command));
-  } catch (const FailureError& error) {
+  } catch (const FailureError&) {
     UpdateCompletedCommand command;
     command.protocol_instance_id = job.protocol_instance_id;
-    command.outcome = error.failure_ptr();
+    command.outcome = FailureOf(std::current_exception());
     Emit(std::move(command));
   } catch (...) {
     Fail(std::current_exception());

@@ -26,9 +26,12 @@ class ScriptedRun {
     run.program_ = run.definition_->make(*run.options_);
     return run;
   }
+  void Measure(std::shared_ptr<MetricsSink> sink) { options_->metrics = std::move(sink); }
   template <class... A>
   Completion Start(const A&... inputs) {
     StartWorkflowJob job;
+    job.info.namespace_ = "space";
+    job.info.task_queue = "queue";
     job.info.workflow_id = "w";
     job.info.run_id = "r";
     job.info.workflow_type = definition_->type;

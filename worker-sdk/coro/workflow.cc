@@ -112,10 +112,11 @@ ContinueAsNewCommand ContinueCommand(const continue_as_new_options& options) {
 void ThrowContinueAsNew(ContinueAsNewCommand command) {
   Instance& instance = Instance::Get();
   static_cast<void>(instance.MayCommand());
-  instance.NameItself(&command);
   instance.Outgoing(&WorkflowInterceptor::continue_as_new, command);
   throw ContinueAsNewRequest{std::move(command)};
 }
+
+std::string_view TypeOfItself(std::string_view type) { return Instance::Get().TypeOfItself(type); }
 
 }  // namespace perdure::detail
 
@@ -208,6 +209,8 @@ std::string uuid4() {
 void log(LogLevel level, std::string_view text) {
   Instance::Get().Log(static_cast<int>(level), text);
 }
+
+MetricsSink& metrics() { return Instance::Get().metrics; }
 
 void set_current_details(std::string_view text) {
   Instance& instance = Instance::Get();

@@ -8,6 +8,7 @@ namespace perdure {
 Replayer::Replayer(ReplayerOptions options) : options_(std::move(options)) {
   program_options_.workflow_failure_types = options_.workflow_failure_types;
   program_options_.interceptors = options_.interceptors;
+  program_options_.failure_converter = options_.failure_converter;
   for (const auto& one : options_.context_propagators) {
     program_options_.propagated.emplace_back(one->name());
   }

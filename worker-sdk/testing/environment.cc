@@ -1,6 +1,7 @@
 #include "perdure/testing.h"
 #include "worker-sdk/client/connection.h"
 #include "worker-sdk/client/context_propagation.h"
+#include "worker-sdk/client/metered_transport.h"
 #include "worker-sdk/testing/engine.h"
 #include "worker-sdk/testing/engine_transport.h"
 
@@ -19,6 +20,10 @@ client::ConnectionOptions ConnectionOptionsOf(const EnvironmentOptions& options)
   client::ConnectionOptions connection;
   connection.namespace_ = options.namespace_;
   connection.identity = "test";
+  connection.codecs = options.codecs;
+  connection.encode_failure_attributes = options.encode_failure_attributes;
+  connection.failure_converter = options.failure_converter;
+  connection.metrics = options.metrics;
   return connection;
 }
 
@@ -30,7 +35,9 @@ struct Environment::Inside {
         engine(std::make_unique<Engine>(*time, options.namespace_, TypesOf(options))),
         handler(std::make_shared<services::RpcHandler*>(&engine->handler())),
         client(std::make_shared<client::Connection>(
-                   std::make_unique<EngineTransport>(time, handler), ConnectionOptionsOf(options)),
+                   client::Metered(std::make_unique<EngineTransport>(time, handler),
+                                   options.namespace_, options.metrics),
+                   ConnectionOptionsOf(options)),
                client::WithPropagation(options.interceptors, options.context_propagators)) {}
   ~Inside() { *handler = nullptr; }
 

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <map>
+#include <mutex>
+
 #include "perdure/testing.h"
 #include "perdure/workflow.h"
 
@@ -165,6 +168,120 @@ TEST(Environment, ActivitiesMayHaveAClient) {
     worker.start();
     EXPECT_EQ(env.client().execute<&Counter::run>({.id = "c", .task_queue = "q"}, 20), 20);
   }
+}
+
+// How often each was told.
+struct CountingSink : MetricsSink {
+  void count(std::string_view name, MetricLabels labels, double by) override {
+    Add(name, labels, by);
+  }
+  void gauge(std::string_view, MetricLabels, double) override {}
+  void latency(std::string_view name, MetricLabels labels, std::chrono::nanoseconds) override {
+    Add(name, labels, 1);
+  }
+  void Add(std::string_view name, MetricLabels labels, double by) {
+    const std::lock_guard lock(mutex);
+    std::string type;
+    for (const auto& [label, value] : labels) {
+      if (label == "workflow_type") type = value;
+    }
+    values[std::string(name) + " " + type] += by;
+  }
+  std::mutex mutex;  // Activities have threads of their own.
+  std::map<std::string, double> values;
+};
+
+struct Steps {
+  task<void> run() {
+    for (int i = 0; i < 3; ++i) {
+      workflow::metrics().count("steps");
+      co_await workflow::sleep(1min);
+    }
+  }
+  using handlers = define<entry<&Steps::run>>;
+};
+
+// What the sink was told of one run of Steps.
+std::map<std::string, double> MeasuredSteps(std::int64_t cached_runs) {
+  const auto sink = std::make_shared<CountingSink>();
+  Environment env({.metrics = sink});
+  WorkerOptions options = env.worker("q");
+  options.cache.runs = cached_runs;
+  Worker worker(env.client(), options);
+  worker.workflow<Steps>();
+  worker.start();
+  env.client().execute<&Steps::run>({.id = "s", .task_queue = "q"});
+  worker.stop();
+  return sink->values;
+}
+
+TEST(Environment, NumbersOfAWorkflowAreToldOnceHoweverOftenItIsReplayed) {
+  const auto replayed = MeasuredSteps(0);
+  EXPECT_EQ(replayed.at("steps Steps"), 3);
+  EXPECT_EQ(replayed.at("temporal_workflow_task_replay_latency Steps"), 3);
+  EXPECT_EQ(replayed.at("temporal_workflow_endtoend_latency Steps"), 1);
+  EXPECT_EQ(replayed.at("temporal_request "), replayed.at("temporal_request_latency "));
+  const auto cached = MeasuredSteps(10);
+  EXPECT_EQ(cached.at("steps Steps"), 3);
+  EXPECT_EQ(cached.count("temporal_workflow_task_replay_latency Steps"), 0U);
+}
+
+struct Basket {
+  task<std::string> run(std::string text) {
+    co_await workflow::until([this] { return !added.empty(); });
+    if (text == "again") workflow::continue_as_new_by_name("Basket", {}, added);
+    co_return text + "+" + added;
+  }
+  void add(std::string what) { added = what; }
+  std::string put(std::string what) { return added = what; }
+  std::string added;
+  using handlers = define<entry<&Basket::run>, signal<&Basket::add>, update<&Basket::put>>;
+};
+
+TEST(Environment, WorkflowsAndHandlersAreReachedByNameAlone) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Basket>();
+  worker.start();
+  const Client& client = env.client();
+  auto signaled = client.signal_with_start_by_name<std::string>(
+      "Basket", "add", {.id = "s", .task_queue = "q"}, args("again"), args("tea"));
+  env.settle();
+  signaled.signal_by_name("add", "milk");
+  EXPECT_EQ(signaled.result(), "tea+milk");
+  const auto both = client.update_with_start_by_name<std::string, std::string>(
+      "Basket", "put",
+      {.id = "u", .task_queue = "q", .id_conflict = id_conflict_policy::use_existing},
+      {.id = "first"}, args("cup"), args("tea"));
+  EXPECT_EQ(both.update.result(), "tea");
+  EXPECT_EQ(both.workflow.result(), "cup+tea");
+  EXPECT_EQ(both.workflow.update_handle_by_name<std::string>("first").result(), "tea");
+}
+
+// Workflow code that has a client, and must not use it.
+struct Calling {
+  task<std::string> run() {
+    std::string text;
+    try {
+      client_of_tell->handle<&Calling::run>("other").cancel();
+    } catch (const WorkflowContextError& error) {
+      text = error.what();
+    }
+    co_return text;
+  }
+  using handlers = define<entry<&Calling::run>>;
+};
+
+TEST(Environment, AClientsCallsAreRefusedInWorkflowCode) {
+  Environment env;
+  client_of_tell = &env.client();
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Calling>();
+  worker.start();
+  EXPECT_EQ(env.client().execute<&Calling::run>({.id = "c", .task_queue = "q"}),
+            "workflow code called RequestCancelWorkflowExecution of a client, which blocks and "
+            "which no replay repeats: let an activity do it, or use what perdure::workflow has "
+            "for it, as child(), external() and handlers");
 }
 
 }  // namespace perdure::testing::environment_test

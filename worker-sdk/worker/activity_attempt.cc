@@ -95,7 +95,7 @@ ActivityResult ActivityAttempt::ResultOf(absl::AnyInvocable<std::optional<Payloa
     result.value = run();
     if (context_.is_completed_later()) result.kind = ActivityResult::Kind::later;
   } catch (...) {
-    result.failure = failure_of(std::current_exception());
+    result.failure = detail::ToFailure(host_->failure_converter, std::current_exception());
     const bool is_canceled = std::holds_alternative<CanceledFailureInfo>(result.failure->info);
     result.kind = is_canceled && context_.cancelled() ? ActivityResult::Kind::canceled
                                                       : ActivityResult::Kind::failed;

@@ -7,11 +7,21 @@
 #include "perdure/activity.h"
 
 namespace perdure {
+
 namespace {
 
 thread_local activity_context* current = nullptr;
 
 }  // namespace
+
+std::optional<Payload> detail::sole_result(const Payloads& result) {
+  if (result.size() > 1) {
+    throw ApplicationError("an activity returned " + std::to_string(result.size()) +
+                               " payloads, and its result can be one: put them into one value",
+                           {.type = "ResultError", .non_retryable = true});
+  }
+  return result.empty() ? std::nullopt : std::optional(result.front());
+}
 
 struct activity_context::State {
   std::stop_source stop;

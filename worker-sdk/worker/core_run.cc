@@ -3,6 +3,7 @@
 #include "worker-sdk/worker/watchdog.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "perdure/context_propagator.h"
@@ -18,12 +19,17 @@ struct Shared {
   std::unique_ptr<Watchdog> watchdog;
   detail::ProgramOptions program_options;
   core::MakeProgram make_program;
+  // For the replays' latency; empty without a sink.
+  Meter meter;
+  client::Executor* clock = nullptr;
 };
 
 class CoreRun : public RunPort {
  public:
   explicit CoreRun(std::shared_ptr<const Shared> shared)
-      : shared_(std::move(shared)), run_(&shared_->run_options, &shared_->make_program) {}
+      : shared_(std::move(shared)), run_(&shared_->run_options, &shared_->make_program) {
+    if (shared_->meter) run_.OnCaughtUp([this] { CaughtUp(); });
+  }
 
   bool Continues(const temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse& task)
       const override {
@@ -31,6 +37,10 @@ class CoreRun : public RunPort {
   }
   core::Step StartTask(
       temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse task) override {
+    replay_begun_.reset();
+    if (shared_->meter && task.previous_started_event_id() > 0 && !run_.Continues(task)) {
+      replay_begun_ = shared_->clock->Monotonic();
+    }
     return run_.StartTask(std::move(task));
   }
   core::Step AddHistory(temporal::api::history::v1::History page,
@@ -49,9 +59,18 @@ class CoreRun : public RunPort {
   std::int64_t memory_bytes() const override { return run_.memory_bytes(); }
 
  private:
+  void CaughtUp() {
+    if (!replay_begun_) return;
+    shared_->meter.Latency("temporal_workflow_task_replay_latency",
+                           shared_->clock->Monotonic() - *replay_begun_,
+                           {"workflow_type", run_.workflow_type()});
+    replay_begun_.reset();
+  }
+
   const std::shared_ptr<const Shared>
       shared_;  // Of all runs of the loop; before run_, which refers to it.
   core::Run run_;
+  std::optional<Nanos> replay_begun_;  // The task's history is replayed from its start since then.
 };
 
 }  // namespace
@@ -75,6 +94,8 @@ RunFactory MakeCoreRuns(const Host& host, const WorkerOptions& options,
   detail::ProgramOptions& program = shared->program_options;
   program.workflow_failure_types = types;
   program.interceptors = options.interceptors;
+  program.metrics = host.metrics;
+  program.failure_converter = host.failure_converter;
   for (const auto& propagator : options.context_propagators) {
     program.propagated.emplace_back(propagator->name());
   }
@@ -89,6 +110,8 @@ RunFactory MakeCoreRuns(const Host& host, const WorkerOptions& options,
          {"workflow_id", info.workflow_id},
          {"run_id", info.run_id}});
   };
+  shared->meter = host.meter;
+  shared->clock = host.transport->executor();
   shared->make_program = [&workflows,
                           &program](const std::string& type) -> std::unique_ptr<detail::Program> {
     const detail::WorkflowDefinition* definition = workflows.Find(type);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "perdure/failure_converter.h"
 #include "perdure/log.h"
 #include "worker-sdk/client/transport.h"
 #include "worker-sdk/worker/meter.h"
@@ -26,8 +27,9 @@ struct Host {
   // The client's payload codecs, applied to whole messages. Empty: none. A failure fails the call.
   std::function<absl::Status(google::protobuf::Message*)> encode, decode;
   LogSink log;
-  std::shared_ptr<MetricsSink> metrics;  // The client's; null: none.
-  Meter meter;                           // Over the sink; set by the worker.
+  std::shared_ptr<MetricsSink> metrics;                 // The client's; null: none.
+  std::shared_ptr<FailureConverter> failure_converter;  // The client's; null: the default one.
+  Meter meter;                                          // Over the sink; set by the worker.
   // Whatever else must live as long as the worker; the client's connection.
   std::shared_ptr<void> keep_alive;
 };

@@ -233,7 +233,8 @@ ActivityInfo LocalActivities::InfoOf(const Entry& entry) const {
 void LocalActivities::Begin(const Key& key, Entry* entry, Slot slot) {
   const detail::ActivityDefinition* definition = registry_.Find(entry->call.command.activity_type);
   host_.meter.Count("temporal_local_activity_total",
-                    {"activity_type", entry->call.command.activity_type});
+                    {"activity_type", entry->call.command.activity_type},
+                    {"workflow_type", entry->owner.workflow_type});
   if (definition == nullptr) {
     FailurePtr failure = UnknownActivity(entry->call.command.activity_type, registry_);
     Log(host_, LogLevel::error, failure->message);
@@ -274,7 +275,8 @@ void LocalActivities::AttemptDone(const Key& key, ActivityResult result) {
 
 void LocalActivities::AttemptFailed(const Key& key, Entry* entry, FailurePtr failure) {
   host_.meter.Count("temporal_local_activity_execution_failed",
-                    {"activity_type", entry->call.command.activity_type});
+                    {"activity_type", entry->call.command.activity_type},
+                    {"workflow_type", entry->owner.workflow_type});
   const detail::ScheduleLocalActivityCommand& command = entry->call.command;
   const std::optional<Nanos> wait = LocalRetryDelay(command.retry_policy, entry->attempt, *failure);
   const bool is_too_late = wait && command.schedule_to_close &&
@@ -332,17 +334,27 @@ void LocalActivities::Resolve(const Key& key, detail::OperationResult result) {
   outcome.result = std::move(result);
   outcome.attempt = entry->attempt;
   outcome.run_time = executor_->Monotonic() - entry->scheduled;
-  const Meter::Label label{"activity_type", entry->call.command.activity_type};
-  host_.meter.Latency("temporal_local_activity_execution_latency", outcome.run_time, label);
-  if (std::holds_alternative<CanceledResult>(outcome.result)) {
-    host_.meter.Count("temporal_local_activity_execution_cancelled", label);
-  }
+  Measure(*entry, outcome);
   entry->outcome = outcome;
   entry->is_queued = false;
   ++over_;
   // The receiver may start and cancel others, or drop the run: the entry may be gone behind this.
   if (!entry->is_unclaimed) outcome_(key.first, std::move(outcome));
   if (idle() && on_idle_) on_idle_();
+}
+
+void LocalActivities::Measure(const Entry& entry, const core::LocalActivityOutcome& outcome) const {
+  const Meter::Label activity{"activity_type", entry.call.command.activity_type};
+  const Meter::Label workflow{"workflow_type", entry.owner.workflow_type};
+  const Meter& meter = host_.meter;
+  meter.Latency("temporal_local_activity_execution_latency", outcome.run_time, activity, workflow);
+  if (std::holds_alternative<CompletedResult>(outcome.result)) {
+    meter.Latency("temporal_local_activity_succeed_endtoend_latency",
+                  executor_->WallClock() - entry.call.original_schedule_time, activity, workflow);
+  }
+  if (std::holds_alternative<CanceledResult>(outcome.result)) {
+    meter.Count("temporal_local_activity_execution_cancelled", activity, workflow);
+  }
 }
 
 LocalActivities::Entries::iterator LocalActivities::Erase(Entries::iterator at) {

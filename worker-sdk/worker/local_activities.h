@@ -102,6 +102,7 @@ class LocalActivities {
   // Ends the attempt that runs, if one does, without waiting for it.
   void LetGo(Entry* entry, CancelReason reason);
   ActivityInfo InfoOf(const Entry& entry) const;
+  void Measure(const Entry& entry, const core::LocalActivityOutcome& outcome) const;
   Entry* Find(const Key& key);
   // Is there an entry of this very call? Lets go of another one in its place.
   bool Claim(const Key& key, const core::LocalActivityCall& call);

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "worker-sdk/worker/local_retry.h"
 #include "worker-sdk/worker/testing/worker_fixture.h"
 
@@ -60,7 +62,40 @@ struct LocalFixture {
   std::unique_ptr<LocalActivities> local;
 };
 
+// What it took, by name and labels.
+struct LatencySink : MetricsSink {
+  void count(std::string_view, MetricLabels, double) override {}
+  void gauge(std::string_view, MetricLabels, double) override {}
+  void latency(std::string_view name, MetricLabels labels,
+               std::chrono::nanoseconds value) override {
+    std::string key(name);
+    for (const auto& [label, text] : labels) key.append(" ").append(label).append("=").append(text);
+    values[key] = value;
+  }
+  std::map<std::string, std::chrono::nanoseconds> values;
+};
+
 std::optional<Payload> Fails(activity_context&, const Payloads&) { throw ApplicationError("no"); }
+
+TEST(LocalActivity, ASuccessIsMeasuredFromItsFirstSchedule) {
+  int calls = 0;
+  LocalFixture fixture([&calls](activity_context&, const Payloads&) -> std::optional<Payload> {
+    if (++calls == 1) throw ApplicationError("not yet");
+    return encode(5);
+  });
+  const auto sink = std::make_shared<LatencySink>();
+  fixture.host.meter = Meter(sink, "space", "queue");
+  core::LocalActivityCall call = fixture.Call(1);
+  call.original_schedule_time -= 60s;
+  fixture.Start(std::move(call));
+  const std::string labels =
+      " namespace=space task_queue=queue activity_type=act "
+      "workflow_type=Flow";
+  EXPECT_EQ(sink->values.count("temporal_local_activity_succeed_endtoend_latency" + labels), 0U);
+  fixture.server->Advance(1s);
+  EXPECT_EQ(sink->values["temporal_local_activity_succeed_endtoend_latency" + labels], 61s);
+  EXPECT_EQ(sink->values["temporal_local_activity_execution_latency" + labels], 1s);
+}
 
 TEST(LocalActivity, ResultComesWithAttemptAndRunTime) {
   LocalFixture fixture([](activity_context& context, const Payloads&) {

@@ -17,8 +17,9 @@ namespace perdure::worker {
 
 class Meter {
  public:
-  // What a number is about, beside namespace and queue: {"activity_type", type}. May be empty.
-  using Label = std::pair<std::string_view, std::string_view>;
+  // What a number is about, beside namespace and queue: {"activity_type", type}. The second follows
+  // the first; each may be empty.
+  using Label = MetricLabel;
 
   Meter() = default;
   Meter(std::shared_ptr<MetricsSink> sink, std::string name_space, std::string task_queue)
@@ -26,23 +27,26 @@ class Meter {
         namespace_(std::move(name_space)),
         task_queue_(std::move(task_queue)) {}
 
-  void Count(std::string_view name, Label label = {}, double by = 1) const {
-    if (sink_) With(label, [&](MetricLabels labels) { sink_->count(name, labels, by); });
+  void Count(std::string_view name, Label label = {}, Label second = {}) const {
+    if (sink_) With(label, second, [&](MetricLabels labels) { sink_->count(name, labels, 1); });
   }
   void Gauge(std::string_view name, double value, Label label = {}) const {
-    if (sink_) With(label, [&](MetricLabels labels) { sink_->gauge(name, labels, value); });
+    if (sink_) With(label, {}, [&](MetricLabels labels) { sink_->gauge(name, labels, value); });
   }
-  void Latency(std::string_view name, std::chrono::nanoseconds value, Label label = {}) const {
-    if (sink_) With(label, [&](MetricLabels labels) { sink_->latency(name, labels, value); });
+  void Latency(std::string_view name, std::chrono::nanoseconds value, Label label = {},
+               Label second = {}) const {
+    if (sink_)
+      With(label, second, [&](MetricLabels labels) { sink_->latency(name, labels, value); });
   }
   explicit operator bool() const { return sink_ != nullptr; }
 
  private:
   template <class Function>
-  void With(Label label, Function function) const {
-    const std::array<Label, 3> all{Label{"namespace", namespace_}, Label{"task_queue", task_queue_},
-                                   label};
-    function(MetricLabels(all.data(), label.first.empty() ? 2 : 3));
+  void With(Label label, Label second, Function function) const {
+    const std::array<Label, 4> all{Label{"namespace", namespace_}, Label{"task_queue", task_queue_},
+                                   label, second};
+    const std::size_t given = label.first.empty() ? 0 : second.first.empty() ? 1 : 2;
+    function(MetricLabels(all.data(), 2 + given));
   }
 
   std::shared_ptr<MetricsSink> sink_;  // The user's, shared with the client.

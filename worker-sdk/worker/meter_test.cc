@@ -18,8 +18,10 @@ struct RecordingSink : MetricsSink {
   void gauge(std::string_view name, MetricLabels labels, double value) override {
     values[Key(name, labels)] = value;
   }
-  void latency(std::string_view name, MetricLabels labels, std::chrono::nanoseconds) override {
+  void latency(std::string_view name, MetricLabels labels,
+               std::chrono::nanoseconds value) override {
     values[Key(name, labels)] += 1;
+    last_latency = value;
   }
   static std::string Key(std::string_view name, MetricLabels labels) {
     std::string key(name);
@@ -36,6 +38,7 @@ struct RecordingSink : MetricsSink {
     return key;
   }
   std::map<std::string, double> values;
+  std::chrono::nanoseconds last_latency{};
 };
 
 TEST(WorkerMetrics, HaveTheNamesOfTheOtherSdks) {
@@ -57,6 +60,7 @@ TEST(WorkerMetrics, HaveTheNamesOfTheOtherSdks) {
   fixture.script->on_task = [](const auto&) {
     core::CompleteTask step;
     step.closes_run = true;
+    step.run_time = std::chrono::seconds(90);
     step.request.add_commands()->set_command_type(
         temporal::api::enums::v1::COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION);
     return step;
@@ -64,6 +68,8 @@ TEST(WorkerMetrics, HaveTheNamesOfTheOtherSdks) {
   fixture.Give(fixture.Task("r1", "2"), true);
   EXPECT_EQ(values["temporal_sticky_cache_hit"], 1);
   EXPECT_EQ(values["temporal_workflow_completed workflow_type=Flow"], 1);
+  EXPECT_EQ(values["temporal_workflow_endtoend_latency workflow_type=Flow"], 1);
+  EXPECT_EQ(sink->last_latency, std::chrono::seconds(90));
   EXPECT_EQ(values["temporal_sticky_cache_size"], 0);
   fixture.GiveActivity(fixture.ActivityTask("act", "3"));
   EXPECT_EQ(values["temporal_activity_task_received activity_type=act"], 1);

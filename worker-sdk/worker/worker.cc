@@ -36,6 +36,7 @@ worker::Host HostOf(const std::shared_ptr<client::Connection>& connection) {
   };
   host.log = stderr_log();
   host.metrics = connection->metrics();
+  host.failure_converter = connection->failure_converter();
   return host;
 }
 

@@ -369,15 +369,18 @@ void WorkflowWorker::Complete(CachedRun* run, core::CompleteTask step) {
                              rpc_->executor()->Monotonic() - run->task_received,
                              {"workflow_type", run->owner.workflow_type});
   const std::string_view ending = step.closes_run ? EndingOf(*request) : std::string_view();
-  rpc_->Call<Accepted>("RespondWorkflowTaskCompleted", std::move(request),
-                       [this, run_id = run->owner.run_id, closes_run = step.closes_run, ending,
-                        type = run->owner.workflow_type, eager = std::move(eager)](
-                           const absl::Status& status, Accepted& response) mutable {
-                         if (status.ok() && !ending.empty()) {
-                           rpc_->host().meter.Count(ending, {"workflow_type", type});
-                         }
-                         CompletedAnswered(run_id, closes_run, std::move(eager), status, &response);
-                       });
+  rpc_->Call<Accepted>(
+      "RespondWorkflowTaskCompleted", std::move(request),
+      [this, run_id = run->owner.run_id, closes_run = step.closes_run, ending,
+       run_time = step.run_time, type = run->owner.workflow_type,
+       eager = std::move(eager)](const absl::Status& status, Accepted& response) mutable {
+        if (status.ok() && !ending.empty()) {
+          rpc_->host().meter.Count(ending, {"workflow_type", type});
+          rpc_->host().meter.Latency("temporal_workflow_endtoend_latency", run_time,
+                                     {"workflow_type", type});
+        }
+        CompletedAnswered(run_id, closes_run, std::move(eager), status, &response);
+      });
 }
 
 void WorkflowWorker::CompletedAnswered(const std::string& run_id, bool closes_run,

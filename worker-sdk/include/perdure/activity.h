@@ -172,6 +172,9 @@ class ActivityScope {
   activity_context* before_;
 };
 
+// Nothing for none. Throws an ApplicationError for more than one.
+std::optional<Payload> sole_result(const Payloads& result);
+
 // Absent for a function that returns nothing. Throws what the function throws.
 using ActivityFunction =
     std::function<std::optional<Payload>(activity_context&, const Payloads& input)>;
@@ -183,6 +186,17 @@ struct ActivityDefinition {
   ActivityFunction call;
   ActivityCoroutine start = {};
 };
+
+// A result that is Payloads goes out as it is. Throws an ApplicationError where it is several: the
+// API has a list, but workflows of all SDKs take one.
+template <class R>
+std::optional<Payload> encode_activity_result(const R& result) {
+  if constexpr (std::is_same_v<R, Payloads>) {
+    return sole_result(result);
+  } else {
+    return perdure::encode(result);
+  }
+}
 
 template <auto F>
 struct activity_call {
@@ -199,7 +213,8 @@ struct activity_call {
       call<I...>(object, context, values);
       return std::nullopt;
     } else {
-      return perdure::encode(call<I...>(object, context, values));
+      return encode_activity_result<std::remove_cvref_t<typename traits_of<F>::result>>(
+          call<I...>(object, context, values));
     }
   }
   template <std::size_t... I, class Object>
@@ -230,7 +245,7 @@ struct activity_call {
       co_return std::nullopt;
     } else {
       const auto result = co_await work;
-      co_return perdure::encode(result);
+      co_return encode_activity_result(result);
     }
   }
   template <class Object>

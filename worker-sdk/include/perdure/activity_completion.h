@@ -27,15 +27,15 @@ class ActivityHandle {
   void complete() { send_complete({}); }
   template <class T>
   void complete(const T& result) {
-    send_complete(detail::encode_untyped(result));
+    send_complete(detail::encode_untyped_inputs(result));
   }
   // With what a C++ activity would have thrown: fail(ApplicationError("no such account")).
   template <class E>
     requires std::is_base_of_v<std::exception, E>
   void fail(const E& error) {
-    send_fail(failure_of(std::make_exception_ptr(error)));
+    fail(std::make_exception_ptr(error));
   }
-  void fail(const std::exception_ptr& error) { send_fail(failure_of(error)); }
+  void fail(const std::exception_ptr& error) { send_fail(error); }
   // That it stopped because it was asked to.
   template <class... A>
   void report_canceled(const A&... details) {
@@ -49,7 +49,7 @@ class ActivityHandle {
 
  private:
   void send_complete(Payloads result);
-  void send_fail(FailurePtr failure);
+  void send_fail(const std::exception_ptr& error);
   void send_canceled(Payloads details);
   ActivityHeartbeatOutput send_heartbeat(Payloads details);
 

@@ -110,13 +110,37 @@ class Client {
   StartedWithUpdate<detail::owner_of<Run>, detail::result_of<Run>, detail::result_of<Update>>
   update_with_start(const start_options& options, const update_options& waiting,
                     std::tuple<A...> arguments, std::tuple<U...> update_arguments) const {
-    UpdateWithStartInput input = update_start_input(
-        detail::start_input(detail::workflow_name<Run>(), options, encode<Run>(arguments)),
-        detail::handler_name<detail::owner_of<Run>, Update>(), encode<Update>(update_arguments),
-        waiting);
-    UpdateWithStartOutput output = calls_->update_with_start(input);
-    return {handle_from<handle_of<Run>>(input.start.workflow_id, output.start.run_id),
-            {calls_, input.start.workflow_id, std::move(output.update)}};
+    return updated<StartedWithUpdate<detail::owner_of<Run>, detail::result_of<Run>,
+                                     detail::result_of<Update>>>(
+        update_start_input(
+            detail::start_input(detail::workflow_name<Run>(), options, encode<Run>(arguments)),
+            detail::handler_name<detail::owner_of<Run>, Update>(), encode<Update>(update_arguments),
+            waiting));
+  }
+
+  // Both for workflows and handlers known by name only, with any arguments:
+  //   client.signal_with_start_by_name<int>("Order", "add", options, args("id-1"), args(4));
+  template <class R, class... A, class... S>
+  WorkflowHandle<void, R> signal_with_start_by_name(std::string_view type, std::string_view signal,
+                                                    const start_options& options,
+                                                    std::tuple<A...> arguments,
+                                                    std::tuple<S...> signal_arguments) const {
+    return signal_started<WorkflowHandle<void, R>>(
+        {.start = detail::start_input(type, options, detail::encode_untyped_inputs_of(arguments)),
+         .signal_name = std::string(signal),
+         .signal_args = detail::encode_untyped_inputs_of(signal_arguments)});
+  }
+  // R is what the workflow returns, U what the update does.
+  template <class R, class U, class... A, class... V>
+  StartedWithUpdate<void, R, U> update_with_start_by_name(std::string_view type,
+                                                          std::string_view update,
+                                                          const start_options& options,
+                                                          const update_options& waiting,
+                                                          std::tuple<A...> arguments,
+                                                          std::tuple<V...> update_arguments) const {
+    return updated<StartedWithUpdate<void, R, U>>(update_start_input(
+        detail::start_input(type, options, detail::encode_untyped_inputs_of(arguments)), update,
+        detail::encode_untyped_inputs_of(update_arguments), waiting));
   }
 
   // A workflow that was started elsewhere. Asks the server nothing.
@@ -168,6 +192,12 @@ class Client {
   Handle signal_started(SignalWithStartInput input) const {
     const StartOutput output = calls_->signal_with_start(input);
     return handle_from<Handle>(input.start.workflow_id, output.run_id);
+  }
+  template <class Both>
+  Both updated(UpdateWithStartInput input) const {
+    UpdateWithStartOutput output = calls_->update_with_start(input);
+    return {handle_from<decltype(Both::workflow)>(input.start.workflow_id, output.start.run_id),
+            {calls_, input.start.workflow_id, std::move(output.update)}};
   }
   static UpdateWithStartInput update_start_input(StartInput start, std::string_view name,
                                                  Payloads arguments, const update_options& options);

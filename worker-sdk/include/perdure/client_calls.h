@@ -171,6 +171,8 @@ class ClientCalls {
   // The same calls, each of which ends with CallCanceledError once `stop` is requested. It takes
   // the place of the one before.
   virtual std::shared_ptr<ClientCalls> with_stop(std::stop_token stop) const = 0;
+  // ClientOptions::failure_converter.
+  virtual std::shared_ptr<FailureConverter> failure_converter() const = 0;
   virtual StartOutput start_workflow(StartInput& input) = 0;
   virtual StartOutput signal_with_start(SignalWithStartInput& input) = 0;
   virtual UpdateWithStartOutput update_with_start(UpdateWithStartInput& input) = 0;

@@ -16,6 +16,7 @@ namespace perdure {
 
 class ClientInterceptor;
 class ContextPropagator;
+class FailureConverter;
 class MetricsSink;
 class PayloadCodec;
 
@@ -63,6 +64,9 @@ struct ClientOptions {
   // Messages and stack traces of failures are made payloads, so that codecs hide them from the
   // server.
   bool encode_failure_attributes = false;
+  // Exceptions to failures and back (perdure/failure_converter.h). Null: the default one. Shared
+  // with the client and its workers.
+  std::shared_ptr<FailureConverter> failure_converter = {};
   // The first sees a call first. Shared with the client.
   std::vector<std::shared_ptr<ClientInterceptor>> interceptors = {};
   // Carry what travels along (perdure/context_propagator.h).

@@ -9,6 +9,7 @@
 //   an empty std::optional, std::nullptr_t, monostate   binary/null
 //   protobuf messages                                   json/protobuf; include perdure/protobuf.h
 //   Payload                                             itself
+//   Payloads, as the one input or the result            themselves
 //   all else                                            json/plain, see perdure/json.h
 // The other SDKs read and write the same. Own types: specialise perdure::codec, or
 // perdure::json_format.
@@ -135,13 +136,28 @@ struct input_codec<std::tuple<A...>> {
   }
 };
 
+// Payloads alone are all inputs as they are.
+template <>
+struct input_codec<std::tuple<Payloads>> {
+  static std::tuple<Payloads> decode(const Payloads& payloads, std::string_view) {
+    return {payloads};
+  }
+};
+
+// A result that is Payloads is what came, as it is.
 template <class T>
 T decode_result(const Payloads& payloads) {
-  if constexpr (!std::is_void_v<T>) return decode_at<T>(payloads, 0);
+  if constexpr (std::is_same_v<T, Payloads>) {
+    return payloads;
+  } else if constexpr (!std::is_void_v<T>) {
+    return decode_at<T>(payloads, 0);
+  }
 }
 template <class T>
 T decode_result(const std::optional<Payload>& payload) {
-  if constexpr (!std::is_void_v<T>) {
+  if constexpr (std::is_same_v<T, Payloads>) {
+    return payload ? Payloads{*payload} : Payloads();
+  } else if constexpr (!std::is_void_v<T>) {
     if (!payload) return T{};
     return codec<T>::decode(*payload);
   }

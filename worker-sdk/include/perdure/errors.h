@@ -31,6 +31,8 @@
 
 namespace perdure {
 
+class FailureConverter;
+
 class Error : public std::exception {
  public:
   explicit Error(std::string message)
@@ -56,9 +58,14 @@ class FailureError : public Error {
   }
   // Throws the cause as its own type of exception; does nothing without one.
   void rethrow_cause() const;
+  // Inside of the SDK: what makes exceptions of causes. Null: throw_failure().
+  void convert_causes_with(std::shared_ptr<FailureConverter> converter) {
+    converter_ = std::move(converter);
+  }
 
  private:
   FailurePtr failure_;
+  std::shared_ptr<FailureConverter> converter_;  // Shared with the client, and whoever gave it.
 };
 
 // The fields of ApplicationError that are rarely all given. Not an aggregate of strings on purpose:
@@ -147,7 +154,8 @@ inline bool is_cancellation(const FailureError& error) {
 }
 
 // Throws the exception whose type fits the failure. Null throws a FailureError that says so.
-[[noreturn]] void throw_failure(FailurePtr failure);
+[[noreturn]] void throw_failure(FailurePtr failure,
+                                std::shared_ptr<FailureConverter> of_causes = nullptr);
 // The failure that stands for an exception: a FailureError's own, and for any other an
 // ApplicationFailureInfo whose type is the exception's C++ type.
 FailurePtr failure_of(const std::exception_ptr& exception);

@@ -7,23 +7,35 @@
 #pragma once
 
 #include <chrono>
+#include <initializer_list>
 #include <span>
 #include <string_view>
 #include <utility>
 
 namespace perdure {
 
-// Borrowed for the length of a call.
-using MetricLabels = std::span<const std::pair<std::string_view, std::string_view>>;
+using MetricLabel = std::pair<std::string_view, std::string_view>;  // Name and value.
+
+// Borrowed for the length of a call: count("orders", {{"kind", "express"}}), or an array or vector.
+class MetricLabels : public std::span<const MetricLabel> {
+ public:
+  using std::span<const MetricLabel>::span;
+  MetricLabels(std::initializer_list<MetricLabel> labels) : span(labels.begin(), labels.size()) {}
+};
 
 // Thread-safe; called often, so quick.
 class MetricsSink {
  public:
   virtual ~MetricsSink() = default;
-  virtual void count(std::string_view name, MetricLabels labels, double by = 1) = 0;
+  virtual void count(std::string_view name, MetricLabels labels = {}, double by = 1) = 0;
   virtual void gauge(std::string_view name, MetricLabels labels, double value) = 0;
   virtual void latency(std::string_view name, MetricLabels labels,
                        std::chrono::nanoseconds value) = 0;
+  // How values other than times are spread. Of the program's own numbers only; a sink that does not
+  // override it drops them.
+  virtual void histogram(std::string_view name, MetricLabels labels, double value) {
+    static_cast<void>(name), static_cast<void>(labels), static_cast<void>(value);
+  }
 };
 
 }  // namespace perdure

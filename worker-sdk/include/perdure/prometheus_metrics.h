@@ -18,6 +18,8 @@ struct PrometheusOptions {
   // Upper bounds of the latencies' buckets, in seconds.
   std::vector<double> latency_buckets = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2,
                                          0.5,   1,     2,     5,    10,   20,   60};
+  // Of the program's own histograms.
+  std::vector<double> histogram_buckets = {1, 2, 5, 10, 20, 50, 100, 1e3, 1e4, 1e5, 1e6};
 };
 
 // Thread-safe. A metric's labels are fixed by its first use; each set of their values costs memory.
@@ -30,6 +32,7 @@ class PrometheusMetrics final : public MetricsSink {
   void gauge(std::string_view name, MetricLabels labels, double value) override;
   // In seconds, as `name` with the ending _seconds.
   void latency(std::string_view name, MetricLabels labels, std::chrono::nanoseconds value) override;
+  void histogram(std::string_view name, MetricLabels labels, double value) override;
 
   // Everything, in Prometheus's text format.
   std::string text() const;

@@ -23,6 +23,7 @@
 namespace perdure {
 
 class ContextPropagator;
+class FailureConverter;
 class WorkerInterceptor;
 
 struct ReplayerOptions {
@@ -36,6 +37,8 @@ struct ReplayerOptions {
   std::vector<std::shared_ptr<WorkerInterceptor>> interceptors = {};
   // As in WorkerOptions: code may go by what travels along.
   std::vector<std::shared_ptr<ContextPropagator>> context_propagators = {};
+  // As in ClientOptions: what is thrown where code waits is its work.
+  std::shared_ptr<FailureConverter> failure_converter = {};
 };
 
 struct ReplayResult {

@@ -27,7 +27,7 @@ class saga {
     Inputs converted(inputs...);
     detail::ScheduleActivityCommand command = detail::ActivityCommand(detail::name_of<F>, options);
     command.input =
-        std::apply([](const auto&... one) { return detail::EncodeValues(one...); }, converted);
+        std::apply([](const auto&... one) { return detail::EncodeInputValues(one...); }, converted);
     steps_.push_back(std::move(command));
   }
   // Undoes all that is remembered, the last first, one after another. A step that fails is logged

@@ -39,9 +39,13 @@ struct EnvironmentOptions {
   Timestamp start_time = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
   std::string namespace_ = "default";
   std::map<std::string, SearchAttributeType> search_attributes = {};
-  // Of client(), as in ClientOptions.
+  // Of client() and its workers, as in ClientOptions.
   std::vector<std::shared_ptr<ClientInterceptor>> interceptors = {};
   std::vector<std::shared_ptr<ContextPropagator>> context_propagators = {};
+  std::vector<std::shared_ptr<PayloadCodec>> codecs = {};
+  bool encode_failure_attributes = false;
+  std::shared_ptr<FailureConverter> failure_converter = {};
+  std::shared_ptr<MetricsSink> metrics = {};
 };
 
 // One thread uses it: the test's. Workers are destroyed before it, clients and handles may outlive
@@ -86,7 +90,7 @@ void mock(Worker& worker, Function function, std::string_view name = detail::nam
                          } else {
                            const std::remove_cvref_t<R> result =
                                std::apply(function, std::move(inputs));
-                           return perdure::encode(result);
+                           return perdure::detail::encode_activity_result(result);
                          }
                        }});
 }

@@ -24,6 +24,7 @@
 #include "perdure/detail/calls.h"
 #include "perdure/group.h"
 #include "perdure/log.h"
+#include "perdure/metrics.h"
 #include "perdure/search_attributes.h"
 #include "perdure/sync.h"
 #include "perdure/wait.h"
@@ -84,6 +85,10 @@ const std::string& cancel_reason();
 
 // A line for the worker's log; said once, not in replays.
 void log(LogLevel level, std::string_view text);
+// ClientOptions::metrics, for numbers of the workflow's own: metrics().count("orders"). Labelled
+// with namespace, task_queue and workflow_type. Told once, not in replays; without a sink it does
+// nothing.
+MetricsSink& metrics();
 // A text of any length for user interfaces, changed as the workflow proceeds.
 void set_current_details(std::string_view text);
 
@@ -109,14 +114,14 @@ template <class R = void, class... A>
 handle<R> activity_by_name(std::string_view name, const activity_options& options,
                            const A&... inputs) {
   detail::ScheduleActivityCommand command = detail::ActivityCommand(name, options);
-  command.input = detail::EncodeValues(inputs...);
+  command.input = detail::EncodeInputValues(inputs...);
   return detail::CallActivity<R>(std::move(command));
 }
 template <class R = void, class... A>
 handle<R> local_activity_by_name(std::string_view name, const local_activity_options& options,
                                  const A&... inputs) {
   detail::ScheduleLocalActivityCommand command = detail::LocalActivityCommand(name, options);
-  command.input = detail::EncodeValues(inputs...);
+  command.input = detail::EncodeInputValues(inputs...);
   return detail::CallLocalActivity<R>(std::move(command));
 }
 
@@ -128,7 +133,7 @@ template <class R = void, class... A>
 child_handle<R> child_by_name(std::string_view type, const child_options& options,
                               const A&... inputs) {
   detail::StartChildCommand command = detail::ChildCommand(type, options);
-  command.input = detail::EncodeHandlerValues(inputs...);
+  command.input = detail::EncodeInputValues(inputs...);
   return detail::CallChild<R>(std::move(command));
 }
 
@@ -144,7 +149,7 @@ class external {
   }
   template <class... A>
   handle<void> signal_by_name(std::string_view name, const A&... inputs) const {
-    return Send(std::string(name), detail::EncodeHandlerValues(inputs...), false);
+    return Send(std::string(name), detail::EncodeInputValues(inputs...), false);
   }
   handle<void> cancel(std::string_view reason = "") const;
 
@@ -156,7 +161,7 @@ class external {
     static_assert(std::is_constructible_v<detail::inputs_of<M>, const A&...>,
                   "these are not the handler's parameters");
     detail::inputs_of<M> converted(inputs...);
-    return std::apply([](const auto&... one) { return detail::EncodeHandlerValues(one...); },
+    return std::apply([](const auto&... one) { return detail::EncodeInputValues(one...); },
                       converted);
   }
   handle<void> Send(std::string name, Payloads input, bool to_child) const;
@@ -167,6 +172,16 @@ class external {
 // continue_as_new<&W::run>(state).
 template <auto M>
 inline constexpr detail::ContinueAsNewCall<M, detail::inputs_of<M>> continue_as_new{};
+// The same as a workflow of another type; no type: of this one.
+template <class... A>
+[[noreturn]] void continue_as_new_by_name(std::string_view type,
+                                          const continue_as_new_options& options,
+                                          const A&... inputs) {
+  detail::ContinueAsNewCommand command = detail::ContinueCommand(options);
+  command.workflow_type = std::string(type);
+  command.input = detail::EncodeInputValues(inputs...);
+  detail::ThrowContinueAsNew(std::move(command));
+}
 
 // ---- Versions of the code ----
 // May this run take the new path? True for runs that came here with code that has the patch; false
@@ -193,7 +208,7 @@ auto side_effect(F f) -> std::invoke_result_t<F> {
   using R = std::invoke_result_t<F>;
   std::int64_t id = 0;
   if (const Payloads* recorded = detail::RecordedSideEffect(&id))
-    return detail::decode_result<R>(*recorded);
+    return detail::decode_at<R>(*recorded, 0);
   R value = f();
   detail::RecordSideEffect(id, detail::EncodeValues(value));
   return value;
@@ -208,13 +223,13 @@ auto mutable_side_effect(const std::string& id, F f) -> std::invoke_result_t<F> 
   if (const Payloads* recorded = detail::RecordedMutableSideEffect(id, &call, &has_last)) {
     Payloads value = *recorded;
     detail::UseMutableValue(id, call, value);
-    return detail::decode_result<R>(value);
+    return detail::decode_at<R>(value, 0);
   }
-  if (has_last && replaying()) return detail::decode_result<R>(detail::LastMutableValue(id));
+  if (has_last && replaying()) return detail::decode_at<R>(detail::LastMutableValue(id), 0);
   Payloads value = detail::EncodeValues(f());
   if (!has_last || detail::LastMutableValue(id) != value)
     detail::RecordMutableSideEffect(id, call, value);
-  return detail::decode_result<R>(value);
+  return detail::decode_at<R>(value, 0);
 }
 
 // ---- What is shown of the workflow ----
@@ -263,7 +278,7 @@ handle<void> child_handle<T>::signal(const A&... inputs) const {
 template <class T>
 template <class... A>
 handle<void> child_handle<T>::signal_by_name(std::string_view name, const A&... inputs) const {
-  return workflow::external(id_).Send(std::string(name), detail::EncodeHandlerValues(inputs...),
+  return workflow::external(id_).Send(std::string(name), detail::EncodeInputValues(inputs...),
                                       true);
 }
 

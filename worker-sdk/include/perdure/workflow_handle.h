@@ -118,6 +118,12 @@ class WorkflowHandleBase {
     return {calls_, id(), send_update(name, detail::encode_untyped_inputs(arguments...), options)};
   }
 
+  // An update that was started elsewhere; R is what its handler returns.
+  template <class R>
+  UpdateHandle<R> update_handle_by_name(std::string_view update_id) const {
+    return {calls_, id(), UpdateOutput{.run_id = {}, .update_id = std::string(update_id)}};
+  }
+
  protected:
   void send_signal(std::string_view name, Payloads arguments, const signal_options& options) const;
   Payloads send_query(std::string_view name, Payloads arguments,
@@ -199,7 +205,7 @@ class WorkflowHandle : public WorkflowHandleBase {
   // An update that was started elsewhere.
   template <auto Member>
   UpdateHandle<detail::result_of<Member>> update_handle(std::string_view update_id) const {
-    return {calls(), id(), UpdateOutput{.run_id = {}, .update_id = std::string(update_id)}};
+    return update_handle_by_name<detail::result_of<Member>>(update_id);
   }
 };
 

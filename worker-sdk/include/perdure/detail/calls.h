@@ -60,12 +60,11 @@ Payloads EncodeValues(const A&... values) {
   return payloads;
 }
 
-// Of workflows and their handlers: Payloads alone are all inputs as they are, which is how those
-// that take such are given theirs.
+// Payloads alone are all inputs as they are, which is how callees that take such are given theirs.
 template <class... A>
 inline constexpr bool are_raw = std::is_same_v<std::tuple<A...>, std::tuple<Payloads>>;
 template <class... A>
-Payloads EncodeHandlerInputs(const Input<A>&... inputs) {
+Payloads EncodeInputs(const Input<A>&... inputs) {
   if constexpr (are_raw<A...>) {
     return (*inputs, ...);
   } else {
@@ -73,7 +72,7 @@ Payloads EncodeHandlerInputs(const Input<A>&... inputs) {
   }
 }
 template <class... A>
-Payloads EncodeHandlerValues(const A&... values) {
+Payloads EncodeInputValues(const A&... values) {
   if constexpr (are_raw<A...>) {
     return (values, ...);
   } else {
@@ -117,7 +116,7 @@ template <auto F, class... A>
 struct ActivityCall<F, std::tuple<A...>> {
   handle<result_of<F>> operator()(const Input<A>&... inputs, activity_options options) const {
     ScheduleActivityCommand command = ActivityCommand(name_of<F>, options);
-    command.input = EncodeAll<A...>(inputs...);
+    command.input = EncodeInputs<A...>(inputs...);
     return CallActivity<result_of<F>>(std::move(command));
   }
 };
@@ -127,7 +126,7 @@ template <auto F, class... A>
 struct LocalActivityCall<F, std::tuple<A...>> {
   handle<result_of<F>> operator()(const Input<A>&... inputs, local_activity_options options) const {
     ScheduleLocalActivityCommand command = LocalActivityCommand(name_of<F>, options);
-    command.input = EncodeAll<A...>(inputs...);
+    command.input = EncodeInputs<A...>(inputs...);
     return CallLocalActivity<result_of<F>>(std::move(command));
   }
 };
@@ -138,11 +137,14 @@ struct ChildCall<F, std::tuple<A...>> {
   child_handle<result_of<F>> operator()(const Input<A>&... inputs,
                                         child_options options = {}) const {
     StartChildCommand command = ChildCommand(owner_of<F>::handlers::type_name(), options);
-    command.input = EncodeHandlerInputs<A...>(inputs...);
+    command.input = EncodeInputs<A...>(inputs...);
     return CallChild<result_of<F>>(std::move(command));
   }
 };
 [[noreturn]] void ThrowContinueAsNew(ContinueAsNewCommand command);
+// A class may run under another type than its own, the dynamic workflow does: the run's type where
+// `type` is its class's.
+std::string_view TypeOfItself(std::string_view type);
 
 template <auto F, class Inputs>
 struct ContinueAsNewCall;
@@ -151,8 +153,8 @@ struct ContinueAsNewCall<F, std::tuple<A...>> {
   [[noreturn]] void operator()(const Input<A>&... inputs,
                                continue_as_new_options options = {}) const {
     ContinueAsNewCommand command = ContinueCommand(options);
-    command.workflow_type = std::string(owner_of<F>::handlers::type_name());
-    command.input = EncodeHandlerInputs<A...>(inputs...);
+    command.workflow_type = std::string(TypeOfItself(owner_of<F>::handlers::type_name()));
+    command.input = EncodeInputs<A...>(inputs...);
     ThrowContinueAsNew(std::move(command));
   }
 };

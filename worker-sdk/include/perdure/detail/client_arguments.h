@@ -73,6 +73,13 @@ Payloads encode_untyped_inputs(const A&... arguments) {
   }
 }
 
+// Of args(...).
+template <class... A>
+Payloads encode_untyped_inputs_of(const std::tuple<A...>& arguments) {
+  return std::apply([](const auto&... values) { return encode_untyped_inputs(values...); },
+                    arguments);
+}
+
 template <auto Run>
 std::string_view workflow_name() {
   return owner_of<Run>::handlers::type_name();

@@ -95,6 +95,7 @@ class Cancellable {
   friend class Scope;
   Cancellable *before_ = nullptr, *after_ = nullptr;
   Scope* in_ = nullptr;
+  std::uint32_t order_ = 0;  // Among all that was started in the scope's holder.
 };
 
 // What a scope belongs to: a handler that runs, or ran.
@@ -109,9 +110,9 @@ class ScopeOwner : public InFrameMemory {
 // Cancels what was started inside it: in the order in which it was started, and then its inner
 // scopes in the order of their creation. That order is part of what replays must repeat.
 //
-// The scope of a spawned task has no lists of its own: what is started in it stands in those of the
-// scope around it, its holder, so that a cancellation of the holder goes one way whoever started
-// what. To cancel the task alone costs a look at all that the holder holds.
+// The scope of a spawned task is a part of the first around it that is none, its holder: a
+// cancellation of the holder goes one way through both, whoever started what. To cancel costs a
+// look at what is canceled, and nothing beside.
 class Scope : public InFrameMemory {
  public:
   struct OfTask {};
@@ -122,7 +123,8 @@ class Scope : public InFrameMemory {
   Scope(const Scope&) = delete;
   ~Scope();
   void Add(Cancellable* one);
-  void Cancel(const std::string& reason);
+  // Gives how many operations and scopes it looked at, which is what it costs.
+  std::int64_t Cancel(const std::string& reason);
   // The task has ended: what it left under way belongs to the scope around it.
   void EndTask();
   bool is_requested() const { return Canceled()->requested_; }
@@ -139,8 +141,10 @@ class Scope : public InFrameMemory {
     while (!one->requested_ && one->is_of_task()) one = one->outer_.get();
     return one;
   }
-  bool IsInside(const Scope* task) const;
-  void CancelTask(const std::string& reason);
+  void Link();
+  void Unlink();
+  void Append(Cancellable* one);
+  void PutInOrder();
   // A task that spawns its successor and ends, again and again, must not leave a chain of scopes.
   void SkipEndedTasks();
 
@@ -148,7 +152,9 @@ class Scope : public InFrameMemory {
   Scope* holder_;
   Cancellable *first_ = nullptr, *last_ = nullptr;
   Scope *inner_first_ = nullptr, *inner_last_ = nullptr, *before_ = nullptr, *after_ = nullptr;
-  std::uint32_t held_ = 0;  // Of a task: how many stand in the holder's list for it.
+  std::uint32_t order_ = 0;       // As Cancellable's.
+  std::uint32_t order_next_ = 0;  // Of a holder.
+  bool is_in_order_ = true;       // Unless tasks that ended have left something.
   bool requested_ = false;
   bool has_ended_ = false;
   const bool shielded_;

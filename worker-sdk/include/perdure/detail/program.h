@@ -11,8 +11,10 @@
 #include "perdure/detail/activation.h"
 
 namespace perdure {
+class FailureConverter;
+class MetricsSink;
 class WorkerInterceptor;
-}
+}  // namespace perdure
 
 namespace perdure::detail {
 
@@ -48,6 +50,10 @@ struct ProgramOptions {
   // instead of its task; "*" is every exception (R51).
   std::vector<std::string> workflow_failure_types;
   Watch* watch = nullptr;
+  // For the workflow's own numbers that are no repetition; shared with the client. Null: none.
+  std::shared_ptr<MetricsSink> metrics;
+  // Shared with the client. Null: the default one.
+  std::shared_ptr<FailureConverter> failure_converter;
   std::vector<std::shared_ptr<WorkerInterceptor>> interceptors;
   // Headers that travel along with what a workflow starts.
   std::vector<std::string> propagated;
