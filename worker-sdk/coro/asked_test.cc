@@ -1,4 +1,5 @@
 // What a run knows of itself, what it tells and shows, and the answers that it keeps.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "perdure/workflow.h"
@@ -48,6 +49,15 @@ struct Knowing {
              query<&Knowing::itself>, query<&Knowing::before>, query<&Knowing::canceled>>;
 };
 
+// Started with what `info` says, and the ids that Start gives.
+Completion StartWith(ScriptedRun* run, RunInfo info) {
+  StartWorkflowJob job;
+  job.info = std::move(info);
+  job.info.workflow_id = "w";
+  job.info.run_id = "r";
+  return run->Do(std::move(job));
+}
+
 using Texts = std::vector<std::string>;
 using Numbers = std::vector<std::int64_t>;
 
@@ -76,18 +86,19 @@ TEST(WhatARunKnows, OfTheWorkerIsOfTheOneThatDoesOrDidTheTask) {
 
 TEST(WhatARunKnows, OfItselfIsWhatItWasStartedWith) {
   auto run = ScriptedRun::Of<Knowing>();
-  run.info.task_queue = "q";
-  run.info.attempt = 3;
-  run.info.cron_schedule = "@daily";
-  run.info.parent = WorkflowRef{"above", "r0"};
-  run.info.last_failure = ApplicationError("last time").failure_ptr();
-  run.info.last_completion_result = {encode(7)};
-  run.Start();
+  RunInfo info;
+  info.task_queue = "q";
+  info.attempt = 3;
+  info.cron_schedule = "@daily";
+  info.parent = WorkflowRef{"above", "r0"};
+  info.last_failure = ApplicationError("last time").failure_ptr();
+  info.last_completion_result = {encode(7)};
+  StartWith(&run, info);
   EXPECT_EQ(run.Query<Texts>("itself"),
             (Texts{"w", "r", "q", "@daily", "3", "above", "last time"}));
   EXPECT_EQ(run.Query<int>("before"), 7);
   auto first = ScriptedRun::Of<Knowing>();
-  first.Start();
+  StartWith(&first, {});
   EXPECT_EQ(first.Query<Texts>("itself"), (Texts{"w", "r", "", "", "1", "none", "none"}));
   EXPECT_EQ(first.Query<int>("before"), -1);
 }
@@ -98,6 +109,79 @@ TEST(WhatARunKnows, OfItsCancellationIsTheReason) {
   EXPECT_EQ(run.Query<Texts>("canceled"), (Texts{"no", ""}));
   run.Do(CancelWorkflowJob{"enough"});
   EXPECT_EQ(run.Query<Texts>("canceled"), (Texts{"yes", "enough"}));
+}
+
+// ---- Time, randomness, and its log ----
+
+struct Drawing {
+  task<std::string> run() {
+    workflow::log(LogLevel::info, "begins");
+    std::string drawn = workflow::uuid4() + " " + Deal();
+    const Timestamp before = workflow::now();
+    co_await workflow::sleep(1s);
+    took = workflow::now() - before;
+    workflow::log(LogLevel::info, "goes on");
+    co_return drawn + " " + workflow::uuid4();
+  }
+  std::string Deal() const {
+    std::string cards = "abcdefgh";
+    for (std::size_t i = cards.size(); i > 1; --i)
+      std::swap(cards[i - 1], cards[workflow::random()() % i]);
+    return cards;
+  }
+  std::chrono::nanoseconds took{};
+  std::int64_t seconds() const { return took / 1s; }
+  using handlers = define<entry<&Drawing::run>, query<&Drawing::seconds>>;
+};
+
+struct Drawn {
+  std::string text;
+  std::vector<std::string> lines;
+};
+Drawn Draw(std::uint64_t seed, bool replays, std::optional<std::uint64_t> reseeded = {}) {
+  auto run = ScriptedRun::Of<Drawing>();
+  run.replaying = replays;
+  StartWorkflowJob start;
+  start.randomness_seed = seed;
+  run.Do(std::move(start));
+  run.replaying = false;
+  const Completion done =
+      reseeded ? run.Do(UpdateRandomSeedJob{*reseeded}, FireTimerJob{1}) : run.Do(FireTimerJob{1});
+  return {ResultOf<std::string>(done), run.lines()};
+}
+
+TEST(Randomness, IsOfItsSeedAlone) {
+  const std::string drawn = Draw(7, false).text;
+  EXPECT_EQ(Draw(7, true).text, drawn);
+  EXPECT_NE(Draw(8, false).text, drawn);
+  EXPECT_NE(drawn.substr(0, 36), drawn.substr(46)) << "two ids of one run";
+}
+
+TEST(Randomness, BeginsAnewWithANewSeed) {
+  const std::string drawn = Draw(7, false).text, reset = Draw(7, false, 9).text;
+  EXPECT_EQ(reset.substr(0, 46), drawn.substr(0, 46));
+  EXPECT_NE(reset.substr(46), drawn.substr(46));
+  EXPECT_EQ(reset.substr(46), Draw(9, false).text.substr(0, 36));
+}
+
+TEST(Uuid4, HasItsForm) {
+  EXPECT_THAT(Draw(7, false).text.substr(0, 36),
+              ::testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-"
+                                      "[0-9a-f]{12}"));
+}
+
+TEST(Now, IsTheTimeOfTheTask) {
+  auto run = ScriptedRun::Of<Drawing>();
+  run.now = Timestamp(1000s);
+  run.Start();
+  run.now = Timestamp(1090s);
+  run.Fire(1);
+  EXPECT_EQ(run.Query<std::int64_t>("seconds"), 90);
+}
+
+TEST(TheLog, IsWrittenOnce) {
+  EXPECT_EQ(Draw(7, false).lines, (Texts{"begins", "goes on"}));
+  EXPECT_EQ(Draw(7, true).lines, (Texts{"goes on"}));
 }
 
 // ---- What it shows ----
@@ -127,9 +211,11 @@ struct Showing {
 
 TEST(AttributesAndMemo, AreReadAsTheyWereStartedAndChanged) {
   auto run = ScriptedRun::Of<Showing>();
-  run.info.search_attributes = search_attributes({color.set("blue"), items.set(1)});
-  run.info.memo = {{"who", encode("Bob")}};
-  EXPECT_EQ(ResultOf<std::string>(run.Start()), "blue 1 Bob; red 3 Ann; red none nobody; ");
+  RunInfo info;
+  info.search_attributes = search_attributes({color.set("blue"), items.set(1)});
+  info.memo = {{"who", encode("Bob")}};
+  EXPECT_EQ(ResultOf<std::string>(StartWith(&run, info)),
+            "blue 1 Bob; red 3 Ann; red none nobody; ");
   auto bare = ScriptedRun::Of<Showing>();
   EXPECT_EQ(ResultOf<std::string>(bare.Start()),
             "no color none nobody; red 3 Ann; red none nobody; ");

@@ -94,6 +94,59 @@ TEST(ActivityOptions, ThatCannotBeAreRefused) {
             "!heartbeat must not be negative");
 }
 
+struct Mailer {
+  void send(activity_context& context, std::string to);
+};
+
+TEST(Activities, MayBeMembersWhoseContextIsNoInput) {
+  const Completion completion =
+      Start([] { workflow::activity<&Mailer::send>("Ann", {.start_to_close = 1s}).detach(); });
+  const auto& command = Only<ScheduleActivityCommand>(completion);
+  EXPECT_EQ(command.activity_type, "send");
+  ASSERT_EQ(command.input.size(), 1u);
+  EXPECT_EQ(command.input[0].data, "\"Ann\"");
+}
+
+TEST(Activities, MayBeGivenByName) {
+  const Completion completion = Start([] {
+    workflow::activity_by_name("pack", {.start_to_close = 1s}, 1, "x").detach();
+    workflow::local_activity_by_name<int>("weigh", {.start_to_close = 1s}, 2).detach();
+    workflow::child_by_name<int>("Ship", {.id = "s"}, 3).detach();
+  });
+  ASSERT_EQ(Kinds(completion), "activity local child");
+  const auto& activity = Only<ScheduleActivityCommand>(completion);
+  EXPECT_EQ(activity.activity_type, "pack");
+  EXPECT_EQ(activity.input.at(1).data, "\"x\"");
+  const auto& local = std::get<ScheduleLocalActivityCommand>(completion.commands[1]);
+  EXPECT_EQ(local.activity_type, "weigh");
+  EXPECT_EQ(local.input.at(0).data, "2");
+  const auto& child = std::get<StartChildCommand>(completion.commands[2]);
+  EXPECT_EQ(child.workflow_type, "Ship");
+  EXPECT_EQ(child.input.at(0).data, "3");
+}
+
+TEST(OtherWorkflows, AreSignaledAndCanceledByTheirIds) {
+  const Completion completion = Start([] {
+    workflow::external("other", "r-1").signal_by_name("go", 1).detach();
+    workflow::external("other").cancel("enough").detach();
+    workflow::child_by_name("Ship", {.id = "s"}).signal_by_name("hurry").detach();
+  });
+  ASSERT_EQ(Kinds(completion), "signal cancel-external child signal");
+  const auto& signal = Only<SignalExternalCommand>(completion);
+  EXPECT_EQ(signal.workflow_id, "other");
+  EXPECT_EQ(signal.run_id, "r-1");
+  EXPECT_EQ(signal.signal_name, "go");
+  EXPECT_EQ(signal.input.at(0).data, "1");
+  EXPECT_FALSE(signal.child_only);
+  const auto& cancel = std::get<RequestCancelExternalCommand>(completion.commands[1]);
+  EXPECT_EQ(cancel.workflow_id, "other");
+  EXPECT_EQ(cancel.run_id, "");
+  EXPECT_EQ(cancel.reason, "enough");
+  const auto& to_child = std::get<SignalExternalCommand>(completion.commands[3]);
+  EXPECT_EQ(to_child.workflow_id, "s");
+  EXPECT_TRUE(to_child.child_only);
+}
+
 TEST(LocalActivityOptions, AreCommanded) {
   const Completion completion = Start([] {
     workflow::local_activity<&work>(1, {.schedule_to_close = 4s,

@@ -29,7 +29,6 @@ class ScriptedRun {
   template <class... A>
   Completion Start(const A&... inputs) {
     StartWorkflowJob job;
-    job.info = info;
     job.info.workflow_id = "w";
     job.info.run_id = "r";
     job.info.workflow_type = definition_->type;
@@ -83,7 +82,6 @@ class ScriptedRun {
   const std::vector<std::string>& lines() const { return *lines_; }
   ProgramOptions& options() { return *options_; }
 
-  RunInfo info;      // What Start tells, beside ids and headers.
   Activation about;  // What each activation tells, beside jobs, time and whether it is a replay.
   Timestamp now{};
   PayloadMap headers;  // Of what comes next by Start, Signal, Update and Query.
