@@ -45,6 +45,8 @@ class Calls : public ::testing::Test {
   Client client_;
 };
 
+// ---- Starts ----
+
 TEST_F(Calls, AStartTakesItsTimes) {
   const auto request = Started({.task_queue = "q",
                                 .execution_timeout = 4s,
@@ -139,6 +141,86 @@ TEST_F(Calls, ExecuteByNameStartsAndWaits) {
   EXPECT_EQ(waited.execution().run_id(), "r");
 }
 
+// ---- Schedules ----
+
+TEST_F(Calls, AScheduleIsSentWithAllThatItSays) {
+  Answer<api::CreateScheduleResponse>("CreateSchedule");
+  ScheduleSpec spec;
+  spec.intervals = {{.every = 24h, .offset = 3h}};
+  spec.calendars = {{.hour = {{.start = 8, .end = 18, .step = 2}}, .comment = "by day"}};
+  spec.skip = {{.day_of_week = {{.start = 0}}}};
+  spec.cron = {"@weekly"};
+  spec.start_time = Timestamp(100s);
+  spec.end_time = Timestamp(200s);
+  spec.jitter = 5s;
+  spec.time_zone = "Europe/Berlin";
+  ScheduleOptions options;
+  options.policy = {schedule_overlap::cancel_other, 1h, true, true};
+  options.state = {"made by a test", true, 9};
+  options.trigger_immediately = true;
+  options.memo = {{"m", encode(1)}};
+  options.search_attributes = search_attributes({search_key<bool>{"Is"}.set(true)});
+  client_.schedules().create_by_name("nightly", "Report", spec, {.task_queue = "q"}, options, "eu");
+  const auto request = Last<api::CreateScheduleRequest>("CreateSchedule");
+  EXPECT_EQ(request.schedule_id(), "nightly");
+  EXPECT_EQ(request.initial_patch().trigger_immediately().overlap_policy(), 4);
+  EXPECT_EQ(request.memo().fields().at("m").data(), "1");
+  EXPECT_EQ(request.search_attributes().indexed_fields().at("Is").data(), "true");
+  const auto& start = request.schedule().action().start_workflow();
+  EXPECT_EQ(start.workflow_id(), "nightly");
+  EXPECT_EQ(start.workflow_type().name(), "Report");
+  EXPECT_EQ(start.input().payloads(0).data(), "\"eu\"");
+  const auto& sent = request.schedule().spec();
+  EXPECT_EQ(sent.interval(0).interval().seconds(), 24 * 3600);
+  EXPECT_EQ(sent.interval(0).phase().seconds(), 3 * 3600);
+  EXPECT_EQ(sent.structured_calendar(0).hour(0).end(), 18);
+  EXPECT_EQ(sent.structured_calendar(0).minute(0).end(), 0) << "left out: the full hour";
+  EXPECT_EQ(sent.structured_calendar(0).day_of_week(0).end(), 6) << "left out: every day";
+  EXPECT_EQ(sent.exclude_structured_calendar(0).day_of_week(0).start(), 0);
+  EXPECT_EQ(sent.cron_string(0), "@weekly");
+  // What the server tells of it is the same again.
+  api::DescribeScheduleResponse description;
+  *description.mutable_schedule() = request.schedule();
+  description.mutable_info()->set_action_count(3);
+  Answer("DescribeSchedule", description);
+  const ScheduleDescription read = client_.schedules().handle("nightly").describe();
+  EXPECT_EQ(read.action_count, 3);
+  const Schedule& schedule = read.schedule;
+  EXPECT_EQ(schedule.spec.intervals.at(0).offset, 3h);
+  EXPECT_EQ(schedule.spec.calendars.at(0).hour.at(0).step, 2);
+  EXPECT_EQ(schedule.spec.calendars.at(0).comment, "by day");
+  EXPECT_EQ(schedule.spec.start_time, Timestamp(100s));
+  EXPECT_EQ(schedule.spec.end_time, Timestamp(200s));
+  EXPECT_EQ(schedule.spec.jitter, 5s);
+  EXPECT_EQ(schedule.spec.time_zone, "Europe/Berlin");
+  EXPECT_EQ(schedule.policy.overlap, schedule_overlap::cancel_other);
+  EXPECT_EQ(schedule.policy.catchup_window, 1h);
+  EXPECT_TRUE(schedule.policy.pause_on_failure);
+  EXPECT_TRUE(schedule.policy.keep_workflow_id);
+  EXPECT_EQ(schedule.state.note, "made by a test");
+  EXPECT_TRUE(schedule.state.is_paused);
+  EXPECT_EQ(schedule.state.remaining_actions, 9);
+  EXPECT_EQ(schedule.action.workflow_type, "Report");
+}
+
+TEST_F(Calls, SchedulesAreListedPageByPage) {
+  server_.OnCall<api::ListSchedulesRequest, api::ListSchedulesResponse>(
+      "ListSchedules", [](const auto& request) -> absl::StatusOr<api::ListSchedulesResponse> {
+        EXPECT_EQ(request.query(), "Is = true");
+        api::ListSchedulesResponse page;
+        const std::string& token = request.next_page_token();
+        if (token.empty()) page.add_schedules()->set_schedule_id("one");
+        if (token == "2") page.add_schedules()->set_schedule_id("two");
+        if (token.empty()) page.set_next_page_token("1");  // An empty one comes between.
+        if (token == "1") page.set_next_page_token("2");
+        return page;
+      });
+  std::string ids;
+  for (const auto& entry : client_.schedules().list("Is = true")) ids += entry.id + " ";
+  EXPECT_EQ(ids, "one two ");
+  EXPECT_EQ(server_.CountOf("ListSchedules"), 3);
+}
+
 TEST_F(Calls, ABackfillSaysFromWhenToWhenAndHow) {
   Answer<api::PatchScheduleResponse>("PatchSchedule");
   const auto nightly = client_.schedules().handle("nightly");
@@ -158,6 +240,8 @@ TEST_F(Calls, ABackfillSaysFromWhenToWhenAndHow) {
             temporal::api::enums::v1::SCHEDULE_OVERLAP_POLICY_ALLOW_ALL);
   EXPECT_EQ(request.patch().backfill_request_size(), 0);
 }
+
+// ---- Activities ----
 
 TEST_F(Calls, AnActivityThatObeyedItsCancellationSaysSoByTokenAndByIds) {
   Answer<api::RespondActivityTaskCanceledResponse>("RespondActivityTaskCanceled");

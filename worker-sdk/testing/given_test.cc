@@ -2,6 +2,7 @@
 // registered for what nobody is registered for.
 #include <gtest/gtest.h>
 
+#include "perdure/replayer.h"
 #include "perdure/testing.h"
 #include "perdure/testing_matchers.h"
 #include "perdure/workflow.h"
@@ -263,6 +264,57 @@ TEST(ActivitiesCompletedLater, SayFromOutsideThatTheyObeyed) {
   EXPECT_TRUE(activity.heartbeat(2).cancel_requested);
   activity.report_canceled("swept");
   EXPECT_EQ(run.result(), "swept");
+}
+
+struct Canceling {
+  task<std::string> run() {
+    co_await workflow::external("asked").cancel("enough");
+    try {
+      co_await workflow::external("nobody").cancel();
+    } catch (const FailureError&) {
+      co_return "nobody is there";
+    }
+    co_return "";
+  }
+  using handlers = define<entry<&Canceling::run>>;
+};
+struct Asked {
+  task<void> run() { co_await workflow::sleep(24h); }
+  using handlers = define<entry<&Asked::run>>;
+};
+
+TEST(OtherWorkflows, AreCanceledByTheirIds) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Canceling>().workflow<Asked>();
+  worker.start();
+  auto asked = env.client().start<&Asked::run>({.id = "asked", .task_queue = "q"});
+  EXPECT_EQ(env.client().execute<&Canceling::run>({.task_queue = "q", .run_timeout = 1h}),
+            "nobody is there");
+  EXPECT_THAT([&] { asked.result(); }, IsCanceled());
+  EXPECT_THAT([&] { asked.result(); }, ::testing::Not(FailsWith("Any")));
+  EXPECT_THAT([] {}, ::testing::Not(IsCanceled()));
+  EXPECT_THAT([] {}, ::testing::Not(FailsWith("Any")));
+}
+
+TEST(ManyHistories, AreReplayedAllAlsoBehindOneThatFails) {
+  Environment env;
+  Worker worker(env.client(), env.worker("q"));
+  worker.workflow<Asked>().workflow<Known>();
+  worker.start();
+  auto asked = env.client().start<&Asked::run>({.id = "a", .task_queue = "q"});
+  auto known = env.client().start<&Known::run>({.id = "k", .task_queue = "q"});
+  asked.result();
+  known.result();
+  Replayer replayer;
+  replayer.workflow<Known>();
+  const auto results = replayer.replay(std::vector{asked.fetch_history(), known.fetch_history()});
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[0].workflow_id, "a");
+  EXPECT_FALSE(results[0].ok) << "no such workflow is registered";
+  EXPECT_FALSE(results[0].is_nondeterminism);
+  EXPECT_EQ(results[1].workflow_id, "k");
+  EXPECT_TRUE(results[1].ok) << results[1].message;
 }
 
 struct Hasty {
