@@ -129,6 +129,7 @@ RunScript::Task FirstTaskOf(const std::string& type) {
 }
 
 TEST(DeadlockLimit, ReportsWorkflowCodeThatHoldsItsThreadWithItsStackAndItGoesOn) {
+  reported = false;
   std::string text, workflow_id;
   Host host;
   host.transport = std::make_shared<FakeServer>();
