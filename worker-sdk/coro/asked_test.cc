@@ -116,7 +116,8 @@ TEST(WhatARunKnows, OfItsCancellationIsTheReason) {
 struct Drawing {
   task<std::string> run() {
     workflow::log(LogLevel::info, "begins");
-    std::string drawn = workflow::uuid4() + " " + Deal();
+    std::string drawn = workflow::uuid4();
+    drawn += " " + Deal();
     const Timestamp before = workflow::now();
     co_await workflow::sleep(1s);
     took = workflow::now() - before;

@@ -17,8 +17,10 @@ using namespace std::chrono_literals;
 struct Any {
   task<std::string> run(Payloads input) {
     std::string seen = workflow::info().workflow_type + "(" + std::to_string(input.size()) + ")";
-    const int called = co_await workflow::activity_by_name<int>(
-        "count", {.start_to_close = 10s}, input.empty() ? "" : input[0].data, 2);
+    std::string first;
+    if (!input.empty()) first = input[0].data;
+    const int called =
+        co_await workflow::activity_by_name<int>("count", {.start_to_close = 10s}, first, 2);
     co_return seen + " " + std::to_string(called);
   }
   using handlers = define<entry<&Any::run>>;
