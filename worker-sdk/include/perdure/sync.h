@@ -11,20 +11,22 @@
 
 namespace perdure::workflow {
 
+namespace detail {
 // A place among those that wait for the same thing; who came first is served first. Given up when
 // it is destroyed: where the wait is canceled, or the run leaves memory.
-class turn {
+class Turn {
  public:
-  using line = std::vector<const turn*>;
-  explicit turn(line* of) : line_(of) { line_->push_back(this); }
-  turn(const turn&) = delete;
-  ~turn() { give_up(); }
-  bool has_come() const { return line_->front() == this; }
-  void give_up() { std::erase(*line_, this); }
+  using Line = std::vector<const Turn*>;
+  explicit Turn(Line* of) : line_(of) { line_->push_back(this); }
+  Turn(const Turn&) = delete;
+  ~Turn() { GiveUp(); }
+  bool HasCome() const { return line_->front() == this; }
+  void GiveUp() { std::erase(*line_, this); }
 
  private:
-  line* const line_;
+  Line* const line_;
 };
+}  // namespace detail
 
 // So many at a time; waiters are served in the order in which they came. Keep it in the workflow
 // object.
@@ -50,11 +52,11 @@ class semaphore {
     semaphore* of_;
   };
   task<permit> acquire() {
-    turn mine(&waiting_);
+    detail::Turn mine(&waiting_);
     co_await until([this, &mine] {
-      if (free_ == 0 || !mine.has_come()) return false;
+      if (free_ == 0 || !mine.HasCome()) return false;
       --free_;
-      mine.give_up();
+      mine.GiveUp();
       return true;
     });
     co_return permit(this);
@@ -62,7 +64,7 @@ class semaphore {
 
  private:
   std::size_t free_;
-  turn::line waiting_;
+  detail::Turn::Line waiting_;
 };
 class mutex : public semaphore {
  public:
@@ -78,10 +80,10 @@ class channel {
   channel(const channel&) = delete;
   // Waits while the channel is full. Throws std::logic_error once it is closed.
   task<void> push(T value) {
-    turn mine(&pushing_);
+    detail::Turn mine(&pushing_);
     co_await until([this, &mine] {
-      if (!is_closed_ && (is_full() || !mine.has_come())) return false;
-      mine.give_up();
+      if (!is_closed_ && (is_full() || !mine.HasCome())) return false;
+      mine.GiveUp();
       return true;
     });
     CheckOpen();
@@ -97,10 +99,10 @@ class channel {
   // Waits for a value; nullopt once the channel is closed and empty.
   task<std::optional<T>> pop() {
     std::optional<T> value;
-    turn mine(&popping_);
+    detail::Turn mine(&popping_);
     co_await until([this, &value, &mine] {
-      if (values_.empty() ? !is_closed_ : !mine.has_come()) return false;
-      mine.give_up();
+      if (values_.empty() ? !is_closed_ : !mine.HasCome()) return false;
+      mine.GiveUp();
       if (values_.empty()) return true;
       value = std::move(values_.front());
       values_.pop_front();
@@ -119,7 +121,7 @@ class channel {
 
   const std::size_t capacity_;
   std::deque<T> values_;
-  turn::line pushing_, popping_;
+  detail::Turn::Line pushing_, popping_;
   bool is_closed_ = false;
 };
 
