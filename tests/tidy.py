@@ -1,5 +1,5 @@
-"""Checks of form that no compiler makes: includes, lengths, layout. Prints each breach. Exits 1 if there is a breach
-of what others rely on (includes), with --strict (./dev check) for any.
+"""Checks of form that no compiler makes: includes, lengths, layout, and that each rule of replay has its test. Prints
+each breach. Exits 1 if there is a breach of what others rely on (includes, rules), with --strict (./dev check) for any.
 
 What exceeds a length today stands in tests/tidy_exceptions.txt with a reason; the list may only shrink.
 """
@@ -11,7 +11,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HEADER_LINES, SOURCE_LINES, TEST_LINES, FUNCTION_LINES, LINE_COLUMNS = 300, 600, 1000, 70, 100
-RELIED_ON = ("with ../", "#pragma once")
+RELIED_ON = ("with ../", "#pragma once", "of replay")
+RULES, RULES_PAGE = range(1, 63), "docs/sdk/replay-rules.md"
 FORBIDDEN = [
     (re.compile(r'^\s*#\s*include\s+"\.\./'), "include from the module's root, not with ../"),
     (re.compile(r"^\s*//.*\b(TODO|FIXME|XXX)\b"), "no open ends in comments"),
@@ -72,6 +73,29 @@ def check_file(path: pathlib.Path, leave: dict[str, int]) -> list[str]:
     return breaches
 
 
+def rules_of_replay() -> list[str]:
+    """Each rule stands in the page's table with the tests that carry its number, of which there is at least one."""
+    tests: dict[int, dict[str, list[str]]] = {number: {} for number in RULES}  # By rule and file.
+    for path in sorted((ROOT / "worker-sdk").rglob("*_test.cc")):
+        for suite, number in re.findall(r"^TEST(?:_[FP])?\((R(\d+)[A-Z]\w*),", path.read_text(), re.MULTILINE):
+            suites = tests.setdefault(int(number), {}).setdefault(str(path.relative_to(ROOT / "worker-sdk")), [])
+            if suite not in suites:
+                suites.append(suite)
+    breaches = [f"{RULES_PAGE}: no test carries the number of rule R{n} of replay" for n in RULES if not tests[n]]
+    missing = set(RULES)
+    for at, line in enumerate((ROOT / RULES_PAGE).read_text().splitlines(), 1):
+        if not re.match(r"\| R\d", line):
+            continue
+        numbers = [int(number) for number in re.findall(r"\d+", line.split("|")[1])]
+        missing -= set(numbers)
+        said = line.split("|")[-2].strip()
+        found = "; ".join(
+            f"`{file}` {', '.join(suites)}" for number in numbers for file, suites in tests.get(number, {}).items())
+        if said != found:
+            breaches.append(f"{RULES_PAGE}:{at}: tests of rules of replay must be shown as: {found}")
+    return breaches + [f"{RULES_PAGE}: rule R{number} of replay is missing" for number in sorted(missing)]
+
+
 def main() -> int:
     sources = [
         path for folder in ("engine", "cli", "bench", "worker-sdk") for path in sorted((ROOT / folder).rglob("*"))
@@ -85,6 +109,7 @@ def main() -> int:
     for name in leave:
         if not (ROOT / name.split(":")[0]).exists():
             breaches.append(f"tests/tidy_exceptions.txt: {name} is gone, so must its line be")
+    breaches += rules_of_replay()
     formatted = subprocess.run(
         ["clang-format-19", "--dry-run", *map(str, sources)], capture_output=True, text=True, check=False)
     for line in formatted.stderr.splitlines():
@@ -92,7 +117,7 @@ def main() -> int:
             breaches.append(line.replace(str(ROOT) + "/", "").split(" warning")[0] + " not formatted (clang-format-19)")
     print("\n".join(breaches))
     print(f"{len(sources)} files, {len(breaches)} breaches")
-    return 1 if any(strict or one.endswith(RELIED_ON) for one in breaches) else 0
+    return 1 if any(strict or any(why in one for why in RELIED_ON) for one in breaches) else 0
 
 
 if __name__ == "__main__":

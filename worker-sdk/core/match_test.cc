@@ -1,4 +1,4 @@
-// R19 to R27: commands against events.
+// R19 to R27, R51 and R62: commands against events.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -241,6 +241,32 @@ TEST(R23CancelBeforeSend, AlsoInALaterActivationOfTheTask) {
       Reacts({{"start", {StartTimer(1), ScheduleActivity(2, "Pay"), CancelActivity(2)}},
               {"activity(2,canceled)", {CancelTimer(1)}}}));
   EXPECT_EQ(CommandTypes(checked.requests[0]), "");
+}
+
+// Changed code that comes to the same commands follows the history of the code before.
+TEST(R62Commands, AndTheirOrderAreAllThatMustBeTheSame) {
+  HistoryBuilder history;
+  history.Start();
+  history.Task();
+  const auto activity = history.ActivityScheduled("2", "Pay");
+  const auto timer = history.TimerStarted(5);
+  history.ActivityCompleted(activity, "1");
+  history.TimerFired(timer);
+  history.OpenTask();
+  const auto fails = [&](std::vector<detail::Command> first) {
+    return ReplayFailure(history.history(), Reacts({{"start", std::move(first)}}));
+  };
+  EXPECT_EQ(fails({ScheduleActivity(2, "Pay"), StartTimer(5)}), "");
+  // Operations of other kinds on the way, which nobody hears of.
+  EXPECT_EQ(fails({StartTimer(1), ScheduleActivity(2, "Pay"), StartChild(3, "c"), CancelTimer(1),
+                   CancelChild(3), StartTimer(5)}),
+            "");
+  // One that waits for the cancel, in place of one that does not.
+  EXPECT_EQ(fails({ScheduleActivity(2, "Pay", detail::ActivityCancellation::wait_completed),
+                   StartTimer(5)}),
+            "");
+  EXPECT_NE(fails({StartTimer(5), ScheduleActivity(2, "Pay")}), "");
+  EXPECT_NE(fails({ScheduleActivity(2, "Pay"), StartTimer(5), StartTimer(6)}), "");
 }
 
 TEST(R24TimerCancel, IsFinalAtOnce) {

@@ -97,13 +97,15 @@ class ReadOnlyCode : public ::testing::TestWithParam<const char*> {
   std::string expected_;
 };
 
-TEST_P(ReadOnlyCode, IsRefusedInAQueryAndLeavesNoTrace) {
+class R17QueriesReadOnly : public ReadOnlyCode {};
+TEST_P(R17QueriesReadOnly, ChangeNothingAndLeaveNoTrace) {
   run_.replaying = true;
   EXPECT_EQ(Ask(&run_, GetParam()).find("!queries and validators must not change"), 0u);
   run_.replaying = false;
   EXPECT_EQ(Rest(&run_), expected_);
 }
-TEST_P(ReadOnlyCode, IsRefusedInAValidatorAndLeavesNoTrace) {
+class R48ValidatorsReadOnly : public ReadOnlyCode {};
+TEST_P(R48ValidatorsReadOnly, ChangeNothingAndLeaveNoTrace) {
   const Completion refused = run_.Update("u", "change", GetParam());
   ASSERT_EQ(Kinds(refused), "reject");
   EXPECT_EQ(std::get<UpdateRejectedCommand>(refused.commands[0])
@@ -111,13 +113,15 @@ TEST_P(ReadOnlyCode, IsRefusedInAValidatorAndLeavesNoTrace) {
             0u);
   EXPECT_EQ(Rest(&run_), expected_);
 }
-INSTANTIATE_TEST_SUITE_P(All, ReadOnlyCode, ::testing::ValuesIn(kRefused), [](const auto& info) {
+std::string NameOf(const ::testing::TestParamInfo<const char*>& info) {
   std::string name = info.param;
   std::replace(name.begin(), name.end(), ' ', '_');
   return name;
-});
+}
+INSTANTIATE_TEST_SUITE_P(All, R17QueriesReadOnly, ::testing::ValuesIn(kRefused), NameOf);
+INSTANTIATE_TEST_SUITE_P(All, R48ValidatorsReadOnly, ::testing::ValuesIn(kRefused), NameOf);
 
-TEST(ReadOnlyPatches, GiveTheAnswerThatTheRunGotItself) {
+TEST(R34PatchAnswer, IsWhatQueriesAndValidatorsAreTold) {
   auto run = ScriptedRun::Of<Asked>();
   run.Start();
   EXPECT_EQ(Ask(&run, "known"), "\"new\"");

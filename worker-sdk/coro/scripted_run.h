@@ -42,7 +42,7 @@ class ScriptedRun {
   }
   template <class... J>
   Completion Do(J... jobs) {
-    Activation activation;
+    Activation activation = about;
     activation.now = now;
     activation.replaying = replaying;
     (activation.jobs.push_back(Job(std::move(jobs))), ...);
@@ -83,7 +83,9 @@ class ScriptedRun {
   void Evict() { program_.reset(); }
   std::int64_t memory_bytes() const { return program_->memory_bytes(); }
   const std::vector<std::string>& lines() const { return *lines_; }
+  ProgramOptions& options() { return *options_; }
 
+  Activation about;  // What each activation tells, beside jobs, time and whether it is a replay.
   Timestamp now{};
   PayloadMap headers;  // Of what comes next by Start, Signal, Update and Query.
   bool replaying = false;

@@ -98,8 +98,8 @@ task<std::tuple<T...>> all(handle<T>... handles) {
   co_return std::tuple<T...>(*handles.state_for_sdk()->value...);
 }
 
-// The first result; throws the last error when all fail. The others go on. With none, throws
-// std::invalid_argument.
+// The first result; when all fail, throws the error of the last of them, as they stand in the
+// vector. The others go on. With none, throws std::invalid_argument.
 template <class T>
 task<T> any(std::vector<handle<T>> handles) {
   if (handles.empty()) throw std::invalid_argument("any() needs at least one handle");

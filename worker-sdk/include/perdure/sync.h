@@ -1,17 +1,34 @@
 // What coroutines of one workflow share: semaphores, mutexes, channels.
 #pragma once
 
-#include <cstdint>
 #include <deque>
 #include <optional>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "perdure/wait.h"
 
 namespace perdure::workflow {
 
-// One at a time; waiters are served in the order in which they came. Keep it in the workflow
+namespace detail {
+// A place among those that wait for the same thing; who came first is served first. Given up when
+// it is destroyed: where the wait is canceled, or the run leaves memory.
+class Turn {
+ public:
+  using Line = std::vector<const Turn*>;
+  explicit Turn(Line* of) : line_(of) { line_->push_back(this); }
+  Turn(const Turn&) = delete;
+  ~Turn() { GiveUp(); }
+  bool HasCome() const { return line_->front() == this; }
+  void GiveUp() { std::erase(*line_, this); }
+
+ private:
+  Line* const line_;
+};
+}  // namespace detail
+
+// So many at a time; waiters are served in the order in which they came. Keep it in the workflow
 // object.
 class semaphore {
  public:
@@ -35,26 +52,19 @@ class semaphore {
     semaphore* of_;
   };
   task<permit> acquire() {
-    const std::uint64_t mine = last_ticket_++;
-    waiting_.push_back(mine);
-    try {
-      co_await until([this, mine] {
-        if (free_ == 0 || waiting_.front() != mine) return false;
-        --free_;
-        waiting_.pop_front();
-        return true;
-      });
-    } catch (...) {
-      std::erase(waiting_, mine);
-      throw;
-    }
+    detail::Turn mine(&waiting_);
+    co_await until([this, &mine] {
+      if (free_ == 0 || !mine.HasCome()) return false;
+      --free_;
+      mine.GiveUp();
+      return true;
+    });
     co_return permit(this);
   }
 
  private:
   std::size_t free_;
-  std::uint64_t last_ticket_ = 0;
-  std::deque<std::uint64_t> waiting_;
+  detail::Turn::Line waiting_;
 };
 class mutex : public semaphore {
  public:
@@ -70,22 +80,30 @@ class channel {
   channel(const channel&) = delete;
   // Waits while the channel is full. Throws std::logic_error once it is closed.
   task<void> push(T value) {
-    co_await until([this] { return is_closed_ || values_.size() < capacity_; });
+    detail::Turn mine(&pushing_);
+    co_await until([this, &mine] {
+      if (!is_closed_ && (is_full() || !mine.HasCome())) return false;
+      mine.GiveUp();
+      return true;
+    });
     CheckOpen();
     values_.push_back(std::move(value));
   }
-  // False where it is full; throws as push() does.
+  // False where it is full, or others wait to push; throws as push() does.
   bool try_push(T value) {
     CheckOpen();
-    if (values_.size() >= capacity_) return false;
+    if (is_full() || !pushing_.empty()) return false;
     values_.push_back(std::move(value));
     return true;
   }
   // Waits for a value; nullopt once the channel is closed and empty.
   task<std::optional<T>> pop() {
     std::optional<T> value;
-    co_await until([this, &value] {
-      if (values_.empty()) return is_closed_;
+    detail::Turn mine(&popping_);
+    co_await until([this, &value, &mine] {
+      if (values_.empty() ? !is_closed_ : !mine.HasCome()) return false;
+      mine.GiveUp();
+      if (values_.empty()) return true;
       value = std::move(values_.front());
       values_.pop_front();
       return true;
@@ -96,12 +114,14 @@ class channel {
   std::size_t size() const { return values_.size(); }
 
  private:
+  bool is_full() const { return values_.size() >= capacity_; }
   void CheckOpen() const {
     if (is_closed_) throw std::logic_error("push to a closed channel");
   }
 
   const std::size_t capacity_;
   std::deque<T> values_;
+  detail::Turn::Line pushing_, popping_;
   bool is_closed_ = false;
 };
 

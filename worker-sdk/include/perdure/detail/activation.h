@@ -30,8 +30,8 @@ struct Activation {
   std::int64_t history_length = 0;
   std::int64_t history_size_bytes = 0;
   bool continue_as_new_suggested = false;
-  // Flags of workflow code (worker-sdk/coro/flags.h) that history says were in use; cumulative
-  // (R36). Live, code may use any flag it knows and reports it in Completion::used_flags.
+  // Flags of workflow code that history says were in use; cumulative (R36). Live, code may use any
+  // flag it knows and reports it in Completion::used_flags. There is none yet.
   std::vector<std::uint32_t> flags;
   std::string deployment_name, build_id;  // Of the worker whose task this is, or was.
   std::vector<Job> jobs;                  // In the order of R12.
