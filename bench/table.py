@@ -283,6 +283,7 @@ class Bench:
         count = self.options.count // 4
         cpp = [BIN / "perdure-sdk-bench", "load", "--address", server.address, "--in-flight", 200, "--count"]
         rivals = {"C++": [*cpp, count], "C++, eager start": [*cpp, count, "--eager-start"],
+                  "C++, eager start, 16 client threads": [*cpp, count, "--eager-start", "--threads", 16],
                   "Go": [program, "--address", server.address, "--in-flight", 200, "--count", count]}
         seen = {name: [] for name in rivals}
         for _ in range(3):
@@ -299,7 +300,7 @@ class Bench:
             totals[name] = own
             self.say(f"one-activity workflows, 200 in flight, PostgreSQL, worker and client in {name}",
                      f"{speed:,.0f}/s (CPU ms each: own {own:.2f}, server {of_server:.2f}, PostgreSQL {of_postgres:.2f})",
-                     "1,800" if name == "C++" else "")
+                     "1,800" if name.startswith("C++") else "")
         self.say("C++ to Go, own CPU per workflow", f"1/{totals['Go'] / totals['C++']:.1f}", "1/3")
         server.stop()
 
