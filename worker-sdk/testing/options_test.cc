@@ -216,9 +216,8 @@ struct Passing {
     const activity_options options = {.start_to_close = 10s, .retry = {.maximum_attempts = 1}};
     const local_activity_options local = {.start_to_close = 10s, .retry = {.maximum_attempts = 1}};
     Payloads results = co_await workflow::activity<&pass>(inputs, options);
-    for (Payload& one : co_await workflow::local_activity<&pass_later>(inputs, local)) {
-      results.push_back(std::move(one));
-    }
+    const Payloads later = co_await workflow::local_activity<&pass_later>(inputs, local);
+    results.insert(results.end(), later.begin(), later.end());
     Payloads named = co_await workflow::activity_by_name<Payloads>("pass", options, inputs);
     results.push_back(named.at(0));
     const Payloads one = {inputs.at(0)};
