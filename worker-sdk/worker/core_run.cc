@@ -111,7 +111,7 @@ RunFactory MakeCoreRuns(const Host& host, const WorkerOptions& options,
          {"run_id", info.run_id}});
   };
   shared->meter = host.meter;
-  shared->clock = host.transport->executor();
+  if (host.meter) shared->clock = host.transport->executor();
   shared->make_program = [&workflows,
                           &program](const std::string& type) -> std::unique_ptr<detail::Program> {
     const detail::WorkflowDefinition* definition = workflows.Find(type);
