@@ -26,6 +26,13 @@ class OpenCalls {
     absl::MutexLock lock(&mutex_);
     is_stopping_ = true;
   }
+  // Runs `ask`, which asks for a call, unless none are asked for any more. Stop() waits for it, so
+  // that no call is asked for on a queue that is shut down after it: gRPC aborts the process then.
+  template <class Ask>
+  void UnlessStopping(const Ask& ask) {
+    absl::MutexLock lock(&mutex_);
+    if (!is_stopping_) ask();
+  }
   bool IsStopping() const {
     absl::MutexLock lock(&mutex_);
     return is_stopping_;

@@ -192,7 +192,7 @@ class Exchange final {
       return;
     }
     service_.open.Begin();
-    Listen(service_);
+    service_.open.UnlessStopping([this] { Listen(service_); });
     if (context_.method() != kExchangeMethod) {
       End({grpc::StatusCode::UNIMPLEMENTED, "nodes have one method: Exchange"});
       return MaybeDelete(/*reads_no_more=*/true);
@@ -333,6 +333,7 @@ class GrpcPeerServer final : public PeerServer {
   }
   ~GrpcPeerServer() override {
     Close();
+    service_.open.Stop();
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
     service_.open.AwaitNone(absl::InfiniteDuration());
     service_.arrivals->Shutdown();
