@@ -65,7 +65,7 @@ class StreamCall {
       return;
     }
     service_.open_calls_.Begin();
-    if (!service_.open_calls_.IsStopping()) service_.Listen(queue_);
+    service_.open_calls_.UnlessStopping([this] { service_.Listen(queue_); });
     {
       absl::MutexLock lock(&service_.mutex_);
       service_.calls_.insert(this);

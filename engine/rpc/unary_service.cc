@@ -115,8 +115,8 @@ void UnaryService::Listen(grpc::ServerCompletionQueue& queue) {
 }
 
 void UnaryService::RequestCall(int method_index, grpc::ServerCompletionQueue& queue) {
-  if (open_calls_.IsStopping()) return;
-  std::make_unique<UnaryCall>(*this, method_index, queue).release();
+  open_calls_.UnlessStopping(
+      [&] { std::make_unique<UnaryCall>(*this, method_index, queue).release(); });
 }
 
 }  // namespace perdure::rpc
