@@ -20,25 +20,10 @@ using client::ScriptedServer;
 class Calls : public ::testing::Test {
  protected:
   Calls() : client_(Client::connect({.target = server_.target(), .lazy = true})) {}
-  template <class Response>
-  void Answer(const std::string& method, const Response& response = {}) {
-    server_.On(method, [text = response.SerializeAsString()](const auto&) -> ScriptedServer::Reply {
-      return text;
-    });
-  }
-  // The last request of a method.
-  template <class Request>
-  Request Last(const std::string& method) {
-    Request request;
-    for (const auto& call : server_.calls()) {
-      if (call.method == method) request.ParseFromString(call.request);
-    }
-    return request;
-  }
   api::StartWorkflowExecutionRequest Started(const start_options& options) {
-    Answer<api::StartWorkflowExecutionResponse>("StartWorkflowExecution");
+    server_.Answers<api::StartWorkflowExecutionResponse>("StartWorkflowExecution");
     client_.start_by_name<void>("Order", options);
-    return Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
+    return server_.Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
   }
 
   ScriptedServer server_;
@@ -110,7 +95,7 @@ TEST_F(Calls, AnEagerStartAsksForItsTaskWhereAWorkerCanTakeIt) {
   EXPECT_TRUE(worker.is_free) << "no task came with the answer";
   api::StartWorkflowExecutionResponse response;
   response.mutable_eager_workflow_task()->set_task_token("first");
-  Answer("StartWorkflowExecution", response);
+  server_.Answers("StartWorkflowExecution", response);
   client_.start_by_name<void>("Order", {.task_queue = "q", .eager = true});
   EXPECT_EQ(worker.token, "first");
   EXPECT_FALSE(worker.is_free);
@@ -120,7 +105,7 @@ TEST_F(Calls, AnEagerStartAsksForItsTaskWhereAWorkerCanTakeIt) {
 TEST_F(Calls, ExecuteByNameStartsAndWaits) {
   api::StartWorkflowExecutionResponse started;
   started.set_run_id("r");
-  Answer("StartWorkflowExecution", started);
+  server_.Answers("StartWorkflowExecution", started);
   api::GetWorkflowExecutionHistoryResponse closed;
   auto* event = closed.mutable_history()->add_events();
   event->set_event_type(temporal::api::enums::v1::EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED);
@@ -129,14 +114,15 @@ TEST_F(Calls, ExecuteByNameStartsAndWaits) {
                      ->add_payloads();
   (*result->mutable_metadata())["encoding"] = "json/plain";
   result->set_data("42");
-  Answer("GetWorkflowExecutionHistory", closed);
+  server_.Answers("GetWorkflowExecutionHistory", closed);
   EXPECT_EQ(client_.execute_by_name<int>("Convert", {.id = "c", .task_queue = "go"}, 4, "text"),
             42);
-  const auto request = Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
+  const auto request = server_.Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
   EXPECT_EQ(request.workflow_type().name(), "Convert");
   EXPECT_EQ(request.input().payloads(0).data(), "4");
   EXPECT_EQ(request.input().payloads(1).data(), "\"text\"");
-  const auto waited = Last<api::GetWorkflowExecutionHistoryRequest>("GetWorkflowExecutionHistory");
+  const auto waited =
+      server_.Last<api::GetWorkflowExecutionHistoryRequest>("GetWorkflowExecutionHistory");
   EXPECT_EQ(waited.execution().workflow_id(), "c");
   EXPECT_EQ(waited.execution().run_id(), "r");
 }
@@ -144,7 +130,7 @@ TEST_F(Calls, ExecuteByNameStartsAndWaits) {
 // ---- Schedules ----
 
 TEST_F(Calls, AScheduleIsSentWithAllThatItSays) {
-  Answer<api::CreateScheduleResponse>("CreateSchedule");
+  server_.Answers<api::CreateScheduleResponse>("CreateSchedule");
   ScheduleSpec spec;
   spec.intervals = {{.every = 24h, .offset = 3h}};
   spec.calendars = {{.hour = {{.start = 8, .end = 18, .step = 2}}, .comment = "by day"}};
@@ -161,7 +147,7 @@ TEST_F(Calls, AScheduleIsSentWithAllThatItSays) {
   options.memo = {{"m", encode(1)}};
   options.search_attributes = search_attributes({search_key<bool>{"Is"}.set(true)});
   client_.schedules().create_by_name("nightly", "Report", spec, {.task_queue = "q"}, options, "eu");
-  const auto request = Last<api::CreateScheduleRequest>("CreateSchedule");
+  const auto request = server_.Last<api::CreateScheduleRequest>("CreateSchedule");
   EXPECT_EQ(request.schedule_id(), "nightly");
   EXPECT_EQ(request.initial_patch().trigger_immediately().overlap_policy(), 4);
   EXPECT_EQ(request.memo().fields().at("m").data(), "1");
@@ -182,7 +168,7 @@ TEST_F(Calls, AScheduleIsSentWithAllThatItSays) {
   api::DescribeScheduleResponse description;
   *description.mutable_schedule() = request.schedule();
   description.mutable_info()->set_action_count(3);
-  Answer("DescribeSchedule", description);
+  server_.Answers("DescribeSchedule", description);
   const ScheduleDescription read = client_.schedules().handle("nightly").describe();
   EXPECT_EQ(read.action_count, 3);
   const Schedule& schedule = read.schedule;
@@ -222,10 +208,10 @@ TEST_F(Calls, SchedulesAreListedPageByPage) {
 }
 
 TEST_F(Calls, ABackfillSaysFromWhenToWhenAndHow) {
-  Answer<api::PatchScheduleResponse>("PatchSchedule");
+  server_.Answers<api::PatchScheduleResponse>("PatchSchedule");
   const auto nightly = client_.schedules().handle("nightly");
   nightly.backfill(Timestamp(100s), Timestamp(200s), schedule_overlap::buffer_all);
-  auto request = Last<api::PatchScheduleRequest>("PatchSchedule");
+  auto request = server_.Last<api::PatchScheduleRequest>("PatchSchedule");
   EXPECT_EQ(request.schedule_id(), "nightly");
   ASSERT_EQ(request.patch().backfill_request_size(), 1);
   const auto& backfill = request.patch().backfill_request(0);
@@ -235,7 +221,7 @@ TEST_F(Calls, ABackfillSaysFromWhenToWhenAndHow) {
             temporal::api::enums::v1::SCHEDULE_OVERLAP_POLICY_BUFFER_ALL);
   EXPECT_FALSE(request.patch().has_trigger_immediately());
   nightly.trigger(schedule_overlap::allow_all);
-  request = Last<api::PatchScheduleRequest>("PatchSchedule");
+  request = server_.Last<api::PatchScheduleRequest>("PatchSchedule");
   EXPECT_EQ(request.patch().trigger_immediately().overlap_policy(),
             temporal::api::enums::v1::SCHEDULE_OVERLAP_POLICY_ALLOW_ALL);
   EXPECT_EQ(request.patch().backfill_request_size(), 0);
@@ -244,17 +230,17 @@ TEST_F(Calls, ABackfillSaysFromWhenToWhenAndHow) {
 // ---- Activities ----
 
 TEST_F(Calls, AnActivityThatObeyedItsCancellationSaysSoByTokenAndByIds) {
-  Answer<api::RespondActivityTaskCanceledResponse>("RespondActivityTaskCanceled");
-  Answer<api::RespondActivityTaskCanceledByIdResponse>("RespondActivityTaskCanceledById");
+  server_.Answers<api::RespondActivityTaskCanceledResponse>("RespondActivityTaskCanceled");
+  server_.Answers<api::RespondActivityTaskCanceledByIdResponse>("RespondActivityTaskCanceledById");
   client_.activity("token").report_canceled("swept", 7);
   const auto by_token =
-      Last<api::RespondActivityTaskCanceledRequest>("RespondActivityTaskCanceled");
+      server_.Last<api::RespondActivityTaskCanceledRequest>("RespondActivityTaskCanceled");
   EXPECT_EQ(by_token.task_token(), "token");
   EXPECT_EQ(by_token.details().payloads(0).data(), "\"swept\"");
   EXPECT_EQ(by_token.details().payloads(1).data(), "7");
   client_.activity("w", "r", "a").report_canceled();
   const auto by_ids =
-      Last<api::RespondActivityTaskCanceledByIdRequest>("RespondActivityTaskCanceledById");
+      server_.Last<api::RespondActivityTaskCanceledByIdRequest>("RespondActivityTaskCanceledById");
   EXPECT_EQ(by_ids.workflow_id(), "w");
   EXPECT_EQ(by_ids.run_id(), "r");
   EXPECT_EQ(by_ids.activity_id(), "a");

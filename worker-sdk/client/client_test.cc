@@ -45,26 +45,23 @@ class ClientTest : public ::testing::Test {
     options.lazy = true;
     return Client::connect(std::move(options));
   }
-  // The last request of a method.
-  template <class Request>
-  Request Last(const std::string& method) {
-    Request request;
-    for (const auto& call : server_.calls()) {
-      if (call.method == method) request.ParseFromString(call.request);
-    }
-    return request;
-  }
-  template <class Response>
-  void Answer(const std::string& method, Response response = {}) {
-    server_.On(method, [text = response.SerializeAsString()](const auto&) -> ScriptedServer::Reply {
-      return text;
-    });
+  // The workflow runs, and the update has this result.
+  void AnswerUpdateWithStart(const std::string& run_id, const std::string& json) {
+    api::ExecuteMultiOperationResponse response;
+    response.add_responses()->mutable_start_workflow()->set_run_id(run_id);
+    auto* update = response.add_responses()->mutable_update_workflow();
+    update->set_stage(
+        temporal::api::enums::v1::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED);
+    auto* payload = update->mutable_outcome()->mutable_success()->add_payloads();
+    (*payload->mutable_metadata())["encoding"] = "json/plain";
+    payload->set_data(json);
+    server_.Answers("ExecuteMultiOperation", response);
   }
   void AnswerStart() {
     api::StartWorkflowExecutionResponse response;
     response.set_run_id("run-1");
     response.set_started(true);
-    Answer("StartWorkflowExecution", response);
+    server_.Answers("StartWorkflowExecution", response);
   }
   void Refuse(const std::string& method, absl::Status status,
               const google::protobuf::Message* detail = nullptr) {
@@ -118,7 +115,7 @@ TEST_F(ClientTest, AStartCarriesItsOptionsAndConvertedArguments) {
   const auto handle = Connect({.namespace_ = "main"}).start<&Order::run>(options, "Ann", 3);
   EXPECT_EQ(handle.id(), "order-1");
   EXPECT_EQ(handle.run_id(), "run-1");
-  const auto request = Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
+  const auto request = server_.Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
   EXPECT_EQ(request.namespace_(), "main");
   EXPECT_EQ(request.workflow_type().name(), "Order");
   EXPECT_EQ(request.task_queue().name(), "orders");
@@ -221,19 +218,20 @@ TEST_F(ClientTest, AFailedWorkflowThrowsItsReasonTyped) {
 
 TEST_F(ClientTest, SignalsAndQueriesGoToTheLatestRunUnderTheirNames) {
   AnswerStart();
-  Answer<api::SignalWorkflowExecutionResponse>("SignalWorkflowExecution");
+  server_.Answers<api::SignalWorkflowExecutionResponse>("SignalWorkflowExecution");
   api::QueryWorkflowResponse status;
   (*status.mutable_query_result()->add_payloads()->mutable_metadata())["encoding"] = "json/plain";
   status.mutable_query_result()->mutable_payloads(0)->set_data("\"open\"");
-  Answer("QueryWorkflow", status);
+  server_.Answers("QueryWorkflow", status);
   const auto handle = Connect().start<&Order::run>({.id = "o", .task_queue = "q"}, "Ann", 3);
   handle.signal<&Order::approve>("bob");
   EXPECT_EQ(handle.query<&Order::status>(), "open");
-  const auto signal = Last<api::SignalWorkflowExecutionRequest>("SignalWorkflowExecution");
+  const auto signal = server_.Last<api::SignalWorkflowExecutionRequest>("SignalWorkflowExecution");
   EXPECT_EQ(signal.signal_name(), "Approve");
   EXPECT_EQ(signal.workflow_execution().run_id(), "");
   EXPECT_EQ(signal.input().payloads(0).data(), "\"bob\"");
-  EXPECT_EQ(Last<api::QueryWorkflowRequest>("QueryWorkflow").query().query_type(), "status");
+  EXPECT_EQ(server_.Last<api::QueryWorkflowRequest>("QueryWorkflow").query().query_type(),
+            "status");
 }
 
 TEST_F(ClientTest, AQueryThatFailedOrWasRejectedThrows) {
@@ -250,7 +248,7 @@ TEST_F(ClientTest, AQueryThatFailedOrWasRejectedThrows) {
   api::QueryWorkflowResponse rejected;
   rejected.mutable_query_rejected()->set_status(
       temporal::api::enums::v1::WORKFLOW_EXECUTION_STATUS_COMPLETED);
-  Answer("QueryWorkflow", rejected);
+  server_.Answers("QueryWorkflow", rejected);
   try {
     handle.query_with<&Order::status>({.reject = query_reject_condition::not_open});
     FAIL() << "the query was rejected";
@@ -297,7 +295,7 @@ TEST_F(ClientTest, ARejectedUpdateThrowsItsReason) {
   response.set_stage(temporal::api::enums::v1::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED);
   response.mutable_outcome()->mutable_failure()->set_message("too many");
   response.mutable_outcome()->mutable_failure()->mutable_application_failure_info();
-  Answer("UpdateWorkflowExecution", response);
+  server_.Answers("UpdateWorkflowExecution", response);
   try {
     Connect().handle<&Order::run>("o").update<&Order::add>(4);
     FAIL() << "it was rejected";
@@ -309,16 +307,17 @@ TEST_F(ClientTest, ARejectedUpdateThrowsItsReason) {
 
 TEST_F(ClientTest, CancelAndTerminateGoToTheChainThatWasStarted) {
   AnswerStart();
-  Answer<api::RequestCancelWorkflowExecutionResponse>("RequestCancelWorkflowExecution");
-  Answer<api::TerminateWorkflowExecutionResponse>("TerminateWorkflowExecution");
+  server_.Answers<api::RequestCancelWorkflowExecutionResponse>("RequestCancelWorkflowExecution");
+  server_.Answers<api::TerminateWorkflowExecutionResponse>("TerminateWorkflowExecution");
   const auto handle = Connect().start<&Order::run>({.task_queue = "q"}, "Ann", 3);
   handle.cancel("late");
   handle.terminate("enough", 5);
   const auto cancel =
-      Last<api::RequestCancelWorkflowExecutionRequest>("RequestCancelWorkflowExecution");
+      server_.Last<api::RequestCancelWorkflowExecutionRequest>("RequestCancelWorkflowExecution");
   EXPECT_EQ(cancel.first_execution_run_id(), "run-1");
   EXPECT_EQ(cancel.reason(), "late");
-  const auto terminate = Last<api::TerminateWorkflowExecutionRequest>("TerminateWorkflowExecution");
+  const auto terminate =
+      server_.Last<api::TerminateWorkflowExecutionRequest>("TerminateWorkflowExecution");
   EXPECT_EQ(terminate.first_execution_run_id(), "run-1");
   EXPECT_EQ(terminate.details().payloads(0).data(), "5");
 }
@@ -354,25 +353,19 @@ TEST_F(ClientTest, AListPagesByItself) {
   std::vector<std::string> ids;
   for (const WorkflowExecution& run : Connect().list("X = 1")) ids.push_back(run.workflow_id);
   EXPECT_THAT(ids, ElementsAre("a", "b", "c"));
-  EXPECT_EQ(Last<api::ListWorkflowExecutionsRequest>("ListWorkflowExecutions").query(), "X = 1");
+  EXPECT_EQ(server_.Last<api::ListWorkflowExecutionsRequest>("ListWorkflowExecutions").query(),
+            "X = 1");
 }
 
 TEST_F(ClientTest, UpdateWithStartSendsBothAtOnce) {
-  api::ExecuteMultiOperationResponse response;
-  response.add_responses()->mutable_start_workflow()->set_run_id("run-1");
-  auto* update = response.add_responses()->mutable_update_workflow();
-  update->set_stage(temporal::api::enums::v1::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED);
-  auto* payload = update->mutable_outcome()->mutable_success()->add_payloads();
-  (*payload->mutable_metadata())["encoding"] = "json/plain";
-  payload->set_data("4");
-  Answer("ExecuteMultiOperation", response);
+  AnswerUpdateWithStart("run-1", "4");
   const start_options start = {
       .id = "o", .task_queue = "q", .id_conflict = id_conflict_policy::use_existing};
   const auto both = Connect().update_with_start<&Order::run, &Order::add>(
       start, {.id = "u", .wait_for = update_stage::completed}, args("Ann", 3), args(4));
   EXPECT_EQ(both.update.result(), 4);
   EXPECT_EQ(both.workflow.run_id(), "run-1");
-  const auto request = Last<api::ExecuteMultiOperationRequest>("ExecuteMultiOperation");
+  const auto request = server_.Last<api::ExecuteMultiOperationRequest>("ExecuteMultiOperation");
   ASSERT_EQ(request.operations_size(), 2);
   EXPECT_EQ(request.operations(0).start_workflow().workflow_id(), "o");
   EXPECT_EQ(request.operations(1).update_workflow().request().meta().update_id(), "u");
@@ -383,15 +376,15 @@ TEST_F(ClientTest, WhatIsKnownByNameIsStartedWithASignalOrAnUpdate) {
       .id = "o", .task_queue = "q", .id_conflict = id_conflict_policy::use_existing};
   api::SignalWithStartWorkflowExecutionResponse signaled;
   signaled.set_run_id("run-1");
-  Answer("SignalWithStartWorkflowExecution", signaled);
+  server_.Answers("SignalWithStartWorkflowExecution", signaled);
   const Client client = Connect();
   EXPECT_EQ(client
                 .signal_with_start_by_name<int>("Flow", "add", start, args("Ann", 3),
                                                 args(Payloads{encode(1), encode("two")}))
                 .run_id(),
             "run-1");
-  const auto signal =
-      Last<api::SignalWithStartWorkflowExecutionRequest>("SignalWithStartWorkflowExecution");
+  const auto signal = server_.Last<api::SignalWithStartWorkflowExecutionRequest>(
+      "SignalWithStartWorkflowExecution");
   EXPECT_EQ(signal.workflow_type().name(), "Flow");
   ASSERT_EQ(signal.input().payloads_size(), 2);
   EXPECT_EQ(signal.input().payloads(0).data(), "\"Ann\"");
@@ -399,19 +392,12 @@ TEST_F(ClientTest, WhatIsKnownByNameIsStartedWithASignalOrAnUpdate) {
   ASSERT_EQ(signal.signal_input().payloads_size(), 2);
   EXPECT_EQ(signal.signal_input().payloads(1).data(), "\"two\"");
 
-  api::ExecuteMultiOperationResponse response;
-  response.add_responses()->mutable_start_workflow()->set_run_id("run-2");
-  auto* update = response.add_responses()->mutable_update_workflow();
-  update->set_stage(temporal::api::enums::v1::UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED);
-  auto* payload = update->mutable_outcome()->mutable_success()->add_payloads();
-  (*payload->mutable_metadata())["encoding"] = "json/plain";
-  payload->set_data("4");
-  Answer("ExecuteMultiOperation", response);
+  AnswerUpdateWithStart("run-2", "4");
   const auto both = client.update_with_start_by_name<int, int>("Flow", "put", start, {.id = "u"},
                                                                args(), args("tea"));
   EXPECT_EQ(both.update.result(), 4);
   EXPECT_EQ(both.workflow.run_id(), "run-2");
-  const auto request = Last<api::ExecuteMultiOperationRequest>("ExecuteMultiOperation");
+  const auto request = server_.Last<api::ExecuteMultiOperationRequest>("ExecuteMultiOperation");
   EXPECT_EQ(request.operations(0).start_workflow().workflow_type().name(), "Flow");
   const auto& put = request.operations(1).update_workflow().request();
   EXPECT_EQ(put.input().name(), "put");
@@ -423,9 +409,10 @@ TEST_F(ClientTest, AnUpdateThatWasStartedElsewhereIsAskedForByItsId) {
   auto* payload = response.mutable_outcome()->mutable_success()->add_payloads();
   (*payload->mutable_metadata())["encoding"] = "json/plain";
   payload->set_data("4");
-  Answer("PollWorkflowExecutionUpdate", response);
+  server_.Answers("PollWorkflowExecutionUpdate", response);
   EXPECT_EQ(Connect().handle_by_name("o").update_handle_by_name<int>("u").result(), 4);
-  const auto request = Last<api::PollWorkflowExecutionUpdateRequest>("PollWorkflowExecutionUpdate");
+  const auto request =
+      server_.Last<api::PollWorkflowExecutionUpdateRequest>("PollWorkflowExecutionUpdate");
   EXPECT_EQ(request.update_ref().update_id(), "u");
   EXPECT_EQ(request.update_ref().workflow_execution().workflow_id(), "o");
 }
@@ -472,7 +459,7 @@ TEST_F(ClientTest, InterceptorsSeeCallsInTheirOrder) {
                           std::make_shared<Recording>(&log, "b")};
   Connect(options).start<&Order::run>({.task_queue = "q"}, "Ann", 3);
   EXPECT_THAT(log, ElementsAre("a before", "b before", "b after", "a after"));
-  const auto request = Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
+  const auto request = server_.Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
   EXPECT_EQ(request.memo().fields_size(), 2);
 }
 
@@ -496,11 +483,11 @@ struct RecordingMore : ClientInterceptor {
 };
 
 TEST_F(ClientTest, InterceptorsSeeSchedulesAndRawCalls) {
-  Answer("CreateSchedule", api::CreateScheduleResponse());
-  Answer("PatchSchedule", api::PatchScheduleResponse());
+  server_.Answers("CreateSchedule", api::CreateScheduleResponse());
+  server_.Answers("PatchSchedule", api::PatchScheduleResponse());
   api::DescribeNamespaceResponse described;
   described.mutable_namespace_info()->set_name("here");
-  Answer("DescribeNamespace", described);
+  server_.Answers("DescribeNamespace", described);
   const auto recording = std::make_shared<RecordingMore>();
   ClientOptions options;
   options.interceptors = {recording};
@@ -510,10 +497,10 @@ TEST_F(ClientTest, InterceptorsSeeSchedulesAndRawCalls) {
   client.raw().workflow_service<api::DescribeNamespaceResponse>("DescribeNamespace",
                                                                 api::DescribeNamespaceRequest());
   EXPECT_EQ(recording->log, "create nightly Order pause holidays DescribeNamespace here");
-  const auto created = Last<api::CreateScheduleRequest>("CreateSchedule");
+  const auto created = server_.Last<api::CreateScheduleRequest>("CreateSchedule");
   EXPECT_EQ(created.schedule().action().start_workflow().header().fields().at("by").data(),
             "\"me\"");
-  EXPECT_EQ(Last<api::PatchScheduleRequest>("PatchSchedule").patch().pause(), "changed");
+  EXPECT_EQ(server_.Last<api::PatchScheduleRequest>("PatchSchedule").patch().pause(), "changed");
 }
 
 TEST_F(ClientTest, WhatIsPropagatedGoesWithEachCall) {
@@ -524,7 +511,7 @@ TEST_F(ClientTest, WhatIsPropagatedGoesWithEachCall) {
     std::optional<Payload> value = encode("acme");
   };
   AnswerStart();
-  Answer("SignalWorkflowExecution", api::SignalWorkflowExecutionResponse());
+  server_.Answers("SignalWorkflowExecution", api::SignalWorkflowExecutionResponse());
   const auto propagator = std::make_shared<Propagator>();
   ClientOptions options;
   options.context_propagators = {propagator};
@@ -532,16 +519,16 @@ TEST_F(ClientTest, WhatIsPropagatedGoesWithEachCall) {
   const PayloadMap given = {{"tenant", encode("given")}};
   auto run = client.start<&Order::run>({.task_queue = "q"}, "Ann", 3);
   run.signal_by_name("note", 1);
-  auto signaled = Last<api::SignalWorkflowExecutionRequest>("SignalWorkflowExecution");
+  auto signaled = server_.Last<api::SignalWorkflowExecutionRequest>("SignalWorkflowExecution");
   EXPECT_EQ(signaled.header().fields().at("tenant").data(), "\"acme\"");
-  const auto started = Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
+  const auto started = server_.Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
   EXPECT_EQ(started.header().fields().at("tenant").data(), "\"acme\"");
   client.start<&Order::run>({.task_queue = "q", .headers = &given}, "Ann", 3);
-  const auto kept = Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
+  const auto kept = server_.Last<api::StartWorkflowExecutionRequest>("StartWorkflowExecution");
   EXPECT_EQ(kept.header().fields().at("tenant").data(), "\"given\"");
   propagator->value.reset();
   run.signal_by_name("note", 1);
-  signaled = Last<api::SignalWorkflowExecutionRequest>("SignalWorkflowExecution");
+  signaled = server_.Last<api::SignalWorkflowExecutionRequest>("SignalWorkflowExecution");
   EXPECT_EQ(signaled.header().fields_size(), 0);
 }
 
@@ -559,14 +546,14 @@ TEST_F(ClientTest, WhatIsTooLargeIsRefusedBeforeItIsSent) {
 }
 
 TEST_F(ClientTest, ActivitiesAreCompletedByTokenAndByIds) {
-  Answer<api::RespondActivityTaskCompletedResponse>("RespondActivityTaskCompleted");
-  Answer<api::RespondActivityTaskFailedByIdResponse>("RespondActivityTaskFailedById");
+  server_.Answers<api::RespondActivityTaskCompletedResponse>("RespondActivityTaskCompleted");
+  server_.Answers<api::RespondActivityTaskFailedByIdResponse>("RespondActivityTaskFailedById");
   api::RecordActivityTaskHeartbeatResponse heartbeat;
   heartbeat.set_cancel_requested(true);
-  Answer("RecordActivityTaskHeartbeat", heartbeat);
+  server_.Answers("RecordActivityTaskHeartbeat", heartbeat);
   const Client client = Connect();
   client.activity("token").complete(std::string("x"));
-  EXPECT_EQ(Last<api::RespondActivityTaskCompletedRequest>("RespondActivityTaskCompleted")
+  EXPECT_EQ(server_.Last<api::RespondActivityTaskCompletedRequest>("RespondActivityTaskCompleted")
                 .result()
                 .payloads(0)
                 .data(),
@@ -574,7 +561,7 @@ TEST_F(ClientTest, ActivitiesAreCompletedByTokenAndByIds) {
   EXPECT_TRUE(client.activity("token").heartbeat(5).cancel_requested);
   client.activity("w", "r", "a").fail(ApplicationError("no", {.type = "No"}));
   const auto failed =
-      Last<api::RespondActivityTaskFailedByIdRequest>("RespondActivityTaskFailedById");
+      server_.Last<api::RespondActivityTaskFailedByIdRequest>("RespondActivityTaskFailedById");
   EXPECT_EQ(failed.activity_id(), "a");
   EXPECT_EQ(failed.failure().application_failure_info().type(), "No");
 }
@@ -600,7 +587,7 @@ TEST_F(ClientTest, AScheduleUpdateIsMadeAgainAfterAConflict) {
   auto* start = description.mutable_schedule()->mutable_action()->mutable_start_workflow();
   start->mutable_workflow_type()->set_name("Order");
   start->mutable_input()->add_payloads()->set_data("\"Ann\"");
-  Answer("DescribeSchedule", description);
+  server_.Answers("DescribeSchedule", description);
   int updates = 0;
   server_.On("UpdateSchedule", [&updates](const auto&) -> ScriptedServer::Reply {
     if (++updates == 1) return absl::FailedPreconditionError("mismatched conflict token");
@@ -612,7 +599,7 @@ TEST_F(ClientTest, AScheduleUpdateIsMadeAgainAfterAConflict) {
     schedule.spec.intervals = {{.every = std::chrono::hours(1)}};
   });
   EXPECT_EQ(updates, 2);
-  const auto request = Last<api::UpdateScheduleRequest>("UpdateSchedule");
+  const auto request = server_.Last<api::UpdateScheduleRequest>("UpdateSchedule");
   EXPECT_EQ(request.conflict_token(), "token");
   EXPECT_EQ(request.schedule().state().notes(), "after");
   EXPECT_EQ(request.schedule().spec().interval(0).interval().seconds(), 3600);

@@ -54,7 +54,22 @@ class ScriptedServer {
       return response->SerializeAsString();
     });
   }
+  // The same answer to every call of a method.
+  template <class Response>
+  void Answers(const std::string& method, const Response& response = {}) {
+    On(method,
+       [text = response.SerializeAsString()](const ScriptedCall&) -> Reply { return text; });
+  }
   std::vector<ScriptedCall> calls() const;
+  // The last request of a method; an empty one if there was none.
+  template <class Request>
+  Request Last(const std::string& method) const {
+    Request request;
+    for (const ScriptedCall& call : calls()) {
+      if (call.method == method) request.ParseFromString(call.request);
+    }
+    return request;
+  }
   std::int64_t CountOf(const std::string& method) const;
   // Calls that were left open and have been canceled since.
   std::int64_t canceled() const;
