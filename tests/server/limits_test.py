@@ -119,7 +119,7 @@ def test_a_run_that_outgrows_its_history_is_terminated(limit, reason, size):
 
 
 def test_a_run_that_outgrows_its_state_is_terminated():
-    """What comes while a task is being worked on waits in the state."""
+    """What comes while a task is being worked on waits in the state, whoever reads it from the store."""
     reason = "Workflow mutable state size exceeds limit."
 
     async def run():
@@ -128,16 +128,14 @@ def test_a_run_that_outgrows_its_state_is_terminated():
             await api.start_workflow_execution(start("default", "w"), retry=False)
             await api.poll_workflow_task_queue(PollWorkflowTaskQueueRequest(
                 namespace="default", task_queue=TaskQueue(name="q")), retry=False)
-            accepted = 0
-            while True:
-                try:
-                    await api.signal_workflow_execution(
-                        signal("default", "w", f"{accepted}", 10_000), retry=False)
-                    accepted += 1
-                except RPCError as error:
-                    assert (error.status, error.message) == (RPCStatusCode.INVALID_ARGUMENT, reason)
-                    break
-            assert accepted == 6
+            for number in range(6):
+                if number == 3:
+                    server.kill()
+                    server.start().until_serving()
+                await api.signal_workflow_execution(signal("default", "w", f"{number}", 10_000))
+            error = await refused(api.signal_workflow_execution(
+                signal("default", "w", "one too many", 10_000), retry=False))
+            assert (error.status, error.message) == (RPCStatusCode.INVALID_ARGUMENT, reason)
             history = await api.get_workflow_execution_history(GetWorkflowExecutionHistoryRequest(
                 namespace="default", execution=WorkflowExecution(workflow_id="w")), retry=False)
             terminated = history.history.events[-1].workflow_execution_terminated_event_attributes
