@@ -40,6 +40,7 @@ bool FairShare::Enter(base::NamespaceNumber name_space, absl::Time now, absl::Ti
     const auto length = static_cast<int64_t>(tenant.line.size());
     if (length < std::max<int64_t>(1, kWaitingMax / active_)) {
       if (tenant.line.empty()) turns_.push_back(name_space.value());
+      tenant.waited_at = now;
       tenant.line.push_back({std::move(turn), deadline});
       ++waiting_;
       return false;
@@ -84,7 +85,10 @@ FairShare::Ready FairShare::TakeFirst(int32_t number, absl::Time now) {
 
 int64_t FairShare::Share() const { return std::max<int64_t>(1, shared_max_ / active_); }
 
-int64_t FairShare::Max() const { return active_ > 1 ? shared_max_ : shared_max_ * kAloneFactor; }
+int64_t FairShare::Max() const {
+  if (active_ == 1) return shared_max_ * kAloneFactor;
+  return modest_ > 0 ? std::max<int64_t>(1, shared_max_ / 2) : shared_max_;
+}
 
 void FairShare::CountActive(absl::Time now) {
   counted_at_ = now;
@@ -93,6 +97,10 @@ void FairShare::CountActive(absl::Time now) {
     return now - tenant.seen_at > kActiveFor && tenant.in_hand == 0 && tenant.line.empty();
   });
   active_ = std::max<int64_t>(1, static_cast<int64_t>(tenants_.size()));
+  modest_ = std::count_if(tenants_.begin(), tenants_.end(), [now](const auto& entry) {
+    const Tenant& tenant = entry.second;
+    return tenant.line.empty() && now - tenant.waited_at > kActiveFor;
+  });
 }
 
 int64_t FairShare::in_hand() const {

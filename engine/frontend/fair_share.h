@@ -4,7 +4,9 @@
 // A request goes on at once while its namespace has less than an equal share in hand, or while all
 // of them together have little enough. Otherwise it waits behind its own namespace's requests only.
 // A namespace whose line is too long is refused. While only one namespace asks for anything, it may
-// have far more in hand: batches make its throughput, and nobody else waits for them.
+// have far more in hand: batches make its throughput, and nobody else waits for them. While some
+// ask for little and others for more than there is, those others have half as much: with the cores
+// never quite taken up, the ones that ask for little hardly feel them.
 //
 // Why: what a namespace has in hand stands in front of everybody's next request, in the engine's
 // loop and in the next commit. Long polls do not count: they wait for work, they are none.
@@ -59,6 +61,7 @@ class FairShare {
     int64_t in_hand = 0;
     std::deque<Waiting> line;
     absl::Time seen_at = absl::InfinitePast();
+    absl::Time waited_at = absl::InfinitePast();  // one of its requests had to
   };
 
   void CountActive(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -74,6 +77,7 @@ class FairShare {
   int64_t in_hand_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t active_ ABSL_GUARDED_BY(mutex_) = 1;  // namespaces seen lately
+  int64_t modest_ ABSL_GUARDED_BY(mutex_) = 0;  // those of them that had no need to wait
   absl::Time counted_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 

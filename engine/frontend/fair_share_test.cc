@@ -71,6 +71,22 @@ TEST_F(FairShareTest, TurnsGoRoundWhateverTheLines) {
   EXPECT_EQ(order_, "1 2 1 2 1 2 ");
 }
 
+TEST_F(FairShareTest, BesideOneThatAsksForLittleOthersHaveHalfAsMuch) {
+  const auto active = [this](int32_t name_space) {
+    now_ += absl::Milliseconds(200);
+    Ask(name_space);
+    End(name_space);
+  };
+  Ask(1, 1000);
+  active(2);
+  for (int i = 0; i < 100; ++i) End(1);
+  EXPECT_EQ(share_.in_hand(), 2) << "half of four";
+  Ask(2, 10);
+  active(2);
+  End(1);
+  EXPECT_EQ(share_.in_hand(), 4) << "both ask for more than there is";
+}
+
 TEST_F(FairShareTest, WhoeverHasTooLongALineIsRefusedAndNobodyElse) {
   Ask(2);
   Ask(1, 5000);

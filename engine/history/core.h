@@ -220,7 +220,7 @@ class Core {
   void ScheduleDueCheck(absl::Time when);
   void Due(const store::DueExecution& row);
   void EvictIdle();
-  void EvictIdle(std::list<ExecutionPtr>& line, absl::Duration idle_max);
+  bool EvictIdle(std::list<ExecutionPtr>& line, absl::Duration idle_max);  // false: there are more
   void Evict(const ExecutionPtr& execution);
   bool IsEvictable(const Execution& execution) const;
 

@@ -19,6 +19,10 @@ namespace {
 constexpr absl::Duration kBusyLook = absl::Seconds(5);
 // Longer than a router looks for the owner of a message's target (cluster/routing.h).
 constexpr absl::Duration kCopiesLive = absl::Seconds(10);
+// So many runs leave memory at a time, for requests wait meanwhile.
+constexpr int64_t kEvictAtOnce = 100;
+constexpr absl::Duration kEvictPause = absl::Milliseconds(1);
+constexpr absl::Duration kEvictInterval = absl::Seconds(2);
 
 }  // namespace
 
@@ -378,29 +382,31 @@ bool Core::IsEvictable(const Execution& execution) const {
 }
 
 void Core::EvictIdle() {
-  evict_timer_ = loop_.AtLeisure(absl::Seconds(2), [this] { EvictIdle(); });
   meters_.RunsCached(cached_runs());
-  if (!is_serving_) return;
-  EvictIdle(closed_line_, options_.closed_idle_max);
-  EvictIdle(running_line_, options_.idle_max);
+  bool is_done = true;
+  if (is_serving_) {
+    is_done = EvictIdle(closed_line_, options_.closed_idle_max);
+    if (!EvictIdle(running_line_, options_.idle_max)) is_done = false;
+  }
+  evict_timer_ = loop_.AtLeisure(is_done ? kEvictInterval : kEvictPause, [this] { EvictIdle(); });
 }
 
-void Core::EvictIdle(std::list<ExecutionPtr>& line, absl::Duration idle_max) {
+bool Core::EvictIdle(std::list<ExecutionPtr>& line, absl::Duration idle_max) {
   const absl::Time now = loop_.Now();
-  // A bound on one round, so that the loop is not held up.
-  constexpr int64_t kRunsMax = 20000;
   int64_t excess = cached_runs() - options_.cached_runs_max;
-  for (int64_t looked = 0; looked < kRunsMax && !line.empty(); ++looked) {
+  for (int64_t looked = 0; !line.empty(); ++looked) {
     const ExecutionPtr execution = line.front();
     const bool is_idle = execution->last_used + idle_max < now;
     const bool is_in_excess = excess > 0 && execution->last_used + absl::Seconds(1) < now;
-    if (!is_idle && !is_in_excess) return;
+    if (!is_idle && !is_in_excess) return true;
+    if (looked == kEvictAtOnce) return false;
     // Evicting a run may take a commit first; and one that must stay is asked again in its turn.
     Touch(execution);
     if (!IsEvictable(*execution)) continue;
     Evict(execution);
     --excess;
   }
+  return true;
 }
 
 void Core::Evict(const ExecutionPtr& execution) {

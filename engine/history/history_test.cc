@@ -1,5 +1,6 @@
 #include "history/history.h"
 
+#include "absl/strings/str_cat.h"
 #include "base/metrics.h"
 #include "gtest/gtest.h"
 #include "runtime/manual_loop.h"
@@ -44,11 +45,12 @@ class NoMatching final : public services::MatchingService {
 
 class OneNamespace final : public services::Namespaces {
  public:
-  OneNamespace() {
+  OneNamespace() { set_retention(absl::Seconds(1)); }
+  void set_retention(absl::Duration retention) {
     auto made = std::make_shared<services::Namespace>();
     made->number = base::NamespaceNumber(1);
     made->name = "default";
-    made->retention = absl::Seconds(1);
+    made->retention = retention;
     only_ = std::move(made);
   }
   absl::StatusOr<services::NamespacePtr> Find(absl::string_view) const override { return only_; }
@@ -208,6 +210,28 @@ TEST_F(HistoryTest, ErasesARunThatClosedBehindTheCheck) {
   Advance(absl::Seconds(10));
   EXPECT_EQ(CommitFailures(), 0);
   EXPECT_EQ(RunsStored(), 0);
+}
+
+// Requests wait while runs leave memory, so it is few at a time; but all that are idle do.
+TEST_F(HistoryTest, ForgetsManyIdleRunsALittleAtATime) {
+  constexpr int kRuns = 450;
+  namespaces_.set_retention(absl::Hours(1));
+  BeginToServe();
+  std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> answers;
+  for (int i = 0; i < kRuns; ++i) Start(absl::StrCat(i), answers);
+  Advance(absl::ZeroDuration());
+  for (int i = 0; i < kRuns; ++i) Terminate(absl::StrCat(i));
+  base::Gauge& cached = metrics_.GaugeOf("cache_size", "");
+  double before = 0;
+  double most_at_once = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    Advance(absl::Milliseconds(1));
+    most_at_once = std::max(most_at_once, before - cached.Value());
+    before = cached.Value();
+  }
+  EXPECT_EQ(before, 0);
+  EXPECT_GT(most_at_once, 0);
+  EXPECT_LE(most_at_once, 100);
 }
 
 // The answer to the first signal's commit is lost, though it is there; the second signal's has left
