@@ -92,8 +92,9 @@ class Postgres:
 
 
 class Perdure:
-    def __init__(self, folder: pathlib.Path, db: str, *flags: str):
+    def __init__(self, folder: pathlib.Path, db: str, *flags: str, binary: pathlib.Path = BIN / "perdure"):
         self.name = "Perdure"
+        self.binary = binary
         self.folder, self.db, self.flags = folder, db, flags
         self.port, self.metrics_port = free_port(), free_port()
         self.address = f"127.0.0.1:{self.port}"
@@ -105,7 +106,7 @@ class Perdure:
         begin = time.monotonic()
         with open(self.folder / "perdure.log", "ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "perdure", "server", "start-dev", "--port", str(self.port), "--http-port", "0",
+                [self.binary, "server", "start-dev", "--port", str(self.port), "--http-port", "0",
                  "--metrics-port", str(self.metrics_port), "--db", self.db, *self.flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         while not self.is_ready():

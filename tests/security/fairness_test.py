@@ -16,7 +16,7 @@ from perdure_server import Server
 START = "/temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution"
 IN_FLIGHT = 300
 NOISE_PROCESSES = 2
-CALLS = 300
+CALLS = 750
 INTERVAL_SECONDS = 0.02
 FACTOR_MAX = 2
 
