@@ -61,6 +61,9 @@ absl::Status Migrate(Connection& connection) {
     status = connection.Execute(
         absl::StrCat(migration.sql, "\nPRAGMA user_version = ", migration.version));
   }
+  if (status.ok() && version > 0 && version < migrations.back().version) {
+    status = CreateAttributeIndexes(connection);
+  }
   if (status.ok()) status = connection.Execute("COMMIT");
   if (!status.ok()) (void)connection.Execute("ROLLBACK");
   return status;
@@ -129,10 +132,10 @@ class SqliteStore final : public Store {
           return sqlite::EarliestWake(connection, shards, after);
         });
   }
-  void CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit,
+  void CurrentWorkflows(ShardRange shards, ExecutionKey after, int64_t limit,
                         Result<std::vector<CurrentWorkflow>> result) override {
-    Ask(ListReader(), std::move(result), [after, end, limit](Connection& connection) {
-      return sqlite::CurrentWorkflows(connection, after, end, limit);
+    Ask(ListReader(), std::move(result), [shards, after, limit](Connection& connection) {
+      return sqlite::CurrentWorkflows(connection, shards, after, limit);
     });
   }
   void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,

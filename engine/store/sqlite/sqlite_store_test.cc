@@ -144,6 +144,14 @@ TEST(SqliteStore, RefusesWhatIsNoDatabase) {
   EXPECT_FALSE(OpenSqlite({.file = folder.File("a.db")}).ok());
 }
 
+std::string PlanOf(Connection& connection, absl::string_view sql) {
+  Query query(connection, absl::StrCat("EXPLAIN QUERY PLAN ", sql), Query::Lifetime::kOnce);
+  std::string text;
+  while (query.Next()) absl::StrAppend(&text, query.Text(3), "\n");
+  EXPECT_TRUE(query.status().ok()) << query.status();
+  return text;
+}
+
 // The hot statements are served by an index, never by a scan.
 TEST(SqliteStore, FindsHotRowsByIndex) {
   const Folder folder;
@@ -153,14 +161,18 @@ TEST(SqliteStore, FindsHotRowsByIndex) {
     absl::string_view sql;
     absl::string_view index;
   } plans[] = {
-      {kSelectCurrent, "executions_workflow"}, {kSelectRun, "executions_workflow"},
-      {kDueExecutions, "executions_wake"},     {kEarliestWake, "executions_wake"},
-      {kLastSequence, "PRIMARY KEY"},          {kSelectTail, "PRIMARY KEY"},
+      {kSelectCurrent, "executions_workflow"},
+      {kSelectRun, "executions_workflow"},
+      {kDueExecutions, "executions_wake (wake_at_us=? AND rowid>?)"},
+      {kDueExecutions, "executions_wake (wake_at_us>? AND wake_at_us<?)"},
+      {kEarliestWake, "executions_wake (wake_at_us>?)"},
+      {kLastSequence, "PRIMARY KEY (key=?)"},
+      {kSelectTail, "PRIMARY KEY (key=? AND sequence>?)"},
+      {kCurrentWorkflows, "PRIMARY KEY (rowid>?)"},
+      {kRunsOfNamespace, "executions_workflow (namespace_number=?)"},
   };
   for (const auto& plan : plans) {
-    Query query(**connection, absl::StrCat("EXPLAIN QUERY PLAN ", plan.sql));
-    std::string text;
-    while (query.Next()) absl::StrAppend(&text, query.Text(3), "\n");
+    const std::string text = PlanOf(**connection, plan.sql);
     EXPECT_NE(text.find(std::string(plan.index)), std::string::npos) << plan.sql << "\n" << text;
   }
 }
@@ -185,16 +197,45 @@ TEST(SqliteStore, ListsByIndex) {
     ASSERT_TRUE(query.ok()) << query.status();
     const sql::SqlFilter filter =
         sql::CompileFilter(query->filter.get(), NamespaceNumber(1), sql::Dialect::kSqlite, 2);
-    Query explain(**connection,
-                  absl::StrCat("EXPLAIN QUERY PLAN SELECT 1 FROM visibility WHERE"
-                               " namespace_number = ?1 AND ",
-                               sql::PartOfOrder(query->filter.get()), filter.where,
-                               " ORDER BY coalesce(close_time_us, 9223372036854775807) DESC,"
-                               " start_time_us DESC, run_id LIMIT 10"));
-    std::string text;
-    while (explain.Next()) absl::StrAppend(&text, explain.Text(3), "\n");
+    const std::string text = PlanOf(
+        **connection,
+        absl::StrCat("SELECT 1 FROM visibility WHERE ", sql::NamespaceInSqlite(query->filter.get()),
+                     sql::PartOfOrder(query->filter.get()), filter.where,
+                     " ORDER BY coalesce(close_time_us, 9223372036854775807) DESC,"
+                     " start_time_us DESC, run_id LIMIT 10"));
     EXPECT_NE(text.find(std::string(plan.plan)), std::string::npos) << plan.filter << "\n" << text;
     EXPECT_EQ(text.find("TEMP B-TREE"), std::string::npos) << plan.filter << "\n" << text;
+  }
+}
+
+// What names its workflows is found by their keys, however many others there are.
+TEST(SqliteStore, ListsWorkflowsByKey) {
+  const Folder folder;
+  MustOpen(folder.File("a.db"));
+  auto connection = Connection::Open(folder.File("a.db"), Connection::Access::kReadWrite);
+  for (const char* text :
+       {"WorkflowId = 'a'", "WorkflowId IN ('a', 'b')", "WorkflowId STARTS_WITH 'a'",
+        "WorkflowId = 'a' OR WorkflowId = 'b'",
+        "WorkflowId = 'a' AND WorkflowType = 'b' AND ExecutionStatus = 'Completed'"}) {
+    const auto query = query::ParseQuery(text, {}, false);
+    ASSERT_TRUE(query.ok()) << query.status();
+    const sql::SqlFilter filter =
+        sql::CompileFilter(query->filter.get(), NamespaceNumber(1), sql::Dialect::kSqlite, 2);
+    const std::string where = absl::StrCat(sql::NamespaceInSqlite(query->filter.get()),
+                                           sql::PartOfOrder(query->filter.get()), filter.where);
+    for (const std::string& sql :
+         {absl::StrCat("SELECT * FROM visibility WHERE ", where,
+                       " ORDER BY coalesce(close_time_us, 9223372036854775807) DESC LIMIT 10"),
+          absl::StrCat("SELECT count(*) FROM visibility WHERE ", where)}) {
+      const std::string plan = PlanOf(**connection, sql);
+      EXPECT_NE(plan.find("visibility USING INTEGER PRIMARY KEY (rowid=?)"), std::string::npos)
+          << text << "\n"
+          << plan;
+      EXPECT_NE(plan.find("executions_workflow (namespace_number=? AND workflow_id"),
+                std::string::npos)
+          << text << "\n"
+          << plan;
+    }
   }
 }
 
