@@ -300,9 +300,11 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(SqliteOptions options) {
   }
   auto writer = Connection::Open(options.file, Connection::Access::kReadWrite);
   if (!writer.ok()) return writer.status();
+  // Debian's SQLite would write zeros over each page that is freed, and keep the old ones of a
+  // migration in memory meanwhile.
   absl::Status status = (*writer)->Execute(absl::StrCat(
       "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA wal_autocheckpoint = 0; "
-      "PRAGMA cache_size = -",
+      "PRAGMA secure_delete = fast; PRAGMA cache_size = -",
       options.cache_size_bytes / 1024));
   if (status.ok()) status = Migrate(**writer);
   if (status.ok() && lock != nullptr) status = FencePredecessors(**writer);
