@@ -17,7 +17,7 @@ using WorkflowId = Strong<struct WorkflowIdTag, std::string>;
 // A UUID in its 36-character form, lower case.
 using RunId = Strong<struct RunIdTag, std::string>;
 using ShardId = Strong<struct ShardIdTag, int32_t>;
-// A run's number within its shard: dense, increasing, never reused. (shard, number) keys every row
+// A run's number: rising within its shard, with gaps, never reused. (shard, number) keys every row
 // of a run.
 using ExecutionNumber = Strong<struct ExecutionNumberTag, int64_t>;
 // One life of a server process; the row of that number in the store fences all it may commit.

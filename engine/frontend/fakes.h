@@ -94,7 +94,7 @@ class FakeStore : public store::Store {
                      store::Result<std::vector<store::DueExecution>>) override {}
   void EarliestWake(std::vector<base::ShardId>, absl::Time,
                     store::Result<std::optional<absl::Time>>) override {}
-  void CurrentWorkflows(base::ExecutionKey, base::ShardId, int64_t,
+  void CurrentWorkflows(store::ShardRange, base::ExecutionKey, int64_t,
                         store::Result<std::vector<store::CurrentWorkflow>>) override {}
   void RunsOfNamespace(base::NamespaceNumber, int64_t,
                        store::Result<std::vector<store::DueExecution>>) override {}

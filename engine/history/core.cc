@@ -56,7 +56,6 @@ Core::Core(runtime::Loop& loop, store::Store& store, services::Namespaces& names
       shard_states_(base::kShardCount, ShardState::kElsewhere),
       shard_lives_(base::kShardCount, 0),
       served_since_(base::kShardCount, absl::InfinitePast()),
-      last_number_(base::kShardCount, 0),
       id_ranges_(base::kShardCount, 0) {
   Committer::Hooks hooks;
   hooks.drop = [this](const std::vector<ExecutionPtr>& executions) {
@@ -539,7 +538,7 @@ ExecutionPtr Core::Create(const services::NamespacePtr& name_space, const std::s
                           machines::NewRun run, const ExecutionPtr& current, After after) {
   const base::ShardId shard = base::ShardOf(name_space->number, workflow_id);
   auto execution = std::make_shared<Execution>();
-  execution->key = {shard, base::ExecutionNumber(++last_number_[shard.value()])};
+  execution->key = {shard, base::ExecutionNumber(++last_number_)};
   execution->workflow_id = workflow_id;
   execution->run_id = run.run_id;
   execution->name_space = name_space;

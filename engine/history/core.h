@@ -244,7 +244,9 @@ class Core {
   std::vector<int64_t> shard_lives_;
   std::vector<absl::Time> served_since_;  // by shard
   std::vector<base::ShardId> shards_;     // those served
-  std::vector<int64_t> last_number_;      // by shard
+  // Rises over all shards, so that runs of one time have numbers of one neighbourhood: that is
+  // where a store may keep their rows. At least the last one of each shard that was ever served.
+  int64_t last_number_ = 0;
   uint64_t last_waiter_id_ = 0;
 
   // Looked up only, never iterated where order shows.
@@ -272,9 +274,9 @@ class Core {
   // to say so.
   KnownIds known_ids_;
   struct IdRange {
-    base::ExecutionKey after;
-    base::ShardId end;
+    store::ShardRange shards;
     int64_t number = 0;
+    base::ExecutionKey after;
   };
   std::deque<IdRange> ids_to_learn_;  // the first is being read
   std::vector<int64_t> id_ranges_;    // by shard: the range that it is learned with, 0 once it is

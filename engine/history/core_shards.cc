@@ -10,7 +10,7 @@ namespace perdure::history {
 void Core::Serve(base::IncarnationId incarnation) {
   incarnation_ = incarnation;
   committer_->set_incarnation(incarnation);
-  last_number_.assign(base::kShardCount, 0);
+  last_number_ = 0;
   shard_states_.assign(base::kShardCount, ShardState::kElsewhere);
   shards_.clear();
   is_serving_ = true;
@@ -52,7 +52,7 @@ void Core::AddShards(const std::vector<store::ShardOwner>& shards) {
     shard_states_[shard] = ShardState::kServed;
     ++shard_lives_[shard];
     served_since_[shard] = loop_.Now();
-    last_number_[shard] = std::max(last_number_[shard], owner.last_number.value());
+    last_number_ = std::max(last_number_, owner.last_number.value());
     shards_.push_back(owner.shard);
     added.push_back(owner.shard);
   }
@@ -131,11 +131,11 @@ void Core::LearnIdsOf(const std::vector<base::ShardId>& shards) {
   for (const base::ShardId shard : shards) {
     const bool goes_on = last_id_range_ > 0 && !ids_to_learn_.empty() &&
                          ids_to_learn_.back().number == last_id_range_ &&
-                         ids_to_learn_.back().end == shard && shard != shards.front();
+                         ids_to_learn_.back().shards.end == shard && shard != shards.front();
     if (!goes_on) {
-      ids_to_learn_.push_back({{shard, base::ExecutionNumber(0)}, shard, ++last_id_range_});
+      ids_to_learn_.push_back({{.begin = shard, .end = shard}, ++last_id_range_, {}});
     }
-    ids_to_learn_.back().end = base::ShardId(shard.value() + 1);
+    ids_to_learn_.back().shards.end = base::ShardId(shard.value() + 1);
     id_ranges_[static_cast<size_t>(shard.value())] = last_id_range_;
   }
   if (is_at_rest && !ids_to_learn_.empty()) LearnIds();
@@ -144,7 +144,7 @@ void Core::LearnIdsOf(const std::vector<base::ShardId>& shards) {
 void Core::LearnIds() {
   constexpr int64_t kPage = 5000;
   const IdRange& range = ids_to_learn_.front();
-  store_.CurrentWorkflows(range.after, range.end, kPage,
+  store_.CurrentWorkflows(range.shards, range.after, kPage,
                           [this, number = range.number,
                            life = life_](absl::StatusOr<std::vector<store::CurrentWorkflow>> page) {
                             loop_.Post([this, number, life, page = std::move(page)] {

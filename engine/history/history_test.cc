@@ -1,5 +1,7 @@
 #include "history/history.h"
 
+#include <map>
+
 #include "absl/strings/str_cat.h"
 #include "base/metrics.h"
 #include "gtest/gtest.h"
@@ -127,6 +129,16 @@ class HistoryTest : public ::testing::Test {
   int64_t CommitFailures() {
     return static_cast<int64_t>(metrics_.CounterOf("commit_failures", "").Value());
   }
+  std::map<std::string, int64_t> NumbersStored() {
+    std::map<std::string, int64_t> numbers;
+    store_->RunsOfNamespace(base::NamespaceNumber(1), 100, [&numbers](const auto& found) {
+      for (const store::DueExecution& one : *found) {
+        numbers[one.workflow_id.value()] = one.key.number.value();
+      }
+    });
+    Advance(absl::Seconds(1));
+    return numbers;
+  }
   int64_t RunsStored() {
     int64_t runs = -1;
     store_->RunsOfNamespace(base::NamespaceNumber(1), 100,
@@ -162,6 +174,24 @@ TEST_F(HistoryTest, RegistersAnewHoweverOftenItIsToldToLook) {
   Advance(absl::ZeroDuration());
   EXPECT_EQ(living, 1);
   EXPECT_EQ(history_->state(), ServingState::kServing);
+}
+
+// Of different shards, and in another life too: what is later has the larger number.
+TEST_F(HistoryTest, NumbersRunsInTheOrderOfTime) {
+  BeginToServe();
+  std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> answers;
+  for (const char* id : {"one", "two", "three"}) {
+    Start(id, answers);
+    Advance(absl::Seconds(1));
+  }
+  using Numbers = std::map<std::string, int64_t>;
+  EXPECT_EQ(NumbersStored(), (Numbers{{"one", 1}, {"two", 2}, {"three", 3}}));
+  store_->Fence(base::IncarnationId(1), [](const absl::Status&) {});
+  Advance(absl::Seconds(5));
+  BeginToServe();
+  Start("four", answers);
+  Advance(absl::Seconds(1));
+  EXPECT_EQ(NumbersStored(), (Numbers{{"one", 1}, {"two", 2}, {"three", 3}, {"four", 4}}));
 }
 
 // Both wait for the same read, which finds nothing.

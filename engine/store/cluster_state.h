@@ -18,8 +18,8 @@ using base::ShardId;
 struct ShardOwner {
   ShardId shard;
   IncarnationId owner;
-  // The largest execution number ever given out in the shard (0 if none): the owner goes on from
-  // here.
+  // No number given out in the shard was larger: the owner goes on from here. A store may tell what
+  // is true of all shards together.
   ExecutionNumber last_number;
 };
 

@@ -1,4 +1,5 @@
 // The contract on runs: commits, journal, snapshots, currency, wake times.
+#include <algorithm>
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
@@ -263,6 +264,42 @@ TEST_P(StoreContract, FindsDueRunsEarliestFirst) {
   EXPECT_EQ(Load(first)->wake_at, std::nullopt);
 }
 
+// Many may be due at one time: each page goes on where the one before ended.
+TEST_P(StoreContract, ReadsDueRunsPageByPage) {
+  std::set<std::string> made;
+  for (const char* id : {"a", "b", "c", "d", "e"}) {
+    ExecutionCommit commit = CreateCommit(NewRun(id));
+    commit.wake_at = Second(1);
+    ASSERT_TRUE(Commit({commit}).ok());
+    made.insert(id);
+  }
+  ExecutionCommit later = CreateCommit(NewRun("later"));
+  later.wake_at = Second(1) + absl::Microseconds(1);
+  ASSERT_TRUE(Commit({later}).ok());
+  const auto page = [&](DueCursor after, absl::Time until) {
+    auto due = Await<std::vector<DueExecution>>([&](Result<std::vector<DueExecution>> result) {
+      store_->DueExecutions(AllShards(), after, until, 2, std::move(result));
+    });
+    EXPECT_TRUE(due.ok()) << due.status();
+    return due.ok() ? *std::move(due) : std::vector<DueExecution>();
+  };
+  std::set<std::string> told;
+  DueCursor after;
+  for (size_t size : {2u, 2u, 1u}) {
+    const std::vector<DueExecution> due = page(after, Second(1));
+    ASSERT_EQ(due.size(), size);
+    for (const DueExecution& one : due) EXPECT_TRUE(told.insert(one.workflow_id.value()).second);
+    after = {due.back().wake_at, due.back().key};
+  }
+  EXPECT_EQ(told, made);
+  EXPECT_TRUE(page(after, Second(1)).empty());
+  for (const DueCursor& end : {after, DueCursor::EndOf(Second(1))}) {
+    const std::vector<DueExecution> rest = page(end, Second(2));
+    ASSERT_EQ(rest.size(), 1u);
+    EXPECT_EQ(rest[0].workflow_id, WorkflowId("later"));
+  }
+}
+
 TEST_P(StoreContract, LooksOnlyAtTheShardsAsked) {
   const TestRun run = NewRun("here");
   ExecutionCommit commit = CreateCommit(run);
@@ -309,12 +346,12 @@ TEST_P(StoreContract, TellsWhichWorkflowsHaveACurrentRun) {
   while (true) {
     const auto page =
         Await<std::vector<CurrentWorkflow>>([&](Result<std::vector<CurrentWorkflow>> result) {
-          store_->CurrentWorkflows(after, ShardId(base::kShardCount), 3, std::move(result));
+          store_->CurrentWorkflows({.begin = ShardId(0), .end = ShardId(base::kShardCount)}, after,
+                                   3, std::move(result));
         });
     ASSERT_TRUE(page.ok()) << page.status();
     ASSERT_LE(page->size(), 3u);
     for (const CurrentWorkflow& workflow : *page) {
-      EXPECT_LT(after, workflow.key);
       after = workflow.key;
       EXPECT_EQ(workflow.namespace_number, NamespaceNumber(1));
       EXPECT_TRUE(told.insert(workflow.workflow_id.value()).second);
@@ -322,6 +359,23 @@ TEST_P(StoreContract, TellsWhichWorkflowsHaveACurrentRun) {
     if (page->size() < 3) break;
   }
   EXPECT_EQ(told, made);
+}
+
+TEST_P(StoreContract, TellsTheWorkflowsOfAskedShardsAlone) {
+  const TestRun run = MustCreate("a");
+  std::vector<ShardId> shards = {run.key.shard};
+  for (const char* id : {"b", "c", "d", "e"}) shards.push_back(MustCreate(id).key.shard);
+  std::sort(shards.begin(), shards.end());
+  const auto count = [&](ShardId begin, ShardId end) {
+    return Await<std::vector<CurrentWorkflow>>([&](Result<std::vector<CurrentWorkflow>> result) {
+             store_->CurrentWorkflows({.begin = begin, .end = end}, ExecutionKey(), 10,
+                                      std::move(result));
+           })
+        ->size();
+  };
+  EXPECT_EQ(count(shards[0], shards[4]), 4u);
+  EXPECT_EQ(count(shards[1], ShardId(base::kShardCount)), 4u);
+  EXPECT_EQ(count(shards[1], shards[3]), 2u);
 }
 
 TEST_P(StoreContract, KeepsTimesToTheMicrosecondRoundedDown) {

@@ -152,15 +152,21 @@ struct DueExecution {
   absl::Time wake_at;
 };
 
-// A place in the order of due runs; the default one lies before all of them.
+// A place in the order of due runs; the default one lies before all of them. Among those of one
+// time the order is the store's own, in which a default key comes before all.
 struct DueCursor {
   absl::Time wake_at = absl::UnixEpoch() - absl::Hours(1);
   ExecutionKey key;
 
-  // Beyond every run that is due at `time`.
+  // Beyond every run that is due at `time`: before those of the next microsecond.
   static DueCursor EndOf(absl::Time time) {
-    return {time, {ShardId(base::kShardCount), ExecutionNumber(0)}};
+    return {absl::FromUnixMicros(absl::ToUnixMicros(time) + 1), ExecutionKey()};
   }
+};
+
+struct ShardRange {
+  ShardId begin;
+  ShardId end;  // exclusive
 };
 
 struct JournalRange {
@@ -227,15 +233,16 @@ class Store {
                              std::optional<RunId> run_id, Result<LoadedExecution> result) = 0;
   virtual void ReadJournal(JournalRange range, Result<std::vector<JournalEntry>> result) = 0;
   // The runs of the given shards that lie beyond `after` and whose wake_at is at or before `until`,
-  // ordered by (wake_at, shard, number), at most `limit`.
+  // ordered by wake_at and then as `after` has it, at most `limit`.
   virtual void DueExecutions(std::vector<ShardId> shards, DueCursor after, absl::Time until,
                              int64_t limit, Result<std::vector<DueExecution>> result) = 0;
   // The earliest wake_at after `after` in the given shards, if any.
   virtual void EarliestWake(std::vector<ShardId> shards, absl::Time after,
                             Result<std::optional<absl::Time>> result) = 0;
-  // The workflows that have a current run: those of runs beyond `after` by (shard, number) and in
-  // shards before `end`, in that order, at most `limit`. For reading all of them, page by page.
-  virtual void CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit,
+  // The workflows of these shards that have a current run, at most `limit`, in an order of the
+  // store's own, by their runs' keys: those beyond `after`, the last one of the page before or the
+  // default. For reading all of them, page by page.
+  virtual void CurrentWorkflows(ShardRange shards, ExecutionKey after, int64_t limit,
                                 Result<std::vector<CurrentWorkflow>> result) = 0;
   // Runs of one namespace, for deleting it; any order, at most `limit`.
   virtual void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,

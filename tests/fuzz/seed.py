@@ -87,20 +87,19 @@ def rows() -> None:
             file.write(gzip.decompress(golden.read_bytes()))
             file.flush()
             with sqlite3.connect(file.name) as connection:
-                runs = connection.execute("SELECT shard_id, number, workflow_id FROM executions").fetchall()
-                for shard, number, workflow_id in runs:
-                    key = (shard, number)
+                schema = connection.execute("PRAGMA user_version").fetchone()[0]
+                key = "key" if schema >= 3 else "number * 1024 + shard_id"
+                for run, workflow_id in connection.execute(f"SELECT {key}, workflow_id FROM executions").fetchall():
                     snapshot = connection.execute(
-                        "SELECT sequence, state FROM snapshots WHERE shard_id = ? AND number = ?", key).fetchone()
+                        f"SELECT sequence, state FROM snapshots WHERE {key} = ?", (run,)).fetchone()
                     records = connection.execute(
-                        "SELECT sequence, record FROM journal WHERE shard_id = ? AND number = ? ORDER BY sequence",
-                        key).fetchall()
+                        f"SELECT sequence, record FROM journal WHERE {key} = ? ORDER BY sequence", (run,)).fetchall()
                     whole = [b"", *(record for _, record in records)]
                     tail = [snapshot[1], *(record for at, record in records if at > snapshot[0])] if snapshot else []
                     for kind, parts in (("whole", whole), ("tail", tail)):
                         data = b"".join(struct.pack(">H", len(part)) + part for part in parts)
                         if parts and len(data) <= ROW_BYTES_MAX:
-                            (folder / f"{golden.parent.name}-{workflow_id}-{number}-{kind}").write_bytes(data)
+                            (folder / f"{golden.parent.name}-{workflow_id}-{run // 1024}-{kind}").write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -56,10 +56,10 @@ class PostgresStore final : public Store {
       return postgres::EarliestWake(connection, shards, after);
     });
   }
-  void CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit,
+  void CurrentWorkflows(ShardRange shards, ExecutionKey after, int64_t limit,
                         Result<std::vector<CurrentWorkflow>> result) override {
-    Ask(runs_, std::move(result), [after, end, limit](Connection& connection) {
-      return postgres::CurrentWorkflows(connection, after, end, limit);
+    Ask(runs_, std::move(result), [shards, after, limit](Connection& connection) {
+      return postgres::CurrentWorkflows(connection, shards, after, limit);
     });
   }
   void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,

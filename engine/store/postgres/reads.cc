@@ -131,12 +131,13 @@ absl::StatusOr<std::optional<absl::Time>> EarliestWake(Connection& connection,
 }
 
 absl::StatusOr<std::vector<CurrentWorkflow>> CurrentWorkflows(Connection& connection,
-                                                              ExecutionKey after, ShardId end,
+                                                              ShardRange shards, ExecutionKey after,
                                                               int64_t limit) {
+  const ExecutionKey from = std::max(after, {shards.begin, ExecutionNumber(0)});
   const auto rows = connection.Run(kCurrentWorkflows, Parameters()
-                                                          .Int32(after.shard.value())
-                                                          .Int64(after.number.value())
-                                                          .Int32(end.value())
+                                                          .Int32(from.shard.value())
+                                                          .Int64(from.number.value())
+                                                          .Int32(shards.end.value())
                                                           .Int64(limit));
   if (!rows.ok()) return rows.status();
   std::vector<CurrentWorkflow> found;

@@ -269,12 +269,13 @@ std::optional<absl::Time> SimulatedState::EarliestWake(const std::vector<ShardId
   return earliest;
 }
 
-std::vector<CurrentWorkflow> SimulatedState::CurrentWorkflows(ExecutionKey after, ShardId end,
+std::vector<CurrentWorkflow> SimulatedState::CurrentWorkflows(ShardRange shards, ExecutionKey after,
                                                               int64_t limit) {
   absl::MutexLock lock(&mutex_);
   std::vector<CurrentWorkflow> found;
-  for (auto run = runs_.upper_bound(after); run != runs_.end(); ++run) {
-    if (run->first.shard >= end || static_cast<int64_t>(found.size()) == limit) break;
+  const ExecutionKey from = std::max(after, {shards.begin, ExecutionNumber(0)});
+  for (auto run = runs_.upper_bound(from); run != runs_.end(); ++run) {
+    if (run->first.shard >= shards.end || static_cast<int64_t>(found.size()) == limit) break;
     if (!run->second.is_current) continue;
     found.push_back({run->first, run->second.namespace_number, run->second.workflow_id});
   }

@@ -27,7 +27,8 @@ struct SimulatedState {
   std::vector<DueExecution> Due(const std::vector<ShardId>& shards, DueCursor after,
                                 absl::Time until, int64_t limit);
   std::optional<absl::Time> EarliestWake(const std::vector<ShardId>& shards, absl::Time after);
-  std::vector<CurrentWorkflow> CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit);
+  std::vector<CurrentWorkflow> CurrentWorkflows(ShardRange shards, ExecutionKey after,
+                                                int64_t limit);
   std::vector<DueExecution> RunsOfNamespace(NamespaceNumber number, int64_t limit);
 
   absl::StatusOr<ListPage> List(const ListQuery& query);

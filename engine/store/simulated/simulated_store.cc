@@ -209,10 +209,11 @@ class SimulatedStoreImplementation final : public SimulatedStore {
       return core.state.EarliestWake(shards, after);
     });
   }
-  void CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit,
+  void CurrentWorkflows(ShardRange shards, ExecutionKey after, int64_t limit,
                         Result<std::vector<CurrentWorkflow>> result) override {
-    Ask(std::move(result),
-        [after, end, limit](Core& core) { return core.state.CurrentWorkflows(after, end, limit); });
+    Ask(std::move(result), [shards, after, limit](Core& core) {
+      return core.state.CurrentWorkflows(shards, after, limit);
+    });
   }
   void RunsOfNamespace(NamespaceNumber number, int64_t limit,
                        Result<std::vector<DueExecution>> result) override {

@@ -138,6 +138,24 @@ Part PartOf(const Expression& expression) {
   return Part::kBoth;
 }
 
+// Whether the filter can be true only of workflow ids that it names, whole or by how they begin.
+bool NamesWorkflows(const Expression& filter) {
+  const auto names = [](const auto& operand) { return NamesWorkflows(*operand); };
+  switch (filter.kind) {
+    case Expression::Kind::kAnd:
+      return std::any_of(filter.operands.begin(), filter.operands.end(), names);
+    case Expression::Kind::kOr:
+      return std::all_of(filter.operands.begin(), filter.operands.end(), names);
+    case Expression::Kind::kNot:
+      return false;
+    case Expression::Kind::kComparison:
+      return filter.field.is_system && filter.field.name == "WorkflowId" &&
+             (filter.op == Operator::kEqual || filter.op == Operator::kIn ||
+              filter.op == Operator::kStartsWith);
+  }
+  return false;
+}
+
 class Compiler {
  public:
   Compiler(base::NamespaceNumber namespace_number, Dialect dialect, int first_parameter)
@@ -176,7 +194,16 @@ class Compiler {
                         Balanced(parts, middle, end, separator), ")");
   }
 
+  // SQLite finds a workflow's runs by an index of executions: one of visibility's own would take
+  // another page of the log with each new run.
   std::string Comparison(const Expression& e) {
+    if (dialect_ == Dialect::kPostgres || !NamesWorkflows(e)) return Clause(e);
+    const std::string place = Bind(int64_t{namespace_number_.value()});
+    return absl::StrCat("(key IN (SELECT key FROM executions WHERE namespace_number = ", place,
+                        " AND ", Clause(e), "))");
+  }
+
+  std::string Clause(const Expression& e) {
     const std::string column = e.field.is_system
                                    ? SystemColumn(e.field.name, dialect_)
                                    : AttributeColumn(e.field.name, e.field.type, dialect_);
@@ -198,7 +225,7 @@ class Compiler {
       case Operator::kNotStartsWith:
         return Negatable(e, StartsWith(column, std::get<std::string>(e.values[0])));
       case Operator::kEqual:
-        if (e.field.is_system && e.field.name == "WorkflowId") return WorkflowIs(e);
+        if (NamesWorkflows(e) && dialect_ == Dialect::kPostgres) return WorkflowIs(e);
         break;
       case Operator::kNotEqual:
       case Operator::kLess:
@@ -313,6 +340,11 @@ SqlFilter CompileFilter(const Expression* filter, base::NamespaceNumber namespac
   Compiler compiler(namespace_number, dialect, first_parameter);
   std::string where = compiler.Compile(*filter);
   return SqlFilter{std::move(where), compiler.TakeParameters()};
+}
+
+std::string NamespaceInSqlite(const Expression* filter) {
+  const bool is_by_key = filter != nullptr && NamesWorkflows(*filter);
+  return is_by_key ? "+namespace_number = ?1 AND " : "namespace_number = ?1 AND ";
 }
 
 std::string PartOfOrder(const Expression* filter) {

@@ -28,6 +28,10 @@ struct SqlFilter {
 SqlFilter CompileFilter(const query::Expression* filter, base::NamespaceNumber namespace_number,
                         Dialect dialect, int first_parameter);
 
+// What a list or count of SQLite's has before the filter. Workflows that the filter names are found
+// by their keys; a + then keeps SQLite from reading all of the namespace in order instead.
+std::string NamespaceInSqlite(const query::Expression* filter);
+
 // A clause that follows from the filter and ends with AND, or nothing: lists go through open runs,
 // then closed ones, and one that can only show closed runs should not begin with all that are open.
 // For lists alone: a count that reads nothing but an index has no use for it.

@@ -36,10 +36,27 @@ TEST(FilterSql, NeverQuotesAValueIntoTheText) {
 }
 
 TEST(FilterSql, AsksForTheWorkflowsShardOnly) {
-  const SqlFilter filter = Compile("WorkflowId = 'order'", Dialect::kSqlite);
-  EXPECT_THAT(filter.where, HasSubstr("shard_id = ?6"));
+  const SqlFilter filter = Compile("WorkflowId = 'order'", Dialect::kPostgres);
+  EXPECT_THAT(filter.where, HasSubstr("shard_id = $6"));
   EXPECT_EQ(filter.parameters.at(1),
             Value(int64_t{base::ShardOf(base::NamespaceNumber(1), "order").value()}));
+}
+
+TEST(FilterSql, FindsInSqliteByKeyWhatNamesItsWorkflows) {
+  const auto is_by_key = [](const std::string& text) {
+    const auto query = query::ParseQuery(text, {}, false);
+    EXPECT_TRUE(query.ok()) << query.status();
+    return NamespaceInSqlite(query->filter.get())[0] == '+';
+  };
+  EXPECT_TRUE(is_by_key("WorkflowId = 'a'"));
+  EXPECT_TRUE(is_by_key("WorkflowId IN ('a', 'b') AND StartTime > 1000"));
+  EXPECT_TRUE(is_by_key("WorkflowId STARTS_WITH 'a' OR WorkflowId = 'b'"));
+  EXPECT_FALSE(is_by_key("WorkflowId = 'a' OR StartTime > 1000"));
+  EXPECT_FALSE(is_by_key("NOT WorkflowId = 'a'"));
+  EXPECT_FALSE(is_by_key("WorkflowId != 'a'"));
+  EXPECT_FALSE(is_by_key("WorkflowId NOT IN ('a', 'b')"));
+  EXPECT_FALSE(is_by_key("RootWorkflowId = 'a'"));
+  EXPECT_EQ(NamespaceInSqlite(nullptr), "namespace_number = ?1 AND ");
 }
 
 // An index serves a filter only if both write the column in the same words.

@@ -2,6 +2,7 @@
 
 #include "store/checks.h"
 #include "store/sql/attributes.h"
+#include "store/sqlite/row_key.h"
 #include "store/sqlite/statements.h"
 
 namespace perdure::store::sqlite {
@@ -54,9 +55,9 @@ class BatchWriter {
     if (!run_id.ok()) return run_id.status();
     const auto wake_at = commit.wake_at ? Micros(*commit.wake_at) : std::nullopt;
     const absl::Status status =
-        Run(kInsertExecution, commit.key.shard.value(), commit.key.number.value(),
-            create.namespace_number.value(), create.workflow_id.value(), Blob{*run_id},
-            create.is_current, commit.is_closed.value_or(false), wake_at);
+        Run(kInsertExecution, RowKey(commit.key), create.namespace_number.value(),
+            create.workflow_id.value(), Blob{*run_id}, create.is_current,
+            commit.is_closed.value_or(false), wake_at);
     if (absl::IsAlreadyExists(status)) return CurrentTakenError(commit.key);
     return status;
   }
@@ -78,7 +79,7 @@ class BatchWriter {
   template <class Value>
   absl::Status Update(const ExecutionKey& key, Sql sql, const Value& value) {
     const int64_t before = connection_.rows_changed();
-    const absl::Status status = Run(sql, key.shard.value(), key.number.value(), value);
+    const absl::Status status = Run(sql, RowKey(key), value);
     if (!status.ok()) return status;
     return connection_.rows_changed() == before ? RunMissingError(key) : absl::OkStatus();
   }
@@ -89,14 +90,13 @@ class BatchWriter {
       absl::Status status = CheckNextSequence(commit);
       if (!status.ok()) return status;
     }
-    return Run(kInsertJournal, key.shard.value(), key.number.value(), commit.journal_sequence,
-               Blob{commit.journal_record});
+    return Run(kInsertJournal, RowKey(key), commit.journal_sequence, Blob{commit.journal_record});
   }
 
   absl::Status CheckNextSequence(const ExecutionCommit& commit) {
     ++statements_;
     Query last(connection_, kLastSequence);
-    last.Bind(commit.key.shard.value(), commit.key.number.value());
+    last.Bind(RowKey(commit.key));
     const int64_t sequence = last.Next() ? last.Int64(0) : 0;
     if (!last.status().ok()) return last.status();
     if (sequence == 0) {
@@ -110,7 +110,7 @@ class BatchWriter {
   absl::Status CheckExists(const ExecutionKey& key) {
     ++statements_;
     Query query(connection_, kExecutionExists);
-    query.Bind(key.shard.value(), key.number.value());
+    query.Bind(RowKey(key));
     if (query.Next()) return absl::OkStatus();
     return query.status().ok() ? RunMissingError(key) : query.status();
   }
@@ -121,8 +121,7 @@ class BatchWriter {
       const absl::Status status = CheckExists(key);
       if (!status.ok()) return status;
     }
-    return Run(kPutSnapshot, key.shard.value(), key.number.value(), commit.snapshot->sequence,
-               Blob{commit.snapshot->bytes});
+    return Run(kPutSnapshot, RowKey(key), commit.snapshot->sequence, Blob{commit.snapshot->bytes});
   }
 
   absl::Status PutVisibility(const ExecutionCommit& commit, const VisibilityRow& row) {
@@ -136,13 +135,13 @@ class BatchWriter {
     const ExecutionKey& key = commit.key;
     const int64_t before = connection_.rows_changed();
     const absl::Status status =
-        Run(kPutVisibility, key.shard.value(), key.number.value(), row.status,
-            absl::ToUnixMicros(row.start_time), absl::ToUnixMicros(row.execution_time),
-            Micros(row.close_time), closed_only(row.history_length),
-            closed_only(row.history_size_bytes), closed_only(row.state_transition_count),
-            row.workflow_type, row.task_queue, NullIfEmpty(row.parent_workflow_id),
-            NullIfEmpty(row.parent_run_id), NullIfEmpty(row.root_workflow_id),
-            NullIfEmpty(row.root_run_id), NullIfEmpty(attributes), memo);
+        Run(kPutVisibility, RowKey(key), row.status, absl::ToUnixMicros(row.start_time),
+            absl::ToUnixMicros(row.execution_time), Micros(row.close_time),
+            closed_only(row.history_length), closed_only(row.history_size_bytes),
+            closed_only(row.state_transition_count), row.workflow_type, row.task_queue,
+            NullIfEmpty(row.parent_workflow_id), NullIfEmpty(row.parent_run_id),
+            NullIfEmpty(row.root_workflow_id), NullIfEmpty(row.root_run_id),
+            NullIfEmpty(attributes), memo);
     if (!status.ok()) return status;
     return connection_.rows_changed() == before ? RunMissingError(key) : absl::OkStatus();
   }
@@ -151,7 +150,7 @@ class BatchWriter {
     absl::Status status = CheckExists(key);
     for (Sql* sql : {&kRaiseLastNumber, &kEraseJournal, &kEraseSnapshot, &kEraseVisibility,
                      &kEraseExecution}) {
-      if (status.ok()) status = Run(*sql, key.shard.value(), key.number.value());
+      if (status.ok()) status = Run(*sql, RowKey(key));
     }
     return status;
   }

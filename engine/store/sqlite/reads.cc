@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "store/checks.h"
+#include "store/sqlite/row_key.h"
 #include "store/sqlite/statements.h"
 
 namespace perdure::store::sqlite {
@@ -28,12 +29,12 @@ std::vector<DueExecution> TakeDue(Query& query) {
   std::vector<DueExecution> found;
   while (query.Next()) {
     DueExecution& due = found.emplace_back();
-    due.key = {ShardId(static_cast<int32_t>(query.Int64(0))), ExecutionNumber(query.Int64(1))};
-    due.namespace_number = NamespaceNumber(static_cast<int32_t>(query.Int64(2)));
-    due.workflow_id = WorkflowId(query.Text(3));
-    due.run_id = RunIdFromBytes(query.Text(4));
-    due.is_closed = query.Int64(5) != 0;
-    due.wake_at = query.IsNull(6) ? absl::InfiniteFuture() : absl::FromUnixMicros(query.Int64(6));
+    due.key = FromRowKey(query.Int64(0));
+    due.namespace_number = NamespaceNumber(static_cast<int32_t>(query.Int64(1)));
+    due.workflow_id = WorkflowId(query.Text(2));
+    due.run_id = RunIdFromBytes(query.Text(3));
+    due.is_closed = query.Int64(4) != 0;
+    due.wake_at = query.IsNull(5) ? absl::InfiniteFuture() : absl::FromUnixMicros(query.Int64(5));
   }
   return found;
 }
@@ -48,10 +49,10 @@ absl::Status FindRun(Connection& connection, const std::optional<RunId>& run_id,
     run_bytes = *std::move(bytes);
   }
   Query query(connection, run_id.has_value() ? kSelectRun : kSelectCurrent);
-  query.Bind(loaded.key.shard.value(), loaded.namespace_number.value(), loaded.workflow_id.value());
+  query.Bind(loaded.namespace_number.value(), loaded.workflow_id.value());
   if (run_id.has_value()) query.Bind(Blob{run_bytes});
   if (!query.Next()) return query.status().ok() ? missing : query.status();
-  loaded.key.number = ExecutionNumber(query.Int64(0));
+  loaded.key = FromRowKey(query.Int64(0));
   loaded.run_id = RunIdFromBytes(query.Text(1));
   loaded.is_current = query.Int64(2) != 0;
   loaded.is_closed = query.Int64(3) != 0;
@@ -70,19 +71,17 @@ absl::StatusOr<LoadedExecution> LoadExecution(Connection& connection,
   LoadedExecution loaded;
   loaded.namespace_number = namespace_number;
   loaded.workflow_id = workflow_id;
-  loaded.key.shard = base::ShardOf(namespace_number, workflow_id.value());
   absl::Status status = FindRun(connection, run_id, loaded);
   if (!status.ok()) return status;
-  const auto shard = loaded.key.shard.value();
-  const auto number = loaded.key.number.value();
+  const int64_t row_key = RowKey(loaded.key);
   Query state(connection, kSelectSnapshot);
-  state.Bind(shard, number);
+  state.Bind(row_key);
   if (state.Next()) {
     loaded.snapshot = ExecutionCommit::Snapshot{state.Int64(0), state.Text(1)};
   }
   if (!state.status().ok()) return state.status();
   Query tail(connection, kSelectTail);
-  tail.Bind(shard, number, loaded.snapshot ? loaded.snapshot->sequence : int64_t{0});
+  tail.Bind(row_key, loaded.snapshot ? loaded.snapshot->sequence : int64_t{0});
   while (tail.Next()) loaded.tail.push_back({tail.Int64(0), tail.Text(1)});
   if (!tail.status().ok()) return tail.status();
   return loaded;
@@ -91,8 +90,7 @@ absl::StatusOr<LoadedExecution> LoadExecution(Connection& connection,
 absl::StatusOr<std::vector<JournalEntry>> ReadJournal(Connection& connection,
                                                       const JournalRange& range) {
   Query query(connection, range.newest_first ? kJournalBackward : kJournalForward);
-  query.Bind(range.key.shard.value(), range.key.number.value(), range.from_sequence,
-             range.to_sequence, range.records_max);
+  query.Bind(RowKey(range.key), range.from_sequence, range.to_sequence, range.records_max);
   std::vector<JournalEntry> entries;
   int64_t bytes = 0;
   while (bytes < range.bytes_max && query.Next()) {
@@ -119,7 +117,7 @@ absl::StatusOr<std::vector<DueExecution>> DueExecutions(Connection& connection,
   const std::string list = ShardList(shards);
   Query query(connection, kDueExecutions);
   query.Bind(list, absl::ToUnixMicros(until), limit, absl::ToUnixMicros(after.wake_at),
-             after.key.shard.value(), after.key.number.value());
+             RowKey(after.key));
   std::vector<DueExecution> found = TakeDue(query);
   if (!query.status().ok()) return query.status();
   return found;
@@ -138,16 +136,15 @@ absl::StatusOr<std::optional<absl::Time>> EarliestWake(Connection& connection,
 }
 
 absl::StatusOr<std::vector<CurrentWorkflow>> CurrentWorkflows(Connection& connection,
-                                                              ExecutionKey after, ShardId end,
+                                                              ShardRange shards, ExecutionKey after,
                                                               int64_t limit) {
   Query query(connection, kCurrentWorkflows);
-  query.Bind(after.shard.value(), after.number.value(), end.value(), limit);
+  query.Bind(RowKey(after), shards.begin.value(), shards.end.value(), limit);
   std::vector<CurrentWorkflow> found;
   while (query.Next()) {
-    found.push_back(
-        {{ShardId(static_cast<int32_t>(query.Int64(0))), ExecutionNumber(query.Int64(1))},
-         NamespaceNumber(static_cast<int32_t>(query.Int64(2))),
-         WorkflowId(query.Text(3))});
+    found.push_back({FromRowKey(query.Int64(0)),
+                     NamespaceNumber(static_cast<int32_t>(query.Int64(1))),
+                     WorkflowId(query.Text(2))});
   }
   if (!query.status().ok()) return query.status();
   return found;

@@ -24,7 +24,7 @@ absl::StatusOr<std::optional<absl::Time>> EarliestWake(Connection& connection,
                                                        const std::vector<ShardId>& shards,
                                                        absl::Time after);
 absl::StatusOr<std::vector<CurrentWorkflow>> CurrentWorkflows(Connection& connection,
-                                                              ExecutionKey after, ShardId end,
+                                                              ShardRange shards, ExecutionKey after,
                                                               int64_t limit);
 absl::StatusOr<std::vector<DueExecution>> RunsOfNamespace(Connection& connection,
                                                           NamespaceNumber namespace_number,

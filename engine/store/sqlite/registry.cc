@@ -109,6 +109,17 @@ absl::StatusOr<std::vector<SearchAttributeRow>> ListSearchAttributes(Connection&
   return rows;
 }
 
+absl::Status CreateAttributeIndexes(Connection& connection) {
+  const auto attributes = ListSearchAttributes(connection);
+  if (!attributes.ok()) return attributes.status();
+  for (const SearchAttributeRow& row : *attributes) {
+    absl::Status status = connection.Execute(
+        sql::CreateAttributeIndex(row.name, row.type, sql::Dialect::kSqlite, "IF NOT EXISTS"));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AddSearchAttribute(Connection& connection, const SearchAttributeRow& row) {
   const absl::Status name_status = CheckAttributeName(row.name);
   if (!name_status.ok()) return name_status;

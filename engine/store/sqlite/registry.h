@@ -18,6 +18,9 @@ absl::StatusOr<NamespaceRow> UpdateNamespace(Connection& connection, NamespaceRo
 absl::Status DeleteNamespace(Connection& connection, NamespaceNumber number);
 
 absl::StatusOr<std::vector<SearchAttributeRow>> ListSearchAttributes(Connection& connection);
+// Those that are not there though their attributes are registered: a migration that made the table
+// anew knows nothing of them.
+absl::Status CreateAttributeIndexes(Connection& connection);
 absl::Status AddSearchAttribute(Connection& connection, const SearchAttributeRow& row);
 absl::Status RemoveSearchAttribute(Connection& connection, const SearchAttributeRow& row);
 

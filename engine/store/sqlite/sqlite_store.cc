@@ -61,6 +61,9 @@ absl::Status Migrate(Connection& connection) {
     status = connection.Execute(
         absl::StrCat(migration.sql, "\nPRAGMA user_version = ", migration.version));
   }
+  if (status.ok() && version > 0 && version < migrations.back().version) {
+    status = CreateAttributeIndexes(connection);
+  }
   if (status.ok()) status = connection.Execute("COMMIT");
   if (!status.ok()) (void)connection.Execute("ROLLBACK");
   return status;
@@ -129,10 +132,10 @@ class SqliteStore final : public Store {
           return sqlite::EarliestWake(connection, shards, after);
         });
   }
-  void CurrentWorkflows(ExecutionKey after, ShardId end, int64_t limit,
+  void CurrentWorkflows(ShardRange shards, ExecutionKey after, int64_t limit,
                         Result<std::vector<CurrentWorkflow>> result) override {
-    Ask(ListReader(), std::move(result), [after, end, limit](Connection& connection) {
-      return sqlite::CurrentWorkflows(connection, after, end, limit);
+    Ask(ListReader(), std::move(result), [shards, after, limit](Connection& connection) {
+      return sqlite::CurrentWorkflows(connection, shards, after, limit);
     });
   }
   void RunsOfNamespace(NamespaceNumber namespace_number, int64_t limit,
@@ -297,9 +300,11 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqlite(SqliteOptions options) {
   }
   auto writer = Connection::Open(options.file, Connection::Access::kReadWrite);
   if (!writer.ok()) return writer.status();
+  // Debian's SQLite would write zeros over each page that is freed, and keep the old ones of a
+  // migration in memory meanwhile.
   absl::Status status = (*writer)->Execute(absl::StrCat(
       "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA wal_autocheckpoint = 0; "
-      "PRAGMA cache_size = -",
+      "PRAGMA secure_delete = fast; PRAGMA cache_size = -",
       options.cache_size_bytes / 1024));
   if (status.ok()) status = Migrate(**writer);
   if (status.ok() && lock != nullptr) status = FencePredecessors(**writer);

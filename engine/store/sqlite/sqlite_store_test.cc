@@ -13,7 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "store/contract.h"
+#include "store/sql/attributes.h"
 #include "store/sql/filter_sql.h"
+#include "store/sql/migrations.h"
 #include "store/sqlite/connection.h"
 #include "store/sqlite/statements.h"
 
@@ -123,6 +125,114 @@ TEST(SqliteStore, KnowsSqlitesNameForMemory) {
   EXPECT_FALSE(std::filesystem::exists(":memory:.lock"));
 }
 
+// Writes what a server of schema 2 might have: in two shards runs of equal numbers, of which those
+// numbered 1 have ended.
+void MakeEarlierDatabase(const std::string& file) {
+  auto opened = Connection::Open(file, Connection::Access::kReadWrite);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Connection& connection = **opened;
+  const auto run = [&](const std::string& script) {
+    const absl::Status status = connection.Execute(script);
+    ASSERT_TRUE(status.ok()) << status << " " << script;
+  };
+  const std::vector<sql::Migration> migrations = sql::SqliteMigrations();
+  for (size_t i = 0; i < 2; ++i) run(migrations[i].sql);
+  run("PRAGMA user_version = 2; INSERT INTO search_attributes VALUES (1, 'Color', 1);"
+      "UPDATE shards SET last_number = 70 WHERE shard_id = 5");
+  run(sql::CreateAttributeIndex("Color", query::Type::kKeyword, sql::Dialect::kSqlite, ""));
+  for (const std::string id : {"a", "b"}) {
+    for (const int number : {1, 2}) {
+      const std::string key =
+          absl::StrCat(base::ShardOf(NamespaceNumber(1), id).value(), ", ", number);
+      const std::string run_id = absl::StrCat("x'", id, number, std::string(30, '0'), "'");
+      const bool is_closed = number == 1;
+      run(absl::StrCat("INSERT INTO executions VALUES (", key, ", 1, '", id, "', ", run_id, ", ",
+                       is_closed ? 0 : 1, ", ", is_closed ? 1 : 0, ", ", number * 1'000'000, ")"));
+      for (const int sequence : {1, 2, 3}) {
+        run(absl::StrCat("INSERT INTO journal VALUES (", key, ", ", sequence, ", CAST('", id,
+                         number, sequence, "' AS BLOB))"));
+      }
+      if (!is_closed) {
+        run(absl::StrCat("INSERT INTO snapshots VALUES (", key, ", 2, CAST('", id, number,
+                         "' AS BLOB))"));
+      }
+      run(
+          absl::StrCat("INSERT INTO visibility (shard_id, number, namespace_number, status,"
+                       " start_time_us, execution_time_us, close_time_us, run_id, workflow_id,"
+                       " workflow_type, task_queue, attributes) VALUES (",
+                       key, ", 1, ", is_closed ? 2 : 1, ", ", number, ", ", number, ", ",
+                       is_closed ? "5" : "NULL", ", ", run_id, ", '", id,
+                       "', 'type', 'queue', '{\"s:Color\":\"", id, "\"}')"));
+    }
+  }
+}
+
+RunId EarlierRun(const std::string& id, int number) {
+  return RunId(absl::StrCat(id, number, "000000-0000-0000-0000-000000000000"));
+}
+
+void ExpectEarlierRun(Store& store, const std::string& id, int number) {
+  const auto loaded = Await<LoadedExecution>([&](Result<LoadedExecution> result) {
+    store.LoadExecution(NamespaceNumber(1), WorkflowId(id), EarlierRun(id, number),
+                        std::move(result));
+  });
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->key.shard, base::ShardOf(NamespaceNumber(1), id));
+  EXPECT_EQ(loaded->key.number, ExecutionNumber(number));
+  EXPECT_EQ(loaded->is_closed, number == 1);
+  EXPECT_EQ(loaded->is_current, number == 2);
+  EXPECT_EQ(loaded->wake_at, absl::FromUnixSeconds(number));
+  EXPECT_EQ(loaded->snapshot.has_value(), number == 2);
+  if (loaded->snapshot) EXPECT_EQ(loaded->snapshot->bytes, absl::StrCat(id, number));
+  EXPECT_EQ(loaded->tail.back().record, absl::StrCat(id, number, 3));
+  const auto journal =
+      Await<std::vector<JournalEntry>>([&](Result<std::vector<JournalEntry>> result) {
+        store.ReadJournal({.key = loaded->key}, std::move(result));
+      });
+  ASSERT_EQ(journal->size(), 3u);
+  EXPECT_EQ(journal->at(1).record, absl::StrCat(id, number, 2));
+}
+
+TEST(SqliteStore, KeepsAllOfAnEarlierSchema) {
+  const Folder folder;
+  MakeEarlierDatabase(folder.File("a.db"));
+  for (int opened = 0; opened < 2; ++opened) {
+    const auto store = MustOpen(folder.File("a.db"));
+    for (const char* id : {"a", "b"}) {
+      for (const int number : {1, 2}) ExpectEarlierRun(*store, id, number);
+    }
+    const auto filter =
+        query::ParseQuery("Color = 'b'", {{"Color", query::Type::kKeyword}}, false)->filter;
+    const auto page = Await<ListPage>([&](Result<ListPage> result) {
+      store->List({NamespaceNumber(1), filter, 10, ""}, std::move(result));
+    });
+    ASSERT_TRUE(page.ok()) << page.status();
+    ASSERT_EQ(page->executions.size(), 2u);
+    EXPECT_EQ(page->executions[0].run_id, EarlierRun("b", 2));
+    EXPECT_EQ(page->executions[1].run_id, EarlierRun("b", 1));
+    const IncarnationId incarnation = Register(*store);
+    const auto owners = Await<std::vector<ShardOwner>>(
+        [&](auto result) { store->ClaimShards(incarnation, {ShardId(0)}, std::move(result)); });
+    ASSERT_TRUE(owners.ok()) << owners.status();
+    EXPECT_EQ(owners->at(0).last_number, ExecutionNumber(70));
+    ExecutionCommit second;
+    second.key = {base::ShardOf(NamespaceNumber(1), "a"), ExecutionNumber(71)};
+    second.create = ExecutionCommit::Create{NamespaceNumber(1), WorkflowId("a"), RunId(kRunId)};
+    EXPECT_TRUE(absl::IsAlreadyExists(
+        AwaitDone([&](Done done) { store->Commit({incarnation, {second}}, std::move(done)); })));
+  }
+  auto connection = Connection::Open(folder.File("a.db"), Connection::Access::kReadOnly);
+  Query names(**connection,
+              "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_master"
+              " WHERE tbl_name IN ('executions', 'visibility') OR name LIKE '%old%' ORDER BY name)",
+              Query::Lifetime::kOnce);
+  ASSERT_TRUE(names.Next()) << names.status();
+  EXPECT_EQ(names.Text(0),
+            absl::StrCat("executions executions_wake executions_workflow visibility ",
+                         sql::AttributeIndexName("Color", query::Type::kKeyword),
+                         " visibility_order visibility_type"));
+}
+
 TEST(SqliteStore, RefusesASchemaFromTheFuture) {
   const Folder folder;
   MustOpen(folder.File("a.db"));
@@ -144,6 +254,14 @@ TEST(SqliteStore, RefusesWhatIsNoDatabase) {
   EXPECT_FALSE(OpenSqlite({.file = folder.File("a.db")}).ok());
 }
 
+std::string PlanOf(Connection& connection, absl::string_view sql) {
+  Query query(connection, absl::StrCat("EXPLAIN QUERY PLAN ", sql), Query::Lifetime::kOnce);
+  std::string text;
+  while (query.Next()) absl::StrAppend(&text, query.Text(3), "\n");
+  EXPECT_TRUE(query.status().ok()) << query.status();
+  return text;
+}
+
 // The hot statements are served by an index, never by a scan.
 TEST(SqliteStore, FindsHotRowsByIndex) {
   const Folder folder;
@@ -153,14 +271,18 @@ TEST(SqliteStore, FindsHotRowsByIndex) {
     absl::string_view sql;
     absl::string_view index;
   } plans[] = {
-      {kSelectCurrent, "executions_workflow"}, {kSelectRun, "executions_workflow"},
-      {kDueExecutions, "executions_wake"},     {kEarliestWake, "executions_wake"},
-      {kLastSequence, "PRIMARY KEY"},          {kSelectTail, "PRIMARY KEY"},
+      {kSelectCurrent, "executions_workflow"},
+      {kSelectRun, "executions_workflow"},
+      {kDueExecutions, "executions_wake (wake_at_us=? AND rowid>?)"},
+      {kDueExecutions, "executions_wake (wake_at_us>? AND wake_at_us<?)"},
+      {kEarliestWake, "executions_wake (wake_at_us>?)"},
+      {kLastSequence, "PRIMARY KEY (key=?)"},
+      {kSelectTail, "PRIMARY KEY (key=? AND sequence>?)"},
+      {kCurrentWorkflows, "PRIMARY KEY (rowid>?)"},
+      {kRunsOfNamespace, "executions_workflow (namespace_number=?)"},
   };
   for (const auto& plan : plans) {
-    Query query(**connection, absl::StrCat("EXPLAIN QUERY PLAN ", plan.sql));
-    std::string text;
-    while (query.Next()) absl::StrAppend(&text, query.Text(3), "\n");
+    const std::string text = PlanOf(**connection, plan.sql);
     EXPECT_NE(text.find(std::string(plan.index)), std::string::npos) << plan.sql << "\n" << text;
   }
 }
@@ -185,16 +307,45 @@ TEST(SqliteStore, ListsByIndex) {
     ASSERT_TRUE(query.ok()) << query.status();
     const sql::SqlFilter filter =
         sql::CompileFilter(query->filter.get(), NamespaceNumber(1), sql::Dialect::kSqlite, 2);
-    Query explain(**connection,
-                  absl::StrCat("EXPLAIN QUERY PLAN SELECT 1 FROM visibility WHERE"
-                               " namespace_number = ?1 AND ",
-                               sql::PartOfOrder(query->filter.get()), filter.where,
-                               " ORDER BY coalesce(close_time_us, 9223372036854775807) DESC,"
-                               " start_time_us DESC, run_id LIMIT 10"));
-    std::string text;
-    while (explain.Next()) absl::StrAppend(&text, explain.Text(3), "\n");
+    const std::string text = PlanOf(
+        **connection,
+        absl::StrCat("SELECT 1 FROM visibility WHERE ", sql::NamespaceInSqlite(query->filter.get()),
+                     sql::PartOfOrder(query->filter.get()), filter.where,
+                     " ORDER BY coalesce(close_time_us, 9223372036854775807) DESC,"
+                     " start_time_us DESC, run_id LIMIT 10"));
     EXPECT_NE(text.find(std::string(plan.plan)), std::string::npos) << plan.filter << "\n" << text;
     EXPECT_EQ(text.find("TEMP B-TREE"), std::string::npos) << plan.filter << "\n" << text;
+  }
+}
+
+// What names its workflows is found by their keys, however many others there are.
+TEST(SqliteStore, ListsWorkflowsByKey) {
+  const Folder folder;
+  MustOpen(folder.File("a.db"));
+  auto connection = Connection::Open(folder.File("a.db"), Connection::Access::kReadWrite);
+  for (const char* text :
+       {"WorkflowId = 'a'", "WorkflowId IN ('a', 'b')", "WorkflowId STARTS_WITH 'a'",
+        "WorkflowId = 'a' OR WorkflowId = 'b'",
+        "WorkflowId = 'a' AND WorkflowType = 'b' AND ExecutionStatus = 'Completed'"}) {
+    const auto query = query::ParseQuery(text, {}, false);
+    ASSERT_TRUE(query.ok()) << query.status();
+    const sql::SqlFilter filter =
+        sql::CompileFilter(query->filter.get(), NamespaceNumber(1), sql::Dialect::kSqlite, 2);
+    const std::string where = absl::StrCat(sql::NamespaceInSqlite(query->filter.get()),
+                                           sql::PartOfOrder(query->filter.get()), filter.where);
+    for (const std::string& sql :
+         {absl::StrCat("SELECT * FROM visibility WHERE ", where,
+                       " ORDER BY coalesce(close_time_us, 9223372036854775807) DESC LIMIT 10"),
+          absl::StrCat("SELECT count(*) FROM visibility WHERE ", where)}) {
+      const std::string plan = PlanOf(**connection, sql);
+      EXPECT_NE(plan.find("visibility USING INTEGER PRIMARY KEY (rowid=?)"), std::string::npos)
+          << text << "\n"
+          << plan;
+      EXPECT_NE(plan.find("executions_workflow (namespace_number=? AND workflow_id"),
+                std::string::npos)
+          << text << "\n"
+          << plan;
+    }
   }
 }
 

@@ -5,28 +5,24 @@ namespace perdure::store::sqlite {
 Sql kIncarnationIsFenced = "SELECT is_fenced, is_leaving FROM incarnations WHERE id = ?1";
 
 Sql kInsertExecution =
-    "INSERT INTO executions (shard_id, number, namespace_number, workflow_id, run_id, is_current,"
-    " is_closed, wake_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-Sql kSetCurrent = "UPDATE executions SET is_current = ?3 WHERE shard_id = ?1 AND number = ?2";
-Sql kSetWakeAt = "UPDATE executions SET wake_at_us = ?3 WHERE shard_id = ?1 AND number = ?2";
-Sql kSetIsClosed = "UPDATE executions SET is_closed = ?3 WHERE shard_id = ?1 AND number = ?2";
-Sql kExecutionExists = "SELECT 1 FROM executions WHERE shard_id = ?1 AND number = ?2";
-Sql kLastSequence =
-    "SELECT sequence FROM journal WHERE shard_id = ?1 AND number = ?2"
-    " ORDER BY sequence DESC LIMIT 1";
-Sql kInsertJournal =
-    "INSERT INTO journal (shard_id, number, sequence, record) VALUES (?1, ?2, ?3, ?4)";
+    "INSERT INTO executions (key, namespace_number, workflow_id, run_id, is_current, is_closed,"
+    " wake_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+Sql kSetCurrent = "UPDATE executions SET is_current = ?2 WHERE key = ?1";
+Sql kSetWakeAt = "UPDATE executions SET wake_at_us = ?2 WHERE key = ?1";
+Sql kSetIsClosed = "UPDATE executions SET is_closed = ?2 WHERE key = ?1";
+Sql kExecutionExists = "SELECT 1 FROM executions WHERE key = ?1";
+Sql kLastSequence = "SELECT sequence FROM journal WHERE key = ?1 ORDER BY sequence DESC LIMIT 1";
+Sql kInsertJournal = "INSERT INTO journal (key, sequence, record) VALUES (?1, ?2, ?3)";
 Sql kPutSnapshot =
-    "INSERT INTO snapshots (shard_id, number, sequence, state) VALUES (?1, ?2, ?3, ?4)"
+    "INSERT INTO snapshots (key, sequence, state) VALUES (?1, ?2, ?3)"
     " ON CONFLICT DO UPDATE SET sequence = excluded.sequence, state = excluded.state";
 Sql kPutVisibility =
-    "INSERT INTO visibility (shard_id, number, namespace_number, workflow_id, run_id, status,"
+    "INSERT INTO visibility (key, namespace_number, workflow_id, run_id, status,"
     " start_time_us, execution_time_us, close_time_us, history_length, history_size_bytes,"
     " state_transition_count, workflow_type, task_queue, parent_workflow_id, parent_run_id,"
     " root_workflow_id, root_run_id, attributes, memo)"
-    " SELECT shard_id, number, namespace_number, workflow_id, run_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-    " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17"
-    " FROM executions WHERE shard_id = ?1 AND number = ?2"
+    " SELECT key, namespace_number, workflow_id, run_id, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+    " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 FROM executions WHERE key = ?1"
     " ON CONFLICT DO UPDATE SET status = excluded.status, start_time_us = excluded.start_time_us,"
     " execution_time_us = excluded.execution_time_us, close_time_us = excluded.close_time_us,"
     " history_length = excluded.history_length, history_size_bytes = excluded.history_size_bytes,"
@@ -35,54 +31,55 @@ Sql kPutVisibility =
     " parent_workflow_id = excluded.parent_workflow_id, parent_run_id = excluded.parent_run_id,"
     " root_workflow_id = excluded.root_workflow_id, root_run_id = excluded.root_run_id,"
     " attributes = excluded.attributes, memo = excluded.memo";
+// Keys rise with numbers: nothing is lost with a run unless it is the last of all.
 Sql kRaiseLastNumber =
-    "UPDATE shards SET last_number = ?2 WHERE shard_id = ?1 AND last_number < ?2"
-    " AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.shard_id = ?1 AND e.number > ?2)";
-Sql kEraseJournal = "DELETE FROM journal WHERE shard_id = ?1 AND number = ?2";
-Sql kEraseSnapshot = "DELETE FROM snapshots WHERE shard_id = ?1 AND number = ?2";
-Sql kEraseVisibility = "DELETE FROM visibility WHERE shard_id = ?1 AND number = ?2";
-Sql kEraseExecution = "DELETE FROM executions WHERE shard_id = ?1 AND number = ?2";
+    "UPDATE shards SET last_number = ?1 / 1024 WHERE shard_id = ?1 % 1024"
+    " AND last_number < ?1 / 1024 AND NOT EXISTS (SELECT 1 FROM executions WHERE key > ?1)";
+Sql kEraseJournal = "DELETE FROM journal WHERE key = ?1";
+Sql kEraseSnapshot = "DELETE FROM snapshots WHERE key = ?1";
+Sql kEraseVisibility = "DELETE FROM visibility WHERE key = ?1";
+Sql kEraseExecution = "DELETE FROM executions WHERE key = ?1";
 
 // The index executions_workflow keys a current run by zeros and any other by its run id.
 Sql kSelectCurrent =
-    "SELECT number, run_id, is_current, is_closed, wake_at_us FROM executions"
-    " WHERE shard_id = ?1 AND namespace_number = ?2 AND workflow_id = ?3 AND"
+    "SELECT key, run_id, is_current, is_closed, wake_at_us FROM executions"
+    " WHERE namespace_number = ?1 AND workflow_id = ?2 AND"
     " (CASE WHEN is_current THEN x'00000000000000000000000000000000' ELSE run_id END)"
     " = x'00000000000000000000000000000000'";
-// The + keeps ?4 from being put into the CASE, which would no longer be the index's own expression.
+// The + keeps ?3 from being put into the CASE, which would no longer be the index's own expression.
 Sql kSelectRun =
-    "SELECT number, run_id, is_current, is_closed, wake_at_us"
+    "SELECT key, run_id, is_current, is_closed, wake_at_us"
     " FROM executions INDEXED BY executions_workflow"
-    " WHERE shard_id = ?1 AND namespace_number = ?2 AND workflow_id = ?3 AND +run_id = ?4 AND"
+    " WHERE namespace_number = ?1 AND workflow_id = ?2 AND +run_id = ?3 AND"
     " (CASE WHEN is_current THEN x'00000000000000000000000000000000' ELSE run_id END)"
-    " IN (x'00000000000000000000000000000000', ?4)";
-Sql kSelectSnapshot = "SELECT sequence, state FROM snapshots WHERE shard_id = ?1 AND number = ?2";
+    " IN (x'00000000000000000000000000000000', ?3)";
+Sql kSelectSnapshot = "SELECT sequence, state FROM snapshots WHERE key = ?1";
 Sql kSelectTail =
-    "SELECT sequence, record FROM journal WHERE shard_id = ?1 AND number = ?2 AND sequence > ?3"
-    " ORDER BY sequence";
+    "SELECT sequence, record FROM journal WHERE key = ?1 AND sequence > ?2 ORDER BY sequence";
 Sql kJournalForward =
-    "SELECT sequence, record FROM journal WHERE shard_id = ?1 AND number = ?2"
-    " AND sequence BETWEEN ?3 AND ?4 ORDER BY sequence LIMIT ?5";
+    "SELECT sequence, record FROM journal WHERE key = ?1"
+    " AND sequence BETWEEN ?2 AND ?3 ORDER BY sequence LIMIT ?4";
 Sql kJournalBackward =
-    "SELECT sequence, record FROM journal WHERE shard_id = ?1 AND number = ?2"
-    " AND sequence BETWEEN ?3 AND ?4 ORDER BY sequence DESC LIMIT ?5";
-// One server owns every shard of a SQLite file, so the order of wake times serves better than one
-// by shard; the + keeps the planner from thinking otherwise.
+    "SELECT sequence, record FROM journal WHERE key = ?1"
+    " AND sequence BETWEEN ?2 AND ?3 ORDER BY sequence DESC LIMIT ?4";
+// One server owns every shard of a SQLite file: those that are not asked for are passed over. In
+// two parts, each a range of the index: a page from among many runs of one time does not pass those
+// before it.
 Sql kDueExecutions =
-    "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
-    " FROM executions WHERE wake_at_us >= ?4 AND wake_at_us <= ?2"
-    " AND (wake_at_us, shard_id, number) > (?4, ?5, ?6)"
-    " AND +shard_id IN (SELECT value FROM json_each(?1)) ORDER BY wake_at_us, shard_id, number"
-    " LIMIT ?3";
+    "SELECT * FROM (SELECT key, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
+    "  FROM executions WHERE wake_at_us = ?4 AND key > ?5 AND wake_at_us <= ?2"
+    " UNION ALL SELECT key, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
+    "  FROM executions WHERE wake_at_us > ?4 AND wake_at_us <= ?2)"
+    " WHERE key % 1024 IN (SELECT value FROM json_each(?1)) ORDER BY wake_at_us, key LIMIT ?3";
 Sql kEarliestWake =
     "SELECT wake_at_us FROM executions WHERE wake_at_us > ?2"
-    " AND +shard_id IN (SELECT value FROM json_each(?1)) ORDER BY wake_at_us LIMIT 1";
+    " AND key % 1024 IN (SELECT value FROM json_each(?1)) ORDER BY wake_at_us LIMIT 1";
 Sql kCurrentWorkflows =
-    "SELECT shard_id, number, namespace_number, workflow_id FROM executions"
-    " WHERE (shard_id, number) > (?1, ?2) AND is_current AND shard_id < ?3"
-    " ORDER BY shard_id, number LIMIT ?4";
+    "SELECT key, namespace_number, workflow_id FROM executions"
+    " WHERE key > ?1 AND is_current AND key % 1024 >= ?2 AND key % 1024 < ?3"
+    " ORDER BY key LIMIT ?4";
 Sql kRunsOfNamespace =
-    "SELECT shard_id, number, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
+    "SELECT key, namespace_number, workflow_id, run_id, is_closed, wake_at_us"
     " FROM executions WHERE namespace_number = ?1 LIMIT ?2";
 
 Sql kSelectNamespaces = "SELECT number, id, name, data, version FROM namespaces ORDER BY number";
@@ -125,10 +122,11 @@ Sql kClaimShards =
 Sql kHandOver =
     "UPDATE shards SET owner = ?2 WHERE owner = ?1"
     " AND shard_id IN (SELECT value FROM json_each(?3))";
+// The largest number of all shards serves for each.
 Sql kOwnedShards =
-    "SELECT s.shard_id, s.owner, max(s.last_number, coalesce((SELECT max(e.number)"
-    " FROM executions e WHERE e.shard_id = s.shard_id), 0))"
-    " FROM shards s WHERE s.owner = ?1 ORDER BY s.shard_id";
+    "SELECT shard_id, owner, max((SELECT max(last_number) FROM shards),"
+    " coalesce((SELECT max(key) FROM executions), 0) / 1024)"
+    " FROM shards WHERE owner = ?1 ORDER BY shard_id";
 Sql kSelectShards = "SELECT shard_id, owner FROM shards WHERE owner IS NOT NULL ORDER BY shard_id";
 Sql kPing = "SELECT 1";
 

@@ -13,7 +13,7 @@ constexpr char kListColumns[] =
     "SELECT workflow_id, run_id, status, start_time_us, execution_time_us, close_time_us,"
     " history_length, history_size_bytes, state_transition_count, workflow_type, task_queue,"
     " parent_workflow_id, parent_run_id, root_workflow_id, root_run_id, attributes, memo"
-    " FROM visibility WHERE namespace_number = ?1 AND ";
+    " FROM visibility WHERE ";
 // The expression must be the index's own, or SQLite does not see that the index serves the order.
 constexpr char kAfterPosition[] =
     "coalesce(close_time_us, 9223372036854775807) <= ?2 AND"
@@ -79,9 +79,9 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& list) {
   const sql::SqlFilter filter = sql::CompileFilter(list.filter.get(), list.namespace_number,
                                                    sql::Dialect::kSqlite, is_first_page ? 2 : 5);
   // One row more than asked for tells whether there is another page.
-  const std::string text = absl::StrCat(kListColumns, is_first_page ? "" : kAfterPosition,
-                                        sql::PartOfOrder(list.filter.get()), filter.where,
-                                        kListOrder, list.page_size + 1);
+  const std::string text = absl::StrCat(
+      kListColumns, sql::NamespaceInSqlite(list.filter.get()), is_first_page ? "" : kAfterPosition,
+      sql::PartOfOrder(list.filter.get()), filter.where, kListOrder, list.page_size + 1);
   Query query(connection, text, Query::Lifetime::kOnce);
   query.Bind(list.namespace_number.value());
   if (!is_first_page) {
@@ -108,9 +108,10 @@ absl::StatusOr<CountResult> Count(Connection& connection, const CountQuery& coun
   const bool is_grouped = !count.group_by.empty();
   const std::string group =
       is_grouped ? sql::GroupExpression(count.group_by, sql::Dialect::kSqlite) : "NULL";
-  const std::string text = absl::StrCat(
-      "SELECT count(*), ", group, " AS grouped FROM visibility WHERE namespace_number = ?1 AND ",
-      filter.where, is_grouped ? " GROUP BY grouped ORDER BY 1 DESC, 2" : "");
+  const std::string text =
+      absl::StrCat("SELECT count(*), ", group, " AS grouped FROM visibility WHERE ",
+                   sql::NamespaceInSqlite(count.filter.get()), filter.where,
+                   is_grouped ? " GROUP BY grouped ORDER BY 1 DESC, 2" : "");
   Query query(connection, text, Query::Lifetime::kOnce);
   query.Bind(count.namespace_number.value());
   BindParameters(query, filter.parameters);
