@@ -94,7 +94,7 @@ const Statement kPutVisibility = {
     " root_workflow_id = excluded.root_workflow_id, root_run_id = excluded.root_run_id,"
     " attributes = excluded.attributes, memo = excluded.memo"};
 
-// One statement, so that snapshot and tail belong together. The key of zeros finds the current run.
+// One statement, so that snapshot and tail belong together. The empty key finds the current run.
 #define PERDURE_LOAD_COLUMNS                                                                 \
   "SELECT e.number, e.run_id, e.is_current, e.is_closed, e.wake_at_us, s.sequence, s.state," \
   " ARRAY(SELECT j.record FROM journal j WHERE j.shard_id = e.shard_id AND j.number ="       \
@@ -102,12 +102,10 @@ const Statement kPutVisibility = {
   " FROM executions e LEFT JOIN snapshots s ON s.shard_id = e.shard_id AND s.number ="       \
   " e.number WHERE e.shard_id = $1::smallint AND e.namespace_number = $2::integer"           \
   " AND e.workflow_id = $3::text AND (CASE WHEN e.is_current THEN"                           \
-  " '00000000-0000-0000-0000-000000000000'::uuid ELSE e.run_id END)"
-const Statement kLoadCurrent = {
-    "load_current", PERDURE_LOAD_COLUMNS " = '00000000-0000-0000-0000-000000000000'::uuid"};
+  " ''::bytea ELSE uuid_send(e.run_id) END)"
+const Statement kLoadCurrent = {"load_current", PERDURE_LOAD_COLUMNS " = ''::bytea"};
 const Statement kLoadRun = {"load_run", PERDURE_LOAD_COLUMNS
-                            " IN ('00000000-0000-0000-0000-000000000000'::uuid, $4::uuid)"
-                            " AND e.run_id = $4::uuid"};
+                            " IN (''::bytea, uuid_send($4::uuid)) AND e.run_id = $4::uuid"};
 
 const Statement kJournalForward = {
     "journal_forward",
