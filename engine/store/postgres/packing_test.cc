@@ -96,6 +96,11 @@ TEST(Packing, RefusesWhatIsDamaged) {
                           "010041f801ffffffffffffffffffff00"}) {
     EXPECT_TRUE(absl::IsDataLoss(UnpackRecord(absl::HexStringToBytes(hex)).status())) << hex;
   }
+  // A letter, repeated up to the longest record, and once more.
+  const std::string longest = "010041f801ffffffffffffff";
+  EXPECT_EQ(*UnpackRecord(absl::HexStringToBytes(longest + "f3")),
+            std::string(kPackedRecordMax, 'A'));
+  EXPECT_TRUE(absl::IsDataLoss(UnpackRecord(absl::HexStringToBytes(longest + "f4")).status()));
   base::Random random(2);
   for (int round = 0; round < 100000; ++round) {
     std::string bytes = "\x01";
