@@ -30,7 +30,7 @@ SERVERS_PROGRAMS = [f"{kind}_{name}" for kind in ("example", "cpp_small") for na
 TSAN_OPTIONS = f"suppressions={ROOT}/tests/tsan.supp:second_deadlock_stack=1"
 CLOUD_MODULE = "go.temporal.io/auto-scaled-workers"
 SEEDS = 400
-FUZZ = ("filter", "request", "token", "persisted", "credentials")
+FUZZ = ("filter", "request", "token", "persisted", "credentials", "packing")
 FUZZ_SECONDS = int(os.environ.get("PERDURE_FUZZ_SECONDS", "10"))
 
 

@@ -57,6 +57,39 @@ TEST_P(StoreContract, ListsEveryColumnOfARow) {
   EXPECT_EQ(listed.row.search_attributes, row.search_attributes);
 }
 
+// As most are. A store need not write the ids twice.
+TEST_P(StoreContract, ListsARunThatIsItsOwnRoot) {
+  const TestRun root = NewRun("root");
+  ExecutionCommit commit = CreateCommit(root);
+  commit.visibility = MakeRow(2);
+  commit.visibility->root_workflow_id = root.workflow_id.value();
+  commit.visibility->root_run_id = root.run_id.value();
+  const TestRun child = NewRun("child");
+  ExecutionCommit of_child = CreateCommit(child);
+  of_child.visibility = commit.visibility;
+  of_child.visibility->start_time = Second(1);
+  ASSERT_TRUE(Commit({commit, of_child}).ok());
+  MustCreate("rootless", MakeRow(3));
+  for (const std::string& filter :
+       {std::string("RootWorkflowId = 'root'"),
+        absl::StrCat("RootRunId = '", root.run_id.value(), "'"),
+        std::string("RootWorkflowId STARTS_WITH 'ro' AND RootRunId IS NOT NULL")}) {
+    const auto page = ListOnce(filter, 10);
+    ASSERT_TRUE(page.ok()) << page.status();
+    ASSERT_EQ(page->executions.size(), 2u) << filter;
+    EXPECT_EQ(page->executions[0].workflow_id, root.workflow_id);
+    EXPECT_EQ(page->executions[1].workflow_id, child.workflow_id);
+    for (const ListedExecution& listed : page->executions) {
+      EXPECT_EQ(listed.row.root_workflow_id, "root");
+      EXPECT_EQ(listed.row.root_run_id, root.run_id.value());
+    }
+  }
+  const auto page = ListOnce("RootRunId IS NULL", 10);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->executions.size(), 1u);
+  EXPECT_EQ(page->executions[0].row.root_workflow_id, "");
+}
+
 TEST_P(StoreContract, ReplacesTheWholeRow) {
   VisibilityRow row = MakeRow(1);
   row.memo = "memo";

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "store/checks.h"
+#include "store/postgres/packing.h"
 #include "store/sql/attributes.h"
 
 namespace perdure::store::postgres {
@@ -32,7 +33,8 @@ struct Keys {
 
 class Builder {
  public:
-  explicit Builder(const std::vector<RunChange>& changes) : changes_(changes) {}
+  Builder(const std::vector<RunChange>& changes, int64_t row_format)
+      : changes_(changes), is_packed_(row_format >= kRowFormatPacked) {}
 
   std::vector<PipelinedStatement> Build(const std::vector<IncarnationId>& incarnations) {
     BeginCommit(incarnations);
@@ -138,7 +140,7 @@ class Builder {
       for (const RunChange::Record& record : change.records) {
         keys.Add(change.key);
         sequences.Add(record.sequence);
-        records.Add(absl::string_view(*record.bytes));
+        records.Add(absl::string_view(is_packed_ ? PackRecord(*record.bytes) : *record.bytes));
       }
     }
     if (keys.empty()) return;
@@ -199,19 +201,21 @@ class Builder {
     parameters.Add(keys.shards).Add(keys.numbers).Add(status);
     for (const Array& column : numbers) parameters.Add(column);
     for (const Array& column : text) parameters.Add(column);
-    parameters.Add(attributes).Add(memo);
+    parameters.Add(attributes).Add(memo).Bool(is_packed_);
     Add(kPutVisibility, std::move(parameters));
   }
 
   const std::vector<RunChange>& changes_;
+  const bool is_packed_;
   std::vector<PipelinedStatement> statements_;
 };
 
 }  // namespace
 
 std::vector<PipelinedStatement> CommitStatements(const std::vector<IncarnationId>& incarnations,
-                                                 const std::vector<RunChange>& changes) {
-  return Builder(changes).Build(incarnations);
+                                                 const std::vector<RunChange>& changes,
+                                                 int64_t row_format) {
+  return Builder(changes, row_format).Build(incarnations);
 }
 
 }  // namespace perdure::store::postgres

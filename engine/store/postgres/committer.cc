@@ -27,10 +27,11 @@ std::vector<IncarnationId> IncarnationsOf(const std::vector<const CommitBatch*>&
 }  // namespace
 
 Committer::Committer(const PostgresOptions& options, std::unique_ptr<Connection> connection,
-                     Counters& counters, Lineage& lineage)
+                     Counters& counters, Lineage& lineage, const std::atomic<int64_t>& row_format)
     : session_(options, Connection::Use::kCommits, std::move(connection), lineage),
       counters_(counters),
       lineage_(lineage),
+      row_format_(row_format),
       thread_([this] { Run(); }) {}
 
 Committer::~Committer() {
@@ -132,7 +133,8 @@ absl::Status Committer::Write(const Group& group, size_t begin, size_t end, bool
     const absl::Status announced = (*connection)->Announce(incarnation);
     if (!announced.ok()) return absl::UnavailableError(announced.message());
   }
-  const std::vector<PipelinedStatement> statements = CommitStatements(incarnations, *changes);
+  const std::vector<PipelinedStatement> statements =
+      CommitStatements(incarnations, *changes, row_format_);
   const PipelineOutcome outcome = (*connection)->RunPipeline(statements);
   switch (outcome.kind) {
     case PipelineOutcome::Kind::kCommitted:

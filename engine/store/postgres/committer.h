@@ -25,9 +25,9 @@ struct Counters {
 
 class Committer {
  public:
-  // `counters` and `lineage` outlive the committer.
+  // `counters`, `lineage` and `row_format` outlive the committer.
   Committer(const PostgresOptions& options, std::unique_ptr<Connection> connection,
-            Counters& counters, Lineage& lineage);
+            Counters& counters, Lineage& lineage, const std::atomic<int64_t>& row_format);
   ~Committer();
 
   void Commit(CommitBatch batch, Done done);
@@ -58,6 +58,7 @@ class Committer {
   Session session_;
   Counters& counters_;
   Lineage& lineage_;
+  const std::atomic<int64_t>& row_format_;
   Acknowledged acknowledged_;
   int64_t verified_ = 0;  // of the session's connections, by count
   absl::Mutex mutex_;

@@ -33,7 +33,7 @@ const Step kOfBoth[] = {
     {kPutVisibility,
      "('{a,b}', '{1,1}', '{1,1}', '{1,1}', '{1,1}', '{null,null}', '{null,null}', '{null,null}',"
      " '{null,null}', '{T,T}', '{q,q}', '{null,null}', '{null,null}', '{null,null}',"
-     " '{null,null}', '{null,null}', '{null,null}')"},
+     " '{null,null}', '{null,null}', '{null,null}', true)"},
     {kBeginCommit, "(1, '{a,b}', '{1,1}', '{1,0}')"},
     {kUpdateExecutions, "('{a,b}', '{1,1}', '{t,t}', '{20,20}', '{f,f}', '{t,t}')"},
     {kDueExecutions, "('{a,b}', 100, 10, 0, 0, 0)"},

@@ -20,7 +20,7 @@ class PostgresStore final : public Store {
         registry_(options, Connection::Use::kRegistry, options.registry_connections, lineage_),
         presence_(options, Connection::Use::kRegistry, /*connections=*/1, lineage_),
         indexes_(options, Connection::Use::kRegistry, /*connections=*/1, lineage_),
-        committer_(options, std::move(commits), counters_, lineage_),
+        committer_(options, std::move(commits), counters_, lineage_, row_format_),
         verifier_(&committer_) {}
   ~PostgresStore() override {
     absl::MutexLock lock(&verifier_mutex_);
@@ -124,7 +124,7 @@ class PostgresStore final : public Store {
 
   void RegisterIncarnation(NodeFacts node, Result<IncarnationId> result) override {
     Ask(presence_, std::move(result), [this, node = std::move(node)](Connection& connection) {
-      auto incarnation = postgres::RegisterIncarnation(connection, node);
+      auto incarnation = postgres::RegisterIncarnation(connection, node, row_format_);
       if (incarnation.ok()) lineage_.Registered(*incarnation, connection.lineage());
       return incarnation;
     });
@@ -209,7 +209,7 @@ class PostgresStore final : public Store {
         Verify();
         return std::move(result)(status);
       }
-      auto state = postgres::Heartbeat(**connection, incarnation, is_leaving);
+      auto state = postgres::Heartbeat(**connection, incarnation, is_leaving, row_format_);
       counters_.reads += 1;
       if (!state.ok() && may_repeat && (*connection)->is_lost()) {
         return Beat(incarnation, is_leaving, std::move(result), /*may_repeat=*/false);
@@ -220,6 +220,7 @@ class PostgresStore final : public Store {
 
   Counters counters_;
   Lineage lineage_;
+  std::atomic<int64_t> row_format_{kRowFormatFirst};  // of what is written
   // Destroyed in reverse order: the committer first, so that a callback may still ask a pool.
   Pool runs_;
   Pool lists_;

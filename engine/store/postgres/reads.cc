@@ -5,6 +5,7 @@
 
 #include "base/errors.h"
 #include "store/checks.h"
+#include "store/postgres/packing.h"
 
 namespace perdure::store::postgres {
 namespace {
@@ -63,7 +64,9 @@ absl::StatusOr<LoadedExecution> LoadExecution(Connection& connection,
   }
   // The journal has no gaps, so the records' sequences follow from the snapshot's.
   for (std::string& record : rows->ByteArray(0, 7)) {
-    loaded.tail.push_back({++sequence, std::move(record)});
+    auto unpacked = UnpackRecord(std::move(record));
+    if (!unpacked.ok()) return unpacked.status();
+    loaded.tail.push_back({++sequence, *std::move(unpacked)});
   }
   return loaded;
 }
@@ -88,7 +91,9 @@ absl::StatusOr<std::vector<JournalEntry>> ReadJournal(Connection& connection,
                                          .Int64(limit));
     if (!rows.ok()) return rows.status();
     for (int i = 0; i < rows->size(); ++i) {
-      entries.push_back({rows->Int(i, 0), rows->Bytes(i, 1)});
+      auto record = UnpackRecord(rows->Bytes(i, 1));
+      if (!record.ok()) return record.status();
+      entries.push_back({rows->Int(i, 0), *std::move(record)});
       bytes += static_cast<int64_t>(entries.back().record.size());
       if (bytes >= range.bytes_max) return entries;
     }

@@ -84,6 +84,12 @@ std::vector<Incarnation> TakeIncarnations(const Rows& rows) {
   return found;
 }
 
+// The next heartbeat tries again if this cannot.
+int64_t RaisedRowFormat(Connection& connection, int64_t agreed) {
+  const auto rows = connection.Run(kRaiseRowFormat, Parameters().Int32(kRowFormatPacked));
+  return rows.ok() ? rows->Int(0, 0) : agreed;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<NamespaceRow>> ListNamespaces(Connection& connection) {
@@ -201,24 +207,31 @@ absl::StatusOr<std::string> PutSettingIfAbsent(Connection& connection, const std
   return rows->Bytes(0, 0);
 }
 
-absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection, const NodeFacts& node) {
-  const auto rows = connection.Run(
-      kInsertIncarnation, Parameters().Bytes(node.node_name).Bytes(node.address).Int32(node.roles));
+absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection, const NodeFacts& node,
+                                                  std::atomic<int64_t>& row_format) {
+  const auto rows = connection.Run(kInsertIncarnation, Parameters()
+                                                           .Bytes(node.node_name)
+                                                           .Bytes(node.address)
+                                                           .Int32(node.roles)
+                                                           .Int32(kRowFormatPacked));
   if (!rows.ok()) return rows.status();
   const IncarnationId incarnation(rows->Int(0, 0));
   const absl::Status announced = connection.Announce(incarnation);
   if (!announced.ok()) return announced;
+  row_format = RaisedRowFormat(connection, kRowFormatFirst);
   return incarnation;
 }
 
 absl::StatusOr<ClusterState> Heartbeat(Connection& connection, IncarnationId incarnation,
-                                       bool is_leaving) {
+                                       bool is_leaving, std::atomic<int64_t>& row_format) {
   const absl::Status announced = connection.Announce(incarnation);
   if (!announced.ok()) return announced;
   const auto rows =
       connection.Run(kHeartbeat, Parameters().Int64(incarnation.value()).Bool(is_leaving));
   if (!rows.ok()) return rows.status();
   if (rows->size() == 0 || rows->Int(0, 10) == 0) return FencedError(incarnation);
+  const int64_t agreed = rows->Int(0, 11);
+  row_format = agreed < kRowFormatPacked ? RaisedRowFormat(connection, agreed) : agreed;
   ClusterState state;
   state.incarnations = TakeIncarnations(*rows);
   state.shards_version = rows->Int(0, 8);

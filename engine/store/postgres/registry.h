@@ -2,6 +2,7 @@
 // transaction. Called on a pool's thread.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,9 +27,12 @@ absl::StatusOr<std::optional<std::string>> GetSetting(Connection& connection,
 absl::StatusOr<std::string> PutSettingIfAbsent(Connection& connection, const std::string& key,
                                                const std::string& value);
 
-absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection, const NodeFacts& node);
+// Both also tell the newest format of rows that all servers read, and raise it if they are the
+// first that may.
+absl::StatusOr<IncarnationId> RegisterIncarnation(Connection& connection, const NodeFacts& node,
+                                                  std::atomic<int64_t>& row_format);
 absl::StatusOr<ClusterState> Heartbeat(Connection& connection, IncarnationId incarnation,
-                                       bool is_leaving);
+                                       bool is_leaving, std::atomic<int64_t>& row_format);
 absl::StatusOr<std::vector<Incarnation>> ListIncarnations(Connection& connection);
 absl::Status Fence(Connection& connection, IncarnationId incarnation);
 absl::StatusOr<std::vector<ShardOwner>> ClaimShards(Connection& connection, IncarnationId claimant,

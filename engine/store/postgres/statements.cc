@@ -66,6 +66,7 @@ const Statement kPutSnapshots = {
     " ON CONFLICT (shard_id, number) DO UPDATE SET sequence = excluded.sequence,"
     " state = excluded.state"};
 
+// A root that is the run itself is '' where $18 says that all servers read it so.
 const Statement kPutVisibility = {
     "put_visibility",
     "INSERT INTO visibility (shard_id, number, namespace_number, workflow_id, run_id, status,"
@@ -75,7 +76,10 @@ const Statement kPutVisibility = {
     " SELECT t.shard_id, t.number, e.namespace_number, e.workflow_id, e.run_id, t.status,"
     " t.start_time_us, t.execution_time_us, t.close_time_us, t.history_length,"
     " t.history_size_bytes, t.state_transition_count, t.workflow_type, t.task_queue,"
-    " t.parent_workflow_id, t.parent_run_id, t.root_workflow_id, t.root_run_id,"
+    " t.parent_workflow_id, t.parent_run_id,"
+    " CASE WHEN $18::boolean AND t.root_workflow_id = e.workflow_id THEN ''"
+    "  ELSE t.root_workflow_id END,"
+    " CASE WHEN $18::boolean AND t.root_run_id = e.run_id::text THEN '' ELSE t.root_run_id END,"
     " t.attributes::jsonb, t.memo"
     " FROM unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[],"
     " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],"
@@ -94,7 +98,7 @@ const Statement kPutVisibility = {
     " root_workflow_id = excluded.root_workflow_id, root_run_id = excluded.root_run_id,"
     " attributes = excluded.attributes, memo = excluded.memo"};
 
-// One statement, so that snapshot and tail belong together. The key of zeros finds the current run.
+// One statement, so that snapshot and tail belong together. The empty key finds the current run.
 #define PERDURE_LOAD_COLUMNS                                                                 \
   "SELECT e.number, e.run_id, e.is_current, e.is_closed, e.wake_at_us, s.sequence, s.state," \
   " ARRAY(SELECT j.record FROM journal j WHERE j.shard_id = e.shard_id AND j.number ="       \
@@ -102,12 +106,10 @@ const Statement kPutVisibility = {
   " FROM executions e LEFT JOIN snapshots s ON s.shard_id = e.shard_id AND s.number ="       \
   " e.number WHERE e.shard_id = $1::smallint AND e.namespace_number = $2::integer"           \
   " AND e.workflow_id = $3::text AND (CASE WHEN e.is_current THEN"                           \
-  " '00000000-0000-0000-0000-000000000000'::uuid ELSE e.run_id END)"
-const Statement kLoadCurrent = {
-    "load_current", PERDURE_LOAD_COLUMNS " = '00000000-0000-0000-0000-000000000000'::uuid"};
+  " ''::bytea ELSE uuid_send(e.run_id) END)"
+const Statement kLoadCurrent = {"load_current", PERDURE_LOAD_COLUMNS " = ''::bytea"};
 const Statement kLoadRun = {"load_run", PERDURE_LOAD_COLUMNS
-                            " IN ('00000000-0000-0000-0000-000000000000'::uuid, $4::uuid)"
-                            " AND e.run_id = $4::uuid"};
+                            " IN (''::bytea, uuid_send($4::uuid)) AND e.run_id = $4::uuid"};
 
 const Statement kJournalForward = {
     "journal_forward",
@@ -192,8 +194,9 @@ const Statement kPutSetting = {
 
 const Statement kInsertIncarnation = {
     "insert_incarnation",
-    "INSERT INTO incarnations (node_name, address, roles) VALUES ($1::text, $2::text, $3::integer)"
-    " RETURNING id"};
+    "INSERT INTO incarnations (node_name, address, roles, row_format)"
+    " VALUES ($1::text, $2::text, $3::integer, $4::integer) RETURNING id"};
+const Statement kRaiseRowFormat = {"raise_row_format", "SELECT raise_row_format($1::integer)"};
 // The sessions of an incarnation hold this lock as long as they live (1885696612 is "perd").
 #define PERDURE_SESSIONS                                                                 \
   " FROM pg_locks WHERE locktype = 'advisory' AND classid = 1885696612 AND objsubid = 2" \
@@ -216,7 +219,8 @@ const Statement kHeartbeat = {
     "  is_leaving = $2::boolean WHERE id = $1::bigint AND NOT is_fenced RETURNING id)"
     " SELECT " PERDURE_INCARNATION
     ", c.shards_version, c.registry_version,"
-    " (SELECT count(*) FROM beat)::integer FROM cluster_state c LEFT JOIN incarnations i ON true"
+    " (SELECT count(*) FROM beat)::integer, c.row_format FROM cluster_state c LEFT JOIN "
+    "incarnations i ON true"
     " ORDER BY i.id"};
 const Statement kSelectIncarnations = {
     "select_incarnations", "SELECT " PERDURE_INCARNATION " FROM incarnations i ORDER BY i.id"};
@@ -306,6 +310,7 @@ const Statement* const kAllStatements[] = {&kBeginCommit,
                                            &kSelectSetting,
                                            &kPutSetting,
                                            &kInsertIncarnation,
+                                           &kRaiseRowFormat,
                                            &kHeartbeat,
                                            &kAnnounce,
                                            &kEndSessions,

@@ -32,8 +32,13 @@ extern const Statement kSelectSetting, kPutSetting;
 // Ownership.
 extern const Statement kInsertIncarnation, kHeartbeat, kSelectIncarnations, kFence;
 extern const Statement kAnnounce, kEndSessions, kLockTimeout, kForgetFenced;
+extern const Statement kRaiseRowFormat;
 extern const Statement kClaimShards, kHandOver, kOwnedShards, kSelectShards, kPing;
 extern const Statement kLineage, kLostRecords;
+
+// How rows are written; migrations/postgres/0007_row_format.sql says what each is.
+constexpr int64_t kRowFormatFirst = 1;
+constexpr int64_t kRowFormatPacked = 2;  // the newest
 
 // The key of the lock that an incarnation's sessions hold.
 inline int32_t SessionKey(IncarnationId incarnation) {

@@ -36,6 +36,10 @@ absl::StatusOr<ListedExecution> TakeListed(const Rows& rows, int i) {
   const auto number = [&rows, i](int column) {
     return rows.IsNull(i, column) ? 0 : rows.Int(i, column);
   };
+  // The run itself; NULL is none.
+  const auto is_own_root = [&rows, i](int column) {
+    return !rows.IsNull(i, column) && rows.Bytes(i, column).empty();
+  };
   ListedExecution listed;
   listed.workflow_id = WorkflowId(text(0));
   listed.run_id = RunIdFromBytes(text(1));
@@ -51,8 +55,8 @@ absl::StatusOr<ListedExecution> TakeListed(const Rows& rows, int i) {
   row.task_queue = text(10);
   row.parent_workflow_id = text(11);
   row.parent_run_id = text(12);
-  row.root_workflow_id = text(13);
-  row.root_run_id = text(14);
+  row.root_workflow_id = is_own_root(13) ? listed.workflow_id.value() : text(13);
+  row.root_run_id = is_own_root(14) ? listed.run_id.value() : text(14);
   auto attributes = sql::DecodeAttributes(text(15));
   if (!attributes.ok()) return attributes.status();
   row.search_attributes = *std::move(attributes);

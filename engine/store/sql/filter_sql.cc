@@ -40,8 +40,12 @@ std::string SystemColumn(const std::string& name, Dialect dialect) {
   if (name == "ExecutionDuration") return "((close_time_us - execution_time_us) * 1000)";
   if (name == "ParentWorkflowId") return "parent_workflow_id";
   if (name == "ParentRunId") return "parent_run_id";
-  if (name == "RootWorkflowId") return "root_workflow_id";
-  return "root_run_id";
+  const bool is_run = name == "RootRunId";
+  const std::string root = is_run ? "root_run_id" : "root_workflow_id";
+  if (!is_postgres) return root;
+  // Of a run that is its own root PostgreSQL's rows do not repeat the ids.
+  const std::string own = SystemColumn(is_run ? "RunId" : "WorkflowId", dialect);
+  return absl::StrCat("(CASE ", root, " WHEN '' THEN ", own, " ELSE ", root, " END)");
 }
 
 // Names are checked when they are registered (CheckAttributeName) and the predefined ones are ours;
