@@ -38,10 +38,12 @@ target_link_libraries(credentials_fuzz PRIVATE perdure_base perdure_protos OpenS
 target_compile_options(credentials_fuzz PRIVATE ${PERDURE_WARNINGS} ${fuzz_flags})
 target_link_options(credentials_fuzz PRIVATE -fsanitize=fuzzer,address,undefined)
 add_dependencies(fuzz credentials_fuzz)
-# So does what unpacks the rows of PostgreSQL.
-add_executable(packing_fuzz EXCLUDE_FROM_ALL engine/store/postgres/packing_fuzz.cc engine/store/postgres/packing.cc)
-target_include_directories(packing_fuzz PRIVATE ${PROJECT_BINARY_DIR}/include/store_postgres)
-target_link_libraries(packing_fuzz PRIVATE perdure_base absl::statusor absl::strings)
+# So does what unpacks journal records.
+add_executable(packing_fuzz EXCLUDE_FROM_ALL engine/store/sql/packing_fuzz.cc engine/store/sql/packing.cc
+               ${PROJECT_BINARY_DIR}/engine/store/sql/record_dictionary.cc)
+add_dependencies(packing_fuzz perdure_store_sql)
+target_include_directories(packing_fuzz PRIVATE ${PROJECT_BINARY_DIR}/include/store_sql)
+target_link_libraries(packing_fuzz PRIVATE perdure_base PkgConfig::ZSTD absl::statusor absl::strings)
 target_compile_options(packing_fuzz PRIVATE ${PERDURE_WARNINGS} ${fuzz_flags})
 target_link_options(packing_fuzz PRIVATE -fsanitize=fuzzer,address,undefined)
 add_dependencies(fuzz packing_fuzz)

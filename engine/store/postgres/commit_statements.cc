@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "store/checks.h"
-#include "store/postgres/packing.h"
 #include "store/sql/attributes.h"
+#include "store/sql/packing.h"
 
 namespace perdure::store::postgres {
 namespace {
@@ -140,7 +140,7 @@ class Builder {
       for (const RunChange::Record& record : change.records) {
         keys.Add(change.key);
         sequences.Add(record.sequence);
-        records.Add(absl::string_view(is_packed_ ? PackRecord(*record.bytes) : *record.bytes));
+        records.Add(absl::string_view(is_packed_ ? sql::PackRecord(*record.bytes) : *record.bytes));
       }
     }
     if (keys.empty()) return;

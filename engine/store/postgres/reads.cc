@@ -5,7 +5,7 @@
 
 #include "base/errors.h"
 #include "store/checks.h"
-#include "store/postgres/packing.h"
+#include "store/sql/packing.h"
 
 namespace perdure::store::postgres {
 namespace {
@@ -64,7 +64,7 @@ absl::StatusOr<LoadedExecution> LoadExecution(Connection& connection,
   }
   // The journal has no gaps, so the records' sequences follow from the snapshot's.
   for (std::string& record : rows->ByteArray(0, 7)) {
-    auto unpacked = UnpackRecord(std::move(record));
+    auto unpacked = sql::UnpackRecord(std::move(record));
     if (!unpacked.ok()) return unpacked.status();
     loaded.tail.push_back({++sequence, *std::move(unpacked)});
   }
@@ -91,7 +91,7 @@ absl::StatusOr<std::vector<JournalEntry>> ReadJournal(Connection& connection,
                                          .Int64(limit));
     if (!rows.ok()) return rows.status();
     for (int i = 0; i < rows->size(); ++i) {
-      auto record = UnpackRecord(rows->Bytes(i, 1));
+      auto record = sql::UnpackRecord(rows->Bytes(i, 1));
       if (!record.ok()) return record.status();
       entries.push_back({rows->Int(i, 0), *std::move(record)});
       bytes += static_cast<int64_t>(entries.back().record.size());

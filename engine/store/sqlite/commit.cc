@@ -2,6 +2,7 @@
 
 #include "store/checks.h"
 #include "store/sql/attributes.h"
+#include "store/sql/packing.h"
 #include "store/sqlite/row_key.h"
 #include "store/sqlite/statements.h"
 
@@ -90,7 +91,8 @@ class BatchWriter {
       absl::Status status = CheckNextSequence(commit);
       if (!status.ok()) return status;
     }
-    return Run(kInsertJournal, RowKey(key), commit.journal_sequence, Blob{commit.journal_record});
+    return Run(kInsertJournal, RowKey(key), commit.journal_sequence,
+               Blob{sql::PackRecord(commit.journal_record)});
   }
 
   absl::Status CheckNextSequence(const ExecutionCommit& commit) {

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "store/checks.h"
+#include "store/sql/packing.h"
 #include "store/sqlite/row_key.h"
 #include "store/sqlite/statements.h"
 
@@ -82,7 +83,11 @@ absl::StatusOr<LoadedExecution> LoadExecution(Connection& connection,
   if (!state.status().ok()) return state.status();
   Query tail(connection, kSelectTail);
   tail.Bind(row_key, loaded.snapshot ? loaded.snapshot->sequence : int64_t{0});
-  while (tail.Next()) loaded.tail.push_back({tail.Int64(0), tail.Text(1)});
+  while (tail.Next()) {
+    auto record = sql::UnpackRecord(tail.Text(1));
+    if (!record.ok()) return record.status();
+    loaded.tail.push_back({tail.Int64(0), *std::move(record)});
+  }
   if (!tail.status().ok()) return tail.status();
   return loaded;
 }
@@ -94,7 +99,9 @@ absl::StatusOr<std::vector<JournalEntry>> ReadJournal(Connection& connection,
   std::vector<JournalEntry> entries;
   int64_t bytes = 0;
   while (bytes < range.bytes_max && query.Next()) {
-    entries.push_back({query.Int64(0), query.Text(1)});
+    auto record = sql::UnpackRecord(query.Text(1));
+    if (!record.ok()) return record.status();
+    entries.push_back({query.Int64(0), *std::move(record)});
     bytes += static_cast<int64_t>(entries.back().record.size());
   }
   if (!query.status().ok()) return query.status();
