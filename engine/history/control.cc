@@ -132,6 +132,7 @@ void CreateReset(Core& core, const ResettingPtr& resetting, const ExecutionPtr& 
   machines::ResetInput& input = resetting->input;
   std::optional<machines::Decision> termination;
   input.request = &resetting->request;
+  input.base = &resetting->base->state;
   if (current->state.IsRunning()) {
     input.ended = &current->state;
     auto terminated = machines::DecideTerminateForReset(input, context);
@@ -142,7 +143,6 @@ void CreateReset(Core& core, const ResettingPtr& resetting, const ExecutionPtr& 
     }
     termination = std::move(terminated);
   }
-  input.base = &resetting->base->state;
   input.new_run_id = core.NewRunId();
   auto decision = machines::DecideReset(input, context);
   if (!decision.ok()) return Fail(resetting, decision.status());

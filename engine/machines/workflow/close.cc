@@ -175,7 +175,7 @@ void Terminate(Draft& draft, const std::string& reason, const Payloads* details,
   Close(draft, std::move(event), "");
 }
 
-void TerminateForReset(Draft& draft, const std::string& reason,
+void TerminateForReset(Draft& draft, const std::string& reason, bool tells_parent,
                        absl::FunctionRef<bool(const Child&)> closes) {
   FlushBeforeEnd(draft);
   HistoryEvent event = draft.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
@@ -184,6 +184,7 @@ void TerminateForReset(Draft& draft, const std::string& reason,
   attributes->set_identity("history-resetter");
   AbortUpdates(draft, /*continues=*/false);
   CloseChildren(draft, closes);
+  if (tells_parent) TellParent(draft, event);
   draft.Add(std::move(event));
 }
 

@@ -21,9 +21,9 @@ void Terminate(
     const std::string& identity,
     const google::protobuf::RepeatedPtrField<temporal::api::common::v1::Link>* links = nullptr);
 
-// The same because of a reset: nobody is told, for the new run goes on with the parent and with the
-// children. `closes`: which of them are closed here all the same.
-void TerminateForReset(Draft& draft, const std::string& reason,
+// The same because of a reset, whose run may go on with the parent and with children. `closes`:
+// which of them are closed here all the same.
+void TerminateForReset(Draft& draft, const std::string& reason, bool tells_parent,
                        absl::FunctionRef<bool(const Child&)> closes);
 
 // Tells a child that its parent is over, as its policy wants it.

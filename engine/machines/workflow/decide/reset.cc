@@ -255,8 +255,10 @@ void FailForReset(Draft& draft, const ResetInput& input) {
 
 Decision DecideTerminateForReset(const ResetInput& input, const Context& context) {
   Draft draft(*input.ended, context);
-  // Behind the message that asks for it; see CloseOtherChildren for the rest.
-  TerminateForReset(draft, input.request->reason(), [&input](const Child& child) {
+  // A parent knows a child by its first run. What the new run is not, it can't tell of.
+  const bool tells_parent = input.ended->info.first_run_id() != input.base->info.first_run_id();
+  TerminateForReset(draft, input.request->reason(), tells_parent, [&input](const Child& child) {
+    // Behind the message that asks for it; see CloseOtherChildren for the rest.
     return !child.info.is_started() && !TakesOn(input, child);
   });
   return draft.Finish();

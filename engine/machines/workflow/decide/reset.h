@@ -32,7 +32,7 @@ struct ResetDecision {
   NewRun created;
 };
 
-// Ends `input.ended`. Of the rest, only the request and the base run's events are needed.
+// Ends `input.ended`. Of the rest, only the request, the base run and its events are needed.
 Decision DecideTerminateForReset(const ResetInput& input, const Context& context);
 
 absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context& context);

@@ -390,6 +390,20 @@ TEST(Reset, AChildOfTheOldRunDoesNotEndOneThatIsAskedForAgain) {
   EXPECT_GT(inherited->record.changes_size(), 0);
 }
 
+// Unless the new run is none that it knows: that repeats another one of the id.
+TEST(Reset, TheParentOfARunThatEndsForAnotherIsTold) {
+  Rig rig;
+  Begin(rig);
+  ResetRun base = RunOf(rig);
+  ResetRun child = ChildOf(rig);
+  Reset(base, child, "new", rig, Request(rig));
+  int told = 0;
+  for (const uint64_t id : child.state.outbox.Keys()) {
+    told += child.state.outbox.Find(id)->has_child_closed() ? 1 : 0;
+  }
+  EXPECT_EQ(told, 1);
+}
+
 // Request ids are known to their run alone: one that was repeated is in two runs of the chain.
 TEST(Reset, TakesOnASignalOnceThoughTwoRunsHaveIt) {
   Rig rig;
