@@ -131,9 +131,11 @@ void CreateReset(Core& core, const ResettingPtr& resetting, const ExecutionPtr& 
   const machines::Context context = core.ContextFor(resetting->name_space);
   machines::ResetInput& input = resetting->input;
   std::optional<machines::Decision> termination;
+  input.request = &resetting->request;
+  input.base = &resetting->base->state;
   if (current->state.IsRunning()) {
-    auto terminated = machines::DecideTerminateForReset(current->state, resetting->request,
-                                                        current == resetting->base, context);
+    input.ended = &current->state;
+    auto terminated = machines::DecideTerminateForReset(input, context);
     // What was buffered gets its place in history only now.
     auto& events = current == resetting->base ? input.base_events : input.later_events;
     for (const pb::Change& change : terminated.record.changes()) {
@@ -141,8 +143,6 @@ void CreateReset(Core& core, const ResettingPtr& resetting, const ExecutionPtr& 
     }
     termination = std::move(terminated);
   }
-  input.request = &resetting->request;
-  input.base = &resetting->base->state;
   input.new_run_id = core.NewRunId();
   auto decision = machines::DecideReset(input, context);
   if (!decision.ok()) return Fail(resetting, decision.status());

@@ -82,6 +82,13 @@ void DeliverMessage(Core& core, machines::Delivery delivery, Answered answered) 
              answered = std::move(answered)](absl::StatusOr<ExecutionPtr> found) mutable {
               if (!found.ok()) {
                 const bool is_absent = found.status().code() == absl::StatusCode::kNotFound;
+                if (is_absent && delivery.message.has_child_closed() &&
+                    !delivery.message.target_run_id().empty()) {
+                  // Retention may have taken a parent that was reset, and who followed it with it.
+                  delivery.message.clear_target_run_id();
+                  delivery.is_redirected = true;
+                  return DeliverMessage(core, std::move(delivery), std::move(answered));
+                }
                 if (is_notice && is_absent) return std::move(answered)(absl::OkStatus(), "");
                 return std::move(answered)(found.status(), "");
               }

@@ -25,6 +25,8 @@ struct ClusterHooks {
   absl::AnyInvocable<void()> on_registry;
   // That member should look at the cluster now: shards have moved.
   absl::AnyInvocable<void(const services::Member&)> announce;
+  // Once: a node that was there before has the same address and is none of ours. This one must end.
+  absl::AnyInvocable<void(const absl::Status&)> on_rival;
 };
 
 struct HistoryOptions {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/metrics.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/manual_loop.h"
 #include "store/simulated/simulated_store.h"
@@ -68,8 +69,7 @@ class OneNamespace final : public services::Namespaces {
 
 class HistoryTest : public ::testing::Test {
  protected:
-  HistoryTest() {
-    HistoryOptions options;
+  explicit HistoryTest(HistoryOptions options = {}) {
     options.core.metrics = &metrics_;
     history_ = MakeHistory(loop_, *store_, namespaces_, options);
     history_->set_matching(&matching_);
@@ -192,6 +192,61 @@ TEST_F(HistoryTest, NumbersRunsInTheOrderOfTime) {
   Start("four", answers);
   Advance(absl::Seconds(1));
   EXPECT_EQ(NumbersStored(), (Numbers{{"one", 1}, {"two", 2}, {"three", 3}, {"four", 4}}));
+}
+
+class TwoHostsTest : public HistoryTest {
+ protected:
+  TwoHostsTest() : HistoryTest({.core = {}, .node_name = "here", .address = "127.0.0.1:7234"}) {}
+  // A node that comes first and beats, if it lives, each second.
+  void Other(const std::string& name, bool lives) {
+    store_->RegisterIncarnation({name, "127.0.0.1:7234"}, [](const auto&) {});
+    Advance(absl::ZeroDuration());
+    if (lives) Beat();
+  }
+  bool IsFenced() {
+    bool is_fenced = false;
+    store_->ListIncarnations([&](const auto& all) { is_fenced = all->front().is_fenced; });
+    Advance(absl::ZeroDuration());
+    return is_fenced;
+  }
+  void Begin() {
+    ClusterHooks hooks;
+    hooks.on_rival = [this](const absl::Status& refusal) { refusals_.push_back(refusal); };
+    history_->Begin(std::move(hooks));
+    Advance(absl::Seconds(5));
+  }
+  std::vector<absl::Status> refusals_;
+
+ private:
+  void Beat() {
+    store_->Heartbeat(base::IncarnationId(1), false, [](const auto&) {});
+    loop_.After(absl::Seconds(1), [this] { Beat(); });
+  }
+};
+
+// Killed and started again: nobody waits for its silence.
+TEST_F(TwoHostsTest, FencesItsFormerLifeAtOnce) {
+  Other("here", /*lives=*/false);
+  history_->Begin({});
+  Advance(absl::Milliseconds(100));
+  EXPECT_TRUE(IsFenced());
+}
+
+// Both say 127.0.0.1, each of itself.
+TEST_F(TwoHostsTest, DoesNotFenceALivingNodeOfAnotherHost) {
+  Other("there", /*lives=*/true);
+  Begin();
+  EXPECT_FALSE(IsFenced());
+  ASSERT_EQ(refusals_.size(), 1U);
+  EXPECT_THAT(std::string(refusals_[0].message()), testing::HasSubstr("--advertise"));
+}
+
+TEST_F(TwoHostsTest, IsNotRefusedForANodeThatWasNotHeardOfSince) {
+  Other("there", /*lives=*/false);
+  Begin();
+  Advance(absl::Seconds(2));
+  EXPECT_TRUE(IsFenced());
+  EXPECT_TRUE(refusals_.empty());
 }
 
 // Both wait for the same read, which finds nothing.

@@ -6,6 +6,7 @@
 #include "base/errors.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "history/rival.h"
 
 namespace perdure::history {
 namespace {
@@ -33,7 +34,9 @@ std::vector<services::Member> LiveMembers(const std::vector<store::Incarnation>&
 }  // namespace
 
 Ownership::Ownership(Core& core, HistoryOptions options)
-    : core_(core), options_(std::move(options)) {
+    : core_(core),
+      options_(std::move(options)),
+      self_{options_.node_name, options_.address, options_.roles} {
   core_.set_on_fenced([this] { Fenced(); });
 }
 
@@ -74,8 +77,7 @@ void Ownership::Set(ServingState state) {
 
 void Ownership::Register() {
   core_.store().RegisterIncarnation(
-      {options_.node_name, options_.address, options_.roles},
-      [this, life = life_](absl::StatusOr<base::IncarnationId> registered) {
+      self_, [this, life = life_](absl::StatusOr<base::IncarnationId> registered) {
         core_.loop().Post([this, life, registered = std::move(registered)] {
           if (!IsCurrent(life)) return;
           if (!registered.ok()) {
@@ -87,7 +89,7 @@ void Ownership::Register() {
           }
           incarnation_ = *registered;
           is_registered_ = true;
-          last_heard_ = core_.loop().Now();
+          last_heard_ = registered_at_ = core_.loop().Now();
           core_.Serve(incarnation_);
           Beat();
         });
@@ -142,6 +144,7 @@ void Ownership::Heard(absl::Time sent, absl::StatusOr<store::ClusterState> state
     }
     return;
   }
+  LookForRivals(sent, *state);
   last_heard_ = sent;
   // Where nobody else can come, nobody can have taken over.
   if (core_.store().is_shared()) core_.set_owned_until(sent + options_.owner_absence_max);
@@ -155,9 +158,7 @@ void Ownership::Heard(absl::Time sent, absl::StatusOr<store::ClusterState> state
     if (other.id == incarnation_ || other.is_fenced) continue;
     const absl::Duration max =
         other.has_session ? options_.owner_silence_max : options_.owner_absence_max;
-    // Where we are nobody else can be: it was us.
-    const bool is_former_life = !options_.address.empty() &&
-                                other.node.address == options_.address && other.id < incarnation_;
+    const bool is_former_life = other.id < incarnation_ && IsFormerLife(self_, other.node);
     if (is_former_life || other.since_heartbeat > max) silent.push_back(other.id);
     if (other.since_heartbeat > kLateBeats * options_.heartbeat_interval) late_.push_back(other.id);
   }
@@ -173,6 +174,17 @@ void Ownership::Heard(absl::Time sent, absl::StatusOr<store::ClusterState> state
     return ReadShards(state->shards_version);
   }
   Balance();
+}
+
+// Both began at once, or it took our place while we were frozen. Whoever was there first stays.
+void Ownership::LookForRivals(absl::Time sent, const store::ClusterState& state) {
+  for (const store::Incarnation& other : state.incarnations) {
+    if (other.is_fenced || other.id > incarnation_ || !IsRival(self_, other.node)) continue;
+    // It may be dead unless it was heard of since we came.
+    if (other.since_heartbeat >= sent - registered_at_) continue;
+    if (hooks_.on_rival) std::exchange(hooks_.on_rival, nullptr)(RefusalOf(self_, other.node));
+    return;
+  }
 }
 
 void Ownership::FenceNext(std::vector<base::IncarnationId> silent) {

@@ -44,6 +44,7 @@ class Ownership {
   void Beat();
   void BeatIn(absl::Duration delay);
   void Heard(absl::Time sent, absl::StatusOr<store::ClusterState> state);
+  void LookForRivals(absl::Time sent, const store::ClusterState& state);
   void FenceNext(std::vector<base::IncarnationId> silent);
   void ReadShards(int64_t version);
   void TakeShards(const std::vector<store::ShardOwner>& all);
@@ -64,8 +65,10 @@ class Ownership {
   const HistoryOptions options_;
   ClusterHooks hooks_;
   std::atomic<ServingState> state_{ServingState::kStarting};
+  const store::NodeFacts self_;
   base::IncarnationId incarnation_;
   bool is_registered_ = false;
+  absl::Time registered_at_;
   int64_t life_ = 0;  // rises whenever all begins anew
   runtime::TimerId timer_ = 0;
   runtime::TimerId beat_timer_ = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <random>
 #include <thread>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "frontend/frontend.h"
 #include "frontend/namespace_registry.h"
 #include "history/history.h"
+#include "history/rival.h"
 #include "matching/matching.h"
 #include "rpc/peer_client.h"
 #include "rpc/peer_server.h"
@@ -146,6 +148,8 @@ class RealCore final : public Core {
     history_options.core.gather_max = settings_.Duration(base::SettingId::kCommitGatherMax);
     history_options.address = address;
     history_options.roles = options.roles;
+    const auto alone = AwaitNoRival(history_options);
+    if (!alone.ok()) return alone;
     has_frontend_ = (options.roles & base::kRoleFrontend) != 0;
     history_ = history::MakeHistory(*engine_loop_, *store_, *namespaces_, history_options);
     MakeNode(options, metrics);
@@ -193,6 +197,18 @@ class RealCore final : public Core {
     return absl::StrCat(is_any ? host : options.ip, ":", peer_server_->port());
   }
 
+  // One that was heard of just now may be dead: then it is soon known.
+  absl::Status AwaitNoRival(const history::HistoryOptions& options) {
+    if (!store_->is_shared()) return absl::OkStatus();
+    const history::Silence silence{.max = options.owner_silence_max,
+                                   .max_without_session = options.owner_absence_max};
+    return Await<absl::Status>([&](auto done) {
+      history::AwaitNoRival(*engine_loop_, *store_,
+                            {options.node_name, options.address, options.roles}, silence,
+                            std::move(done));
+    });
+  }
+
   void MakeNode(const ServerOptions& options, base::Metrics& metrics) {
     rpc::PeerOptions peer_options;
     peer_options.tls = options.security.internal_tls;
@@ -228,6 +244,10 @@ class RealCore final : public Core {
     hooks.on_view = [this](services::ClusterViewPtr view) { node_->SetView(std::move(view)); };
     hooks.on_registry = [this] { ReadRegistry(); };
     hooks.announce = [this](const services::Member& member) { node_->Announce(member); };
+    hooks.on_rival = [](const absl::Status& refusal) {
+      base::LogError("the server stops", {{"error", refusal}});
+      kill(getpid(), SIGTERM);
+    };
     history_->Begin(std::move(hooks));
     if (peer_server_ == nullptr) return;
     peer_server_->Open([&handler = node_->handler()](auto request, auto cancellation, auto reply) {

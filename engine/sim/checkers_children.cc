@@ -25,11 +25,11 @@ bool IsTerminatedByPolicy(const std::vector<HistoryEvent>& events) {
          "by parent close policy";
 }
 
-bool IsCancelledBy(const std::vector<HistoryEvent>& events, const std::string& parent_run_id) {
+bool IsCancelledBy(const std::vector<HistoryEvent>& events, const std::string& parent_workflow_id) {
   return std::any_of(events.begin(), events.end(), [&](const HistoryEvent& event) {
     return event.workflow_execution_cancel_requested_event_attributes()
                .external_workflow_execution()
-               .run_id() == parent_run_id;
+               .workflow_id() == parent_workflow_id;
   });
 }
 
@@ -73,7 +73,7 @@ void Checkers::CheckChild(const Run& child, const Run& parent) {
   }
   const auto policy = initiated->parent_close_policy();
   const bool is_terminated = IsTerminatedByPolicy(child.events);
-  const bool is_cancelled = IsCancelledBy(child.events, parent.run_id);
+  const bool is_cancelled = IsCancelledBy(child.events, parent.workflow_id);
   if (is_terminated && policy != enums::PARENT_CLOSE_POLICY_TERMINATE) {
     Wrong(child, "its parent's end terminated it against the policy");
   }
@@ -83,7 +83,9 @@ void Checkers::CheckChild(const Run& child, const Run& parent) {
   const bool goes_on =
       !parent.events.empty() &&
       parent.events.back().has_workflow_execution_continued_as_new_event_attributes();
-  if ((is_terminated || is_cancelled) && goes_on) {
+  // A reset takes its children on, and may end after all.
+  const bool was_reset = !parent.state.info.reset_run_id().empty();
+  if ((is_terminated || is_cancelled) && goes_on && !was_reset) {
     Wrong(child, "it was closed though its parent went on");
   }
   if (!child.replay.input().lasts) return;

@@ -32,26 +32,10 @@ void TellParent(Draft& draft, const HistoryEvent& close_event) {
   draft.AddOutbox(std::move(message));
 }
 
-void CloseChildren(Draft& draft, EventId from) {
+void CloseChildren(Draft& draft, absl::FunctionRef<bool(const Child&)> closes) {
   for (const EventId id : draft.state().children.Keys()) {
-    if (id < from) continue;
     const Child child = *draft.state().children.Find(id);
-    const auto& attributes =
-        child.initiated->start_child_workflow_execution_initiated_event_attributes();
-    const auto policy = attributes.parent_close_policy();
-    if (policy == enums::PARENT_CLOSE_POLICY_ABANDON) continue;
-    // A child whose start is still under way is told all the same: the start was sent before.
-    pb::OutboxMessage message;
-    const auto facts = draft.context().find_namespace
-                           ? draft.context().find_namespace(attributes.namespace_())
-                           : std::nullopt;
-    message.set_target_namespace_number(facts.has_value() ? facts->number
-                                                          : draft.info().namespace_number());
-    message.set_target_workflow_id(attributes.workflow_id());
-    message.set_request_id(absl::StrCat(draft.info().run_id(), ":", id, ":close"));
-    message.mutable_close_child()->set_terminate(policy !=
-                                                 enums::PARENT_CLOSE_POLICY_REQUEST_CANCEL);
-    draft.AddOutbox(std::move(message));
+    if (closes(child)) CloseChild(draft, child);
   }
 }
 
@@ -113,23 +97,6 @@ void FlushBeforeEnd(Draft& draft) {
   draft.FlushBuffer();
 }
 
-// `children_from`: those that were initiated before that event are left alone.
-void CloseRun(Draft& draft, HistoryEvent close_event, const std::string& new_run_id,
-              EventId children_from) {
-  const bool is_continued =
-      close_event.event_type() == enums::EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW;
-  AbortUpdates(draft, !new_run_id.empty());
-  if (!is_continued) CloseChildren(draft, children_from);
-  // The parent hears of the chain's end alone.
-  if (new_run_id.empty()) TellParent(draft, close_event);
-  if (!new_run_id.empty()) {
-    pb::Change change;
-    change.set_new_run_id(new_run_id);
-    draft.Emit(std::move(change));
-  }
-  draft.Add(std::move(close_event));
-}
-
 }  // namespace
 
 void AbortUpdates(Draft& draft, bool continues) {
@@ -159,7 +126,40 @@ void AbortUpdates(Draft& draft, bool continues) {
 }
 
 void Close(Draft& draft, HistoryEvent close_event, const std::string& new_run_id) {
-  CloseRun(draft, std::move(close_event), new_run_id, 0);
+  const bool is_continued =
+      close_event.event_type() == enums::EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW;
+  AbortUpdates(draft, !new_run_id.empty());
+  if (!is_continued) CloseChildren(draft, [](const Child&) { return true; });
+  // The parent hears of the chain's end alone.
+  if (new_run_id.empty()) TellParent(draft, close_event);
+  if (!new_run_id.empty()) {
+    pb::Change change;
+    change.set_new_run_id(new_run_id);
+    draft.Emit(std::move(change));
+  }
+  draft.Add(std::move(close_event));
+}
+
+void CloseChild(Draft& draft, const Child& child) {
+  const auto& attributes =
+      child.initiated->start_child_workflow_execution_initiated_event_attributes();
+  const auto policy = attributes.parent_close_policy();
+  if (policy == enums::PARENT_CLOSE_POLICY_ABANDON) return;
+  // A child whose start is still under way is told all the same: the start was sent before.
+  pb::OutboxMessage message;
+  const auto facts = draft.context().find_namespace
+                         ? draft.context().find_namespace(attributes.namespace_())
+                         : std::nullopt;
+  message.set_target_namespace_number(facts.has_value() ? facts->number
+                                                        : draft.info().namespace_number());
+  message.set_target_workflow_id(attributes.workflow_id());
+  message.set_request_id(
+      absl::StrCat(draft.info().run_id(), ":", child.info.initiated_event_id(), ":close"));
+  pb::CloseChild& close = *message.mutable_close_child();
+  close.set_terminate(policy != enums::PARENT_CLOSE_POLICY_REQUEST_CANCEL);
+  close.set_child_first_run_id(child.info.started_run_id());
+  close.set_start_request_id(child.info.request_id());
+  draft.AddOutbox(std::move(message));
 }
 
 void Terminate(Draft& draft, const std::string& reason, const Payloads* details,
@@ -175,13 +175,17 @@ void Terminate(Draft& draft, const std::string& reason, const Payloads* details,
   Close(draft, std::move(event), "");
 }
 
-void TerminateForReset(Draft& draft, const std::string& reason, EventId children_from) {
+void TerminateForReset(Draft& draft, const std::string& reason, bool tells_parent,
+                       absl::FunctionRef<bool(const Child&)> closes) {
   FlushBeforeEnd(draft);
   HistoryEvent event = draft.NewEvent(enums::EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
   auto* attributes = event.mutable_workflow_execution_terminated_event_attributes();
   attributes->set_reason(reason);
-  attributes->set_identity("history-service");
-  CloseRun(draft, std::move(event), "", children_from);
+  attributes->set_identity("history-resetter");
+  AbortUpdates(draft, /*continues=*/false);
+  CloseChildren(draft, closes);
+  if (tells_parent) TellParent(draft, event);
+  draft.Add(std::move(event));
 }
 
 void TimeOutRun(Draft& draft, bool is_whole_execution) {

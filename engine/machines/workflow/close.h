@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "machines/workflow/draft.h"
 #include "temporal/api/common/v1/message.pb.h"
 #include "temporal/api/failure/v1/message.pb.h"
@@ -20,9 +21,13 @@ void Terminate(
     const std::string& identity,
     const google::protobuf::RepeatedPtrField<temporal::api::common::v1::Link>* links = nullptr);
 
-// The same because of a reset. Children that were initiated before that event are those of the new
-// run from now on; the others are closed as their policies say.
-void TerminateForReset(Draft& draft, const std::string& reason, EventId children_from);
+// The same because of a reset, whose run may go on with the parent and with children. `closes`:
+// which of them are closed here all the same.
+void TerminateForReset(Draft& draft, const std::string& reason, bool tells_parent,
+                       absl::FunctionRef<bool(const Child&)> closes);
+
+// Tells a child that its parent is over, as its policy wants it.
+void CloseChild(Draft& draft, const Child& child);
 
 // The run's or the chain's time is over: TimedOut, then retry or cron go on if they may.
 void TimeOutRun(Draft& draft, bool is_whole_execution);

@@ -34,6 +34,19 @@ std::string RequestIdOf(const Draft& draft, EventId event_id) {
   return absl::StrCat(draft.info().run_id(), ":", event_id);
 }
 
+// By which a child is known whose parent is, for all that it knows, the run that this one is a
+// reset of. Only a reset looks for it, among all its children.
+std::string FirstRunOfChild(const Draft& draft, const std::string& workflow_id) {
+  if (draft.info().reset_of_run_id().empty()) return "";
+  for (const EventId id : draft.state().children.Keys()) {
+    const Child& child = *draft.state().children.Find(id);
+    const auto& initiated =
+        child.initiated->start_child_workflow_execution_initiated_event_attributes();
+    if (initiated.workflow_id() == workflow_id) return child.info.started_run_id();
+  }
+  return "";
+}
+
 }  // namespace
 
 bool HandleStartChild(Completion& completion, const Command& command) {
@@ -216,6 +229,9 @@ bool HandleCancelExternal(Completion& completion, const Command& command) {
   message.set_target_run_id(attributes.run_id());
   message.set_request_id(RequestIdOf(draft, initiated_id));
   message.mutable_cancel_external()->set_initiated_event_id(initiated_id);
+  if (attributes.child_workflow_only()) {
+    message.mutable_cancel_external()->set_child_first_run_id(FirstRunOfChild(draft, id));
+  }
   draft.AddOutbox(std::move(message));
   return true;
 }
@@ -278,6 +294,9 @@ bool HandleSignalExternal(Completion& completion, const Command& command) {
   message.set_target_run_id(attributes.execution().run_id());
   message.set_request_id(RequestIdOf(draft, initiated_id));
   message.mutable_signal_external()->set_initiated_event_id(initiated_id);
+  if (attributes.child_workflow_only()) {
+    message.mutable_signal_external()->set_child_first_run_id(FirstRunOfChild(draft, id));
+  }
   draft.AddOutbox(std::move(message));
   return true;
 }

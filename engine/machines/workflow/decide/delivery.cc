@@ -17,6 +17,21 @@ bool IsParent(const State& state, const Delivery& delivery) {
          state.info.parent_run_id() == delivery.sender_run_id;
 }
 
+// It is the child that is meant, though a run that the sender is a reset of may have started it.
+bool IsChild(const State& state, const Delivery& delivery, const std::string& first_run_id) {
+  return !first_run_id.empty() && state.info.first_run_id() == first_run_id &&
+         state.info.parent_workflow_id() == delivery.sender_workflow_id;
+}
+
+bool IsToClose(const State& state, const Delivery& delivery) {
+  const pb::CloseChild& close = delivery.message.close_child();
+  const bool is_asked_for = !close.start_request_id().empty() &&
+                            state.info.create_request_id() == close.start_request_id() &&
+                            state.info.parent_workflow_id() == delivery.sender_workflow_id;
+  return IsParent(state, delivery) || IsChild(state, delivery, close.child_first_run_id()) ||
+         is_asked_for;
+}
+
 // True if the child's start is under way by this run's own command. What a run has from the one
 // that it is a reset of is asked for in that one's name.
 bool AsksItself(const State& state, EventId initiated_id) {
@@ -273,7 +288,8 @@ absl::StatusOr<Decision> DecideSignalFrom(const State& state, const Delivery& de
   // Before all else: it may have closed since it took the signal.
   if (state.signal_request_ids.Contains(delivery.message.request_id())) return Decision();
   if (!state.IsRunning()) return Completed();
-  if (initiated.child_workflow_only() && !IsParent(state, delivery)) {
+  if (initiated.child_workflow_only() && !IsParent(state, delivery) &&
+      !IsChild(state, delivery, delivery.message.signal_external().child_first_run_id())) {
     return base::NotFound("workflow parent does not match");
   }
   if (state.info.signal_count() >= context.limits->signals_per_execution) {
@@ -301,7 +317,8 @@ absl::StatusOr<Decision> DecideCancelFrom(const State& state, const Delivery& de
   const auto& initiated =
       delivery.initiated.request_cancel_external_workflow_execution_initiated_event_attributes();
   if (!state.IsRunning()) return Decision();
-  if (initiated.child_workflow_only() && !IsParent(state, delivery)) {
+  if (initiated.child_workflow_only() && !IsParent(state, delivery) &&
+      !IsChild(state, delivery, delivery.message.cancel_external().child_first_run_id())) {
     return base::NotFound("workflow parent does not match");
   }
   if (state.info.cancel_requested()) return Decision();
@@ -344,7 +361,7 @@ absl::StatusOr<Decision> DecideChildClosed(const State& state, const Delivery& d
 
 absl::StatusOr<Decision> DecideCloseChild(const State& state, const Delivery& delivery,
                                           const Context& context) {
-  if (!state.IsRunning() || !IsParent(state, delivery)) return Decision();
+  if (!state.IsRunning() || !IsToClose(state, delivery)) return Decision();
   Draft draft(state, context);
   if (delivery.message.close_child().terminate()) {
     Terminate(draft, "by parent close policy", nullptr, "history-service");

@@ -138,6 +138,31 @@ void ReapplyChild(Draft& draft, const HistoryEvent& event) {
   }
 }
 
+// Whether the new run has that child of the run that ends, which may be another than the base run.
+bool TakesOn(const ResetInput& input, const Child& child) {
+  const EventId id = child.info.initiated_event_id();
+  if (id >= input.request->workflow_task_finish_event_id() ||
+      id > static_cast<EventId>(input.base_events.size())) {
+    return false;
+  }
+  // A run that was reset keeps the events from before as they are.
+  const HistoryEvent& event = input.base_events[id - 1];
+  return event.start_child_workflow_execution_initiated_event_attributes().workflow_id() ==
+             child.initiated->start_child_workflow_execution_initiated_event_attributes()
+                 .workflow_id() &&
+         ToNs(event.event_time()) == ToNs(child.initiated->event_time());
+}
+
+// The others end as their policies say. By a message of the new run, so that it is there before
+// another one that asks for a child of the same id.
+void CloseOtherChildren(Draft& draft, const ResetInput& input) {
+  if (input.ended == nullptr) return;
+  for (const EventId id : input.ended->children.Keys()) {
+    const Child& child = *input.ended->children.Find(id);
+    if (child.info.is_started() && !TakesOn(input, child)) CloseChild(draft, child);
+  }
+}
+
 // Children whose start is still under way are asked for again: nobody tells the new run what
 // became of the first request. The receiver knows the repeat by its request id.
 void RestartChildren(Draft& draft, const ResetInput& input) {
@@ -153,7 +178,15 @@ void RestartChildren(Draft& draft, const ResetInput& input) {
     message.set_target_namespace_number(facts.has_value() ? facts->number
                                                           : draft.info().namespace_number());
     message.set_target_workflow_id(initiated.workflow_id());
-    message.set_request_id(absl::StrCat(input.base->info.run_id(), ":", id));
+    const Child* asked = input.base->children.Find(id);
+    const bool is_inherited = asked != nullptr && !asked->info.request_id().empty();
+    pb::Change change;
+    pb::PendingChild& info = *change.mutable_child()->mutable_child();
+    info = child.info;
+    info.set_request_id(is_inherited ? asked->info.request_id()
+                                     : absl::StrCat(input.base->info.run_id(), ":", id));
+    message.set_request_id(info.request_id());
+    draft.Emit(std::move(change));
     message.mutable_start_child()->set_initiated_event_id(id);
     draft.AddOutbox(std::move(message));
   }
@@ -220,10 +253,14 @@ void FailForReset(Draft& draft, const ResetInput& input) {
 
 }  // namespace
 
-Decision DecideTerminateForReset(const State& state, const ResetWorkflowExecutionRequest& request,
-                                 bool is_base, const Context& context) {
-  Draft draft(state, context);
-  TerminateForReset(draft, request.reason(), is_base ? request.workflow_task_finish_event_id() : 0);
+Decision DecideTerminateForReset(const ResetInput& input, const Context& context) {
+  Draft draft(*input.ended, context);
+  // A parent knows a child by its first run. What the new run is not, it can't tell of.
+  const bool tells_parent = input.ended->info.first_run_id() != input.base->info.first_run_id();
+  TerminateForReset(draft, input.request->reason(), tells_parent, [&input](const Child& child) {
+    // Behind the message that asks for it; see CloseOtherChildren for the rest.
+    return !child.info.is_started() && !TakesOn(input, child);
+  });
   return draft.Finish();
 }
 
@@ -266,6 +303,7 @@ absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context
         "Can not reset workflow to a point with pending external requests.");
   }
   FailForReset(draft, input);
+  CloseOtherChildren(draft, input);
   RestartActivities(draft);
   const Reapplied what = WhatIsReapplied(*input.request);
   for (EventId id = finish_id; id <= count; ++id) {

@@ -17,6 +17,8 @@ struct ResetInput {
   // The run to repeat: its whole history, its end by this reset included, and the chain's events
   // after it (of the runs that followed).
   const State* base = nullptr;
+  // The current run if it is open, as it is before it ends for this; else null.
+  const State* ended = nullptr;
   std::vector<HistoryEvent> base_events;
   std::vector<HistoryEvent> later_events;
   // By which they know a signal that comes again.
@@ -30,11 +32,8 @@ struct ResetDecision {
   NewRun created;
 };
 
-// Ends the current run, which is open, because of the reset. `is_base`: it is the run to repeat.
-Decision DecideTerminateForReset(
-    const State& state,
-    const temporal::api::workflowservice::v1::ResetWorkflowExecutionRequest& request, bool is_base,
-    const Context& context);
+// Ends `input.ended`. Of the rest, only the request, the base run and its events are needed.
+Decision DecideTerminateForReset(const ResetInput& input, const Context& context);
 
 absl::StatusOr<ResetDecision> DecideReset(const ResetInput& input, const Context& context);
 

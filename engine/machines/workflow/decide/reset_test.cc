@@ -42,28 +42,72 @@ api::ResetWorkflowExecutionRequest Request(const Rig& rig) {
 struct ResetRun {
   State state;
   std::vector<HistoryEvent> events;
+  NewRun created;
 };
 
-// What the run of the rig, ended for it, is reset to.
-ResetRun Reset(Rig& rig, const api::ResetWorkflowExecutionRequest& request) {
+ResetRun RunOf(NewRun created) {
+  ResetRun run;
+  run.state.ApplyRecord(created.record);
+  for (const pb::Change& change : created.record.changes()) {
+    if (change.has_event()) run.events.push_back(change.event());
+  }
+  run.created = std::move(created);
+  return run;
+}
+
+ResetRun RunOf(const Rig& rig) {
+  return {State::FromSnapshot(rig.state().ToSnapshot()), rig.events(), {}};
+}
+
+// What `base` is reset to, while `ended` is the current run, which ends for it.
+ResetRun Reset(ResetRun& base, ResetRun& ended, const std::string& new_run_id, Rig& rig,
+               const api::ResetWorkflowExecutionRequest& request) {
   ResetInput input;
   input.request = &request;
-  for (const std::string& id : rig.state().signal_request_ids.Keys()) {
+  for (const std::string& id : base.state.signal_request_ids.Keys()) {
     input.signal_request_ids.insert(id);
   }
   const Context context = rig.context();
-  rig.Apply(DecideTerminateForReset(rig.state(), request, true, context));
-  input.base = &rig.state();
-  input.base_events = rig.events();
-  input.new_run_id = "new";
+  input.base = &base.state;
+  input.ended = &ended.state;
+  input.base_events = base.events;
+  input.new_run_id = new_run_id;
+  const Decision termination = DecideTerminateForReset(input, context);
+  auto& events = &base == &ended ? input.base_events : input.later_events;
+  for (const pb::Change& change : termination.record.changes()) {
+    if (change.has_event()) events.push_back(change.event());
+  }
   const auto decision = DecideReset(input, context);
   EXPECT_TRUE(decision.ok()) << decision.status();
-  ResetRun run;
-  run.state.ApplyRecord(decision->created.record);
-  for (const pb::Change& change : decision->created.record.changes()) {
-    if (change.has_event()) run.events.push_back(change.event());
+  ended.state.ApplyRecord(termination.record);
+  base.state.ApplyRecord(decision->base.record);
+  return RunOf(decision->created);
+}
+
+// The same of the rig's run, which ends.
+ResetRun Reset(Rig& rig, const api::ResetWorkflowExecutionRequest& request) {
+  ResetRun base = RunOf(rig);
+  return Reset(base, base, "new", rig, request);
+}
+
+// The workflow ids of the children that a run's messages ask to end.
+std::vector<std::string> Closed(const State& state) {
+  std::vector<std::string> closed;
+  for (const uint64_t id : state.outbox.Keys()) {
+    const pb::OutboxMessage& message = *state.outbox.Find(id);
+    if (message.has_close_child()) closed.push_back(message.target_workflow_id());
   }
-  return run;
+  return closed;
+}
+
+// Says that each child that was asked for has started, in a run named for it.
+void StartChildren(Rig& rig) {
+  for (const uint64_t id : rig.state().outbox.Keys()) {
+    const pb::OutboxMessage* message = rig.state().outbox.Find(id);
+    if (message == nullptr || !message->has_start_child()) continue;
+    rig.Apply(DecideDelivered(rig.state(), id, absl::OkStatus(),
+                              "run of " + message->target_workflow_id(), rig.context()));
+  }
 }
 
 // Nobody tells the new run of a child that the run before asked for and was not answered about.
@@ -83,17 +127,189 @@ TEST(Reset, AsksAgainForChildrenThatHaveNotStarted) {
   EXPECT_EQ(asked, (std::vector<std::string>{"a", "b"}));
 }
 
-// They go on with the new run; what only the old one had begun is closed.
+using Ids = std::vector<std::string>;
+
+// Also when that run is a reset itself: it is not the one that asked first.
+TEST(Reset, AsksForAChildByTheNameThatItHadFirst) {
+  Rig rig;
+  Begin(rig);
+  ResetRun first = RunOf(rig);
+  const api::ResetWorkflowExecutionRequest request = Request(rig);
+  ResetRun second = Reset(first, first, "second", rig, request);
+  const ResetRun third = Reset(second, second, "third", rig, request);
+  Ids names;
+  for (const uint64_t id : third.state.outbox.Keys()) {
+    names.push_back(third.state.outbox.Find(id)->request_id());
+  }
+  const std::string name = first.state.info.run_id() + ":";
+  EXPECT_EQ(names, (Ids{name + "5", name + "6"}));
+}
+
+// They go on with the new run; what only the old one had begun is closed. By the new run, whose
+// messages keep their order: it may ask for a child of that id itself.
 TEST(Reset, ClosesOnlyTheChildrenThatTheNewRunDoesNotHave) {
   Rig rig;
   Begin(rig);
-  Reset(rig, Request(rig));
-  std::vector<std::string> closed;
-  for (const uint64_t id : rig.state().outbox.Keys()) {
-    const pb::OutboxMessage& message = *rig.state().outbox.Find(id);
-    if (message.has_close_child()) closed.push_back(message.target_workflow_id());
+  StartChildren(rig);
+  ResetRun old = RunOf(rig);
+  const ResetRun run = Reset(old, old, "new", rig, Request(rig));
+  EXPECT_EQ(Closed(old.state), Ids());
+  EXPECT_EQ(Closed(run.state), Ids{"c"});
+}
+
+// One that was asked for and not answered about is closed behind the message that asks.
+TEST(Reset, ClosesAChildBehindItsStart) {
+  Rig rig;
+  Begin(rig);
+  ResetRun old = RunOf(rig);
+  const ResetRun run = Reset(old, old, "new", rig, Request(rig));
+  EXPECT_EQ(Closed(old.state), Ids{"c"});
+  EXPECT_EQ(Closed(run.state), Ids());
+}
+
+// The run that ends is a reset of the base run already, and what it took on from there the next
+// reset takes on too.
+TEST(Reset, LeavesTheChildrenToTheNextReset) {
+  Rig rig;
+  Begin(rig);
+  StartChildren(rig);
+  ResetRun base = RunOf(rig);
+  api::ResetWorkflowExecutionRequest request = Request(rig);
+  ResetRun second = Reset(base, base, "second", rig, request);
+  ResetRun third = Reset(base, second, "third", rig, request);
+  EXPECT_EQ(Closed(third.state), Ids());
+  EXPECT_EQ(third.state.children.size(), 2);
+  // To a point where it has none of them.
+  request.set_workflow_task_finish_event_id(4);
+  const ResetRun fourth = Reset(base, third, "fourth", rig, request);
+  EXPECT_EQ(Closed(fourth.state), (Ids{"a", "b"}));
+}
+
+// The run that ends follows the base run by another way, and its children have the same numbers.
+TEST(Reset, ClosesTheChildrenOfARunThatHasNoneOfTheBaseRun) {
+  for (const bool is_later : {true, false}) {
+    Rig rig;
+    Begin(rig);
+    ResetRun base = RunOf(rig);
+    Rig other;
+    if (is_later) other.Advance(kSecondNs);
+    const std::string id = is_later ? "a" : "x";
+    other.Start();
+    ASSERT_TRUE(other.StartTask());
+    ASSERT_TRUE(other.CompleteTask({StartChild(id)}).ok());
+    StartChildren(other);
+    ResetRun current = RunOf(other);
+    const ResetRun run = Reset(base, current, "new", rig, Request(rig));
+    EXPECT_EQ(Closed(run.state), Ids{id});
   }
-  EXPECT_EQ(closed, std::vector<std::string>{"c"});
+}
+
+// The child "a" of the rig's run, as it begins.
+ResetRun ChildOf(Rig& rig) {
+  Delivery delivery;
+  delivery.message.set_request_id(rig.state().info.run_id() + ":5");
+  delivery.initiated = rig.events()[4];
+  delivery.sender_workflow_id = rig.state().info.workflow_id();
+  delivery.sender_run_id = rig.state().info.run_id();
+  const auto started = DecideStartChild(nullptr, delivery, "run of a", rig.context());
+  return RunOf(*started->created);
+}
+
+// For the child, its parent is the run that was reset.
+TEST(Reset, ClosesTheChildrenThatItTookOnWhenItEnds) {
+  for (const bool is_started : {true, false}) {
+    Rig rig;
+    Begin(rig);
+    if (is_started) StartChildren(rig);
+    const ResetRun run = Reset(rig, Request(rig));
+    const auto end = DecideTerminate(run.state, {}, rig.context());
+    ASSERT_TRUE(end.ok());
+    Delivery delivery;
+    delivery.sender_workflow_id = run.state.info.workflow_id();
+    delivery.sender_run_id = "new";
+    for (const pb::Change& change : end->record.changes()) {
+      if (change.outbox_added().has_close_child() &&
+          change.outbox_added().target_workflow_id() == "a") {
+        delivery.message = change.outbox_added();
+      }
+    }
+    const State child = ChildOf(rig).state;
+    const auto closed = DecideCloseChild(child, delivery, rig.context());
+    ASSERT_TRUE(closed.ok());
+    EXPECT_GT(closed->record.changes_size(), 0) << is_started;
+    // Another one of that id is none of its.
+    delivery.message.mutable_close_child()->set_child_first_run_id("other");
+    delivery.message.mutable_close_child()->set_start_request_id("other");
+    const auto other = DecideCloseChild(child, delivery, rig.context());
+    ASSERT_TRUE(other.ok());
+    EXPECT_EQ(other->record.changes_size(), 0);
+  }
+}
+
+TEST(Reset, SignalsAndCancelsTheChildrenThatItTookOn) {
+  Rig rig;
+  Begin(rig);
+  StartChildren(rig);
+  const State child = ChildOf(rig).state;
+  const ResetRun run = Reset(rig, Request(rig));
+  rig.Adopt(run.created);
+  temporal::api::command::v1::Command signal;
+  signal.set_command_type(enums::COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION);
+  auto* attributes = signal.mutable_signal_external_workflow_execution_command_attributes();
+  attributes->mutable_execution()->set_workflow_id("a");
+  attributes->set_signal_name("s");
+  attributes->set_child_workflow_only(true);
+  temporal::api::command::v1::Command cancel;
+  cancel.set_command_type(enums::COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION);
+  cancel.mutable_request_cancel_external_workflow_execution_command_attributes()->set_workflow_id(
+      "a");
+  cancel.mutable_request_cancel_external_workflow_execution_command_attributes()
+      ->set_child_workflow_only(true);
+  ASSERT_TRUE(rig.StartTask());
+  ASSERT_TRUE(rig.CompleteTask({signal, cancel}).ok());
+  Delivery delivery;
+  delivery.sender_workflow_id = rig.state().info.workflow_id();
+  delivery.sender_run_id = "new";
+  int taken = 0;
+  for (const uint64_t id : rig.state().outbox.Keys()) {
+    delivery.message = *rig.state().outbox.Find(id);
+    if (delivery.message.has_signal_external()) {
+      delivery.initiated = **rig.state().pending_signals.Find(
+          delivery.message.signal_external().initiated_event_id());
+      taken += DecideSignalFrom(child, delivery, rig.context()).ok() ? 1 : 0;
+      delivery.message.mutable_signal_external()->set_child_first_run_id("other");
+      EXPECT_FALSE(DecideSignalFrom(child, delivery, rig.context()).ok());
+    }
+    if (delivery.message.has_cancel_external()) {
+      delivery.initiated = **rig.state().pending_cancels.Find(
+          delivery.message.cancel_external().initiated_event_id());
+      taken += DecideCancelFrom(child, delivery, rig.context()).ok() ? 1 : 0;
+      delivery.message.mutable_cancel_external()->set_child_first_run_id("other");
+      EXPECT_FALSE(DecideCancelFrom(child, delivery, rig.context()).ok());
+    }
+  }
+  EXPECT_EQ(taken, 2);
+}
+
+// It goes on: the parent hears of the end of the new run.
+TEST(Reset, TheParentOfARunThatIsResetIsNotTold) {
+  Rig rig;
+  Begin(rig);
+  ResetRun child = ChildOf(rig);
+  ASSERT_EQ(child.state.info.parent_workflow_id(), rig.state().info.workflow_id());
+  api::ResetWorkflowExecutionRequest request;
+  request.set_workflow_task_finish_event_id(static_cast<EventId>(child.events.size()) + 1);
+  const ResetRun again = Reset(child, child, "again", rig, request);
+  EXPECT_FALSE(child.state.IsRunning());
+  EXPECT_TRUE(child.state.outbox.empty());
+  EXPECT_EQ(again.state.info.first_run_id(), child.state.info.first_run_id());
+  const auto end = DecideTerminate(again.state, {}, rig.context());
+  ASSERT_TRUE(end.ok());
+  int told = 0;
+  for (const pb::Change& change : end->record.changes()) {
+    told += change.outbox_added().has_child_closed() ? 1 : 0;
+  }
+  EXPECT_EQ(told, 1);
 }
 
 // The old run's history has what became of a child: it is not told twice.
@@ -174,11 +390,26 @@ TEST(Reset, AChildOfTheOldRunDoesNotEndOneThatIsAskedForAgain) {
   EXPECT_GT(inherited->record.changes_size(), 0);
 }
 
+// Unless the new run is none that it knows: that repeats another one of the id.
+TEST(Reset, TheParentOfARunThatEndsForAnotherIsTold) {
+  Rig rig;
+  Begin(rig);
+  ResetRun base = RunOf(rig);
+  ResetRun child = ChildOf(rig);
+  Reset(base, child, "new", rig, Request(rig));
+  int told = 0;
+  for (const uint64_t id : child.state.outbox.Keys()) {
+    told += child.state.outbox.Find(id)->has_child_closed() ? 1 : 0;
+  }
+  EXPECT_EQ(told, 1);
+}
+
 // Request ids are known to their run alone: one that was repeated is in two runs of the chain.
 TEST(Reset, TakesOnASignalOnceThoughTwoRunsHaveIt) {
   Rig rig;
   Begin(rig);
   ResetInput input;
+  const State base = RunOf(rig).state;
   const api::ResetWorkflowExecutionRequest request = Request(rig);
   HistoryEvent signal;
   signal.set_event_type(enums::EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
@@ -186,8 +417,7 @@ TEST(Reset, TakesOnASignalOnceThoughTwoRunsHaveIt) {
   input.request = &request;
   input.later_events = {signal, signal};
   const Context context = rig.context();
-  rig.Apply(DecideTerminateForReset(rig.state(), request, true, context));
-  input.base = &rig.state();
+  input.base = &base;
   input.base_events = rig.events();
   input.new_run_id = "new";
   const auto decision = DecideReset(input, context);
