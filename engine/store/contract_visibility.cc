@@ -105,6 +105,19 @@ TEST_P(StoreContract, ReplacesTheWholeRow) {
   EXPECT_TRUE(page->executions[0].row.search_attributes.empty());
 }
 
+TEST_P(StoreContract, ListsARunOnceItHasARow) {
+  const TestRun run = NewRun("bare");
+  ASSERT_TRUE(Commit({CreateCommit(run)}).ok());
+  EXPECT_THAT(ListIds(""), ElementsAre());
+  ExecutionCommit commit;
+  commit.key = run.key;
+  commit.visibility = MakeRow(1);
+  ASSERT_TRUE(Commit({commit}).ok());
+  EXPECT_THAT(ListIds(""), ElementsAre("bare"));
+  commit.key = NewRun("missing").key;
+  EXPECT_TRUE(absl::IsFailedPrecondition(Commit({commit})));
+}
+
 TEST_P(StoreContract, ListsOpenRunsFirstThenByCloseAndStart) {
   MustCreate("closed-early", MakeRow(8, 10));
   MustCreate("open-old", MakeRow(1));

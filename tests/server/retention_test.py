@@ -102,9 +102,9 @@ def test_closed_runs_vanish_and_their_room_is_used_again():
 
             await until(the_former_is_gone)
             sizes.append(database.size())
-        # Once there is room for what is there at once, what comes later finds it.
+        # Once there is room for what is there at once, and SQLite's log is as long as it gets, what comes later finds it.
         print("sizes:", sizes)
-        assert sizes[-1] <= 1.1 * max(sizes[: ROUNDS // 3]), sizes
+        assert sizes[-1] <= 1.1 * max(sizes[: ROUNDS // 2]), sizes
 
         async def all_are_gone():
             return database.rows() == alone

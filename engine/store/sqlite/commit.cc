@@ -69,6 +69,9 @@ class BatchWriter {
       if (absl::IsAlreadyExists(status)) return CurrentTakenError(commit.key);
       if (!status.ok()) return status;
     }
+    if (commit.wake_at && commit.is_closed) {
+      return Update(commit.key, kSetEnd, *commit.is_closed, Micros(*commit.wake_at));
+    }
     if (commit.wake_at) {
       const absl::Status status = Update(commit.key, kSetWakeAt, Micros(*commit.wake_at));
       if (!status.ok()) return status;
@@ -77,10 +80,10 @@ class BatchWriter {
     return absl::OkStatus();
   }
 
-  template <class Value>
-  absl::Status Update(const ExecutionKey& key, Sql sql, const Value& value) {
+  template <class... Values>
+  absl::Status Update(const ExecutionKey& key, Sql sql, const Values&... values) {
     const int64_t before = connection_.rows_changed();
-    const absl::Status status = Run(sql, RowKey(key), value);
+    const absl::Status status = Run(sql, RowKey(key), values...);
     if (!status.ok()) return status;
     return connection_.rows_changed() == before ? RunMissingError(key) : absl::OkStatus();
   }
@@ -134,18 +137,21 @@ class BatchWriter {
     const std::string attributes = sql::EncodeAttributes(row.search_attributes);
     std::optional<Blob> memo;
     if (!row.memo.empty()) memo = Blob{row.memo};
-    const ExecutionKey& key = commit.key;
-    const int64_t before = connection_.rows_changed();
-    const absl::Status status =
-        Run(kPutVisibility, RowKey(key), row.status, absl::ToUnixMicros(row.start_time),
-            absl::ToUnixMicros(row.execution_time), Micros(row.close_time),
-            closed_only(row.history_length), closed_only(row.history_size_bytes),
-            closed_only(row.state_transition_count), row.workflow_type, row.task_queue,
-            NullIfEmpty(row.parent_workflow_id), NullIfEmpty(row.parent_run_id),
-            NullIfEmpty(row.root_workflow_id), NullIfEmpty(row.root_run_id),
-            NullIfEmpty(attributes), memo);
-    if (!status.ok()) return status;
-    return connection_.rows_changed() == before ? RunMissingError(key) : absl::OkStatus();
+    const auto put = [&](Sql sql) {
+      return Update(commit.key, sql, row.status, absl::ToUnixMicros(row.start_time),
+                    absl::ToUnixMicros(row.execution_time), Micros(row.close_time),
+                    closed_only(row.history_length), closed_only(row.history_size_bytes),
+                    closed_only(row.state_transition_count), row.workflow_type, row.task_queue,
+                    NullIfEmpty(row.parent_workflow_id), NullIfEmpty(row.parent_run_id),
+                    NullIfEmpty(row.root_workflow_id), NullIfEmpty(row.root_run_id),
+                    NullIfEmpty(attributes), memo);
+    };
+    if (!commit.create) {
+      const absl::Status status = put(kUpdateVisibility);
+      // Otherwise the run has no list row yet, or there is no run.
+      if (!absl::IsFailedPrecondition(status)) return status;
+    }
+    return put(kInsertVisibility);
   }
 
   absl::Status Erase(const ExecutionKey& key) {

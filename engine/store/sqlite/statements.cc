@@ -10,27 +10,28 @@ Sql kInsertExecution =
 Sql kSetCurrent = "UPDATE executions SET is_current = ?2 WHERE key = ?1";
 Sql kSetWakeAt = "UPDATE executions SET wake_at_us = ?2 WHERE key = ?1";
 Sql kSetIsClosed = "UPDATE executions SET is_closed = ?2 WHERE key = ?1";
+Sql kSetEnd = "UPDATE executions SET is_closed = ?2, wake_at_us = ?3 WHERE key = ?1";
 Sql kExecutionExists = "SELECT 1 FROM executions WHERE key = ?1";
 Sql kLastSequence = "SELECT sequence FROM journal WHERE key = ?1 ORDER BY sequence DESC LIMIT 1";
 Sql kInsertJournal = "INSERT INTO journal (key, sequence, record) VALUES (?1, ?2, ?3)";
 Sql kPutSnapshot =
     "INSERT INTO snapshots (key, sequence, state) VALUES (?1, ?2, ?3)"
     " ON CONFLICT DO UPDATE SET sequence = excluded.sequence, state = excluded.state";
-Sql kPutVisibility =
+Sql kInsertVisibility =
     "INSERT INTO visibility (key, namespace_number, workflow_id, run_id, status,"
     " start_time_us, execution_time_us, close_time_us, history_length, history_size_bytes,"
     " state_transition_count, workflow_type, task_queue, parent_workflow_id, parent_run_id,"
     " root_workflow_id, root_run_id, attributes, memo)"
     " SELECT key, namespace_number, workflow_id, run_id, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-    " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 FROM executions WHERE key = ?1"
-    " ON CONFLICT DO UPDATE SET status = excluded.status, start_time_us = excluded.start_time_us,"
-    " execution_time_us = excluded.execution_time_us, close_time_us = excluded.close_time_us,"
-    " history_length = excluded.history_length, history_size_bytes = excluded.history_size_bytes,"
-    " state_transition_count = excluded.state_transition_count,"
-    " workflow_type = excluded.workflow_type, task_queue = excluded.task_queue,"
-    " parent_workflow_id = excluded.parent_workflow_id, parent_run_id = excluded.parent_run_id,"
-    " root_workflow_id = excluded.root_workflow_id, root_run_id = excluded.root_run_id,"
-    " attributes = excluded.attributes, memo = excluded.memo";
+    " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 FROM executions WHERE key = ?1";
+// Apart from inserting: for a statement that may do either SQLite keeps a copy of each page it
+// touches, to take it back alone.
+Sql kUpdateVisibility =
+    "UPDATE visibility SET status = ?2, start_time_us = ?3, execution_time_us = ?4,"
+    " close_time_us = ?5, history_length = ?6, history_size_bytes = ?7,"
+    " state_transition_count = ?8, workflow_type = ?9, task_queue = ?10,"
+    " parent_workflow_id = ?11, parent_run_id = ?12, root_workflow_id = ?13, root_run_id = ?14,"
+    " attributes = ?15, memo = ?16 WHERE key = ?1";
 // Keys rise with numbers: nothing is lost with a run unless it is the last of all.
 Sql kRaiseLastNumber =
     "UPDATE shards SET last_number = ?1 / 1024 WHERE shard_id = ?1 % 1024"

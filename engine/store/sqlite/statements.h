@@ -9,8 +9,8 @@ using Sql = const absl::string_view;
 
 // Commits.
 extern Sql kIncarnationIsFenced;
-extern Sql kInsertExecution, kSetCurrent, kSetWakeAt, kSetIsClosed, kExecutionExists;
-extern Sql kLastSequence, kInsertJournal, kPutSnapshot, kPutVisibility;
+extern Sql kInsertExecution, kSetCurrent, kSetWakeAt, kSetIsClosed, kSetEnd, kExecutionExists;
+extern Sql kLastSequence, kInsertJournal, kPutSnapshot, kInsertVisibility, kUpdateVisibility;
 extern Sql kRaiseLastNumber, kEraseJournal, kEraseSnapshot, kEraseVisibility, kEraseExecution;
 
 // Runs.
