@@ -13,6 +13,8 @@ constexpr int64_t kAloneFactor = 16;
 constexpr int64_t kWaitingMax = 4096;  // all lines together, shared equally
 constexpr absl::Duration kActiveFor = absl::Seconds(1);
 constexpr absl::Duration kCountInterval = absl::Milliseconds(100);
+constexpr absl::Duration kQuickCommit = absl::Milliseconds(1);
+constexpr double kSlowFactorMax = 16;
 
 absl::Status Overloaded() {
   return base::ResourceExhausted(
@@ -92,6 +94,11 @@ int64_t FairShare::Max() const {
 
 void FairShare::CountActive(absl::Time now) {
   counted_at_ = now;
+  if (commit_time_) {
+    const double factor = absl::FDivDuration(commit_time_(), kQuickCommit);
+    shared_max_ = static_cast<int64_t>(static_cast<double>(quick_max_) *
+                                       std::clamp(factor, 1.0, kSlowFactorMax));
+  }
   absl::erase_if(tenants_, [now](const auto& entry) {
     const Tenant& tenant = entry.second;
     return now - tenant.seen_at > kActiveFor && tenant.in_hand == 0 && tenant.line.empty();

@@ -6,7 +6,8 @@
 // A namespace whose line is too long is refused. While only one namespace asks for anything, it may
 // have far more in hand: batches make its throughput, and nobody else waits for them. While some
 // ask for little and others for more than there is, those others have half as much: with the cores
-// never quite taken up, the ones that ask for little hardly feel them.
+// never quite taken up, the ones that ask for little hardly feel them. Where the database takes
+// long to commit, requests in hand wait for it and not for a core, and all have as much more.
 //
 // Why: what a namespace has in hand stands in front of everybody's next request, in the engine's
 // loop and in the next commit. Long polls do not count: they wait for work, they are none.
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -33,8 +35,13 @@ class FairShare {
   // refuses it.
   using Turn = absl::AnyInvocable<void(absl::Status) &&>;
 
-  // In hand at once while several namespaces are active. One alone may have sixteen times that.
-  explicit FairShare(int64_t shared_max) : shared_max_(shared_max) {}
+  // How long a commit takes of late; zero if nobody knows. Thread-safe.
+  using CommitTime = absl::AnyInvocable<absl::Duration() const>;
+
+  // `shared_max`: in hand at once while several namespaces are active. One alone may have sixteen
+  // times that.
+  explicit FairShare(int64_t shared_max, CommitTime commit_time = nullptr)
+      : quick_max_(shared_max), commit_time_(std::move(commit_time)), shared_max_(shared_max) {}
 
   // True: the request goes on now, `turn` is left alone, and Leave must follow. False: `turn` has
   // been taken; it may already have been refused.
@@ -70,8 +77,10 @@ class FairShare {
   int64_t Max() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ready TakeFirst(int32_t number, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const int64_t shared_max_;
+  const int64_t quick_max_;  // of those, where commits are quick
+  const CommitTime commit_time_;
   mutable absl::Mutex mutex_;
+  int64_t shared_max_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<int32_t, Tenant> tenants_ ABSL_GUARDED_BY(mutex_);
   std::deque<int32_t> turns_ ABSL_GUARDED_BY(mutex_);  // those with a line, in the order of turns
   int64_t in_hand_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -87,6 +87,17 @@ TEST_F(FairShareTest, BesideOneThatAsksForLittleOthersHaveHalfAsMuch) {
   EXPECT_EQ(share_.in_hand(), 4) << "both ask for more than there is";
 }
 
+TEST_F(FairShareTest, WhereCommitsTakeLongAllHaveMoreInHand) {
+  FairShare slow{4, [] { return absl::Milliseconds(5); }};
+  FairShare::Turn turn = [](const absl::Status&) {};
+  for (int i = 0; i < 30; ++i) {
+    slow.Enter(base::NamespaceNumber(1), now_, deadline_, turn);
+    slow.Enter(base::NamespaceNumber(2), now_, deadline_, turn);
+  }
+  EXPECT_EQ(slow.in_hand(), 20);
+  EXPECT_EQ(slow.waiting(), 40);
+}
+
 TEST_F(FairShareTest, WhoeverHasTooLongALineIsRefusedAndNobodyElse) {
   Ask(2);
   Ask(1, 5000);

@@ -72,7 +72,8 @@ Frontend::Frontend(Dependencies dependencies, base::Metrics* metrics, int64_t sh
       calls_(MakeCalls(dependencies_)),
       metrics_(metrics),
       admission_(metrics),
-      fair_share_(SharedRequests(dependencies.settings, shared_requests)) {
+      fair_share_(SharedRequests(dependencies.settings, shared_requests),
+                  [this] { return dependencies_.store.statistics().fastest_commit; }) {
   if (metrics_ == nullptr) return;
   std::vector<std::string> names = calls_.names();
   names.push_back("");

@@ -104,14 +104,17 @@ bool IsRejected(const State& state, int condition) {
   return false;
 }
 
+void Reject(const State& state, QueryReply reply) {
+  api::QueryWorkflowResponse response;
+  response.mutable_query_rejected()->set_status(state.info.status());
+  std::move(reply)(std::move(response));
+}
+
 void QueryRun(Core& core, const ExecutionPtr& run, CallContext context,
               api::QueryWorkflowRequest request, QueryReply reply) {
   const State& state = run->state;
-  const bool is_paused = state.IsPaused();
-  if (is_paused || IsRejected(state, request.query_reject_condition())) {
-    api::QueryWorkflowResponse response;
-    response.mutable_query_rejected()->set_status(state.info.status());
-    return std::move(reply)(std::move(response));
+  if (state.IsPaused() || IsRejected(state, request.query_reject_condition())) {
+    return Reject(state, std::move(reply));
   }
   if (!state.IsRunning() && !state.HasCompletedAnyTask()) {
     return std::move(reply)(
@@ -195,6 +198,11 @@ void ReleaseQueries(Core& core, const ExecutionPtr& execution) {
   auto queries = std::move(execution->queries);
   execution->queries.clear();
   for (auto& [id, query] : queries) {
+    // There may be events that no task has shown to the worker.
+    if (execution->state.IsPaused()) {
+      Reject(execution->state, std::move(query.reply));
+      continue;
+    }
     SendDirectly(core, execution, query.context, std::move(query.query), std::move(query.reply),
                  /*may_be_sticky=*/true);
   }

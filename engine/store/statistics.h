@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "absl/time/time.h"
+
 namespace perdure::store {
 
 // What the store has done since it was opened. Exact once the calls counted have been answered.
@@ -16,6 +18,9 @@ struct StoreStatistics {
   int64_t failed_batches = 0;
   // All other calls answered.
   int64_t reads = 0;
+  // How long the fastest transaction of the last second or two took, all of it; zero if there was
+  // none.
+  absl::Duration fastest_commit;
   // How often the database was found to be another one than before (a failover, a restore), and
   // records that it had acknowledged and no longer has.
   int64_t lineage_changes = 0;

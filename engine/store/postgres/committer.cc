@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "store/checks.h"
 #include "store/postgres/changes.h"
 #include "store/postgres/commit_statements.h"
@@ -133,11 +134,13 @@ absl::Status Committer::Write(const Group& group, size_t begin, size_t end, bool
     const absl::Status announced = (*connection)->Announce(incarnation);
     if (!announced.ok()) return absl::UnavailableError(announced.message());
   }
+  const absl::Time begin_time = absl::Now();
   const std::vector<PipelinedStatement> statements =
       CommitStatements(incarnations, *changes, row_format_);
   const PipelineOutcome outcome = (*connection)->RunPipeline(statements);
   switch (outcome.kind) {
     case PipelineOutcome::Kind::kCommitted:
+      counters_.commits.Note(absl::Now() - begin_time, absl::Now());
       counters_.transactions += 1;
       counters_.statements += static_cast<int64_t>(statements.size());
       counters_.rows_written += outcome.rows_written;

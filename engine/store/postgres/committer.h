@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "store/fastest.h"
 #include "store/postgres/connection.h"
 #include "store/postgres/pool.h"
 #include "store/store.h"
@@ -21,6 +22,7 @@ namespace perdure::store::postgres {
 struct Counters {
   std::atomic<int64_t> batches{0}, transactions{0}, statements{0}, rows_written{0};
   std::atomic<int64_t> failed_batches{0}, reads{0};
+  Fastest commits;
 };
 
 class Committer {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "store/postgres/committer.h"
 #include "store/postgres/migrate.h"
 #include "store/postgres/pool.h"
@@ -175,6 +176,7 @@ class PostgresStore final : public Store {
     statistics.rows_written = counters_.rows_written;
     statistics.failed_batches = counters_.failed_batches;
     statistics.reads = counters_.reads;
+    statistics.fastest_commit = counters_.commits.Get(absl::Now());
     statistics.lineage_changes = lineage_.changes();
     statistics.records_lost = lineage_.lost_records();
     return statistics;

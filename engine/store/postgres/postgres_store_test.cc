@@ -84,6 +84,13 @@ TEST_F(PostgresStore, PreparesEveryStatement) {
   }
 }
 
+TEST_F(PostgresStore, TellsHowLongACommitTakes) {
+  const auto store = MustOpen();
+  EXPECT_EQ(store->statistics().fastest_commit, absl::ZeroDuration());
+  EXPECT_TRUE(Commit(*store, Register(*store), 1).ok());
+  EXPECT_GT(store->statistics().fastest_commit, absl::ZeroDuration());
+}
+
 TEST_F(PostgresStore, TellsWhatItWouldMigrateAndWhatIsAmiss) {
   const auto all = PendingMigrations({.url = database_->url()});
   ASSERT_TRUE(all.ok()) << all.status();

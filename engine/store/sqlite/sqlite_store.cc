@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/errors.h"
 #include "store/checks.h"
 #include "store/sql/migrations.h"
@@ -248,6 +249,7 @@ class SqliteStore final : public Store {
     statistics.rows_written = counters_.rows_written;
     statistics.failed_batches = counters_.failed_batches;
     statistics.reads = counters_.reads;
+    statistics.fastest_commit = counters_.commits.Get(absl::Now());
     return statistics;
   }
 

@@ -354,6 +354,17 @@ TEST(SqliteStore, ListsWorkflowsByKey) {
   }
 }
 
+TEST(SqliteStore, TellsHowLongACommitTakes) {
+  const Folder folder;
+  const auto store = MustOpen(folder.File("a.db"));
+  EXPECT_EQ(store->statistics().fastest_commit, absl::ZeroDuration());
+  const IncarnationId incarnation = Register(*store);
+  EXPECT_TRUE(AwaitDone([&](Done done) {
+                store->Commit({incarnation, {Steady(1)}}, std::move(done));
+              }).ok());
+  EXPECT_GT(store->statistics().fastest_commit, absl::ZeroDuration());
+}
+
 // A server killed at any instant has lost nothing that it acknowledged.
 TEST(SqliteStore, KeepsAcknowledgedCommitsThroughKill) {
   const Folder folder;

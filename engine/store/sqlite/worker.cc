@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "store/checks.h"
 #include "store/sqlite/commit.h"
 
@@ -104,6 +105,7 @@ bool Worker::CommitGroup(std::vector<PendingCommit>& group) {
 
 absl::Status Worker::ApplyFirst(std::vector<PendingCommit>& group, size_t count,
                                 size_t& failed_at) {
+  const absl::Time begin = absl::Now();
   const int64_t rows_before = connection_->rows_changed();
   int64_t statements = 2;
   failed_at = count;
@@ -119,6 +121,7 @@ absl::Status Worker::ApplyFirst(std::vector<PendingCommit>& group, size_t count,
     (void)connection_->Execute("ROLLBACK");
     return status;
   }
+  counters_.commits.Note(absl::Now() - begin, absl::Now());
   counters_.transactions += 1;
   counters_.statements += statements;
   counters_.rows_written += connection_->rows_changed() - rows_before;

@@ -15,6 +15,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
+#include "store/fastest.h"
 #include "store/sqlite/connection.h"
 #include "store/store.h"
 
@@ -23,6 +24,7 @@ namespace perdure::store::sqlite {
 struct Counters {
   std::atomic<int64_t> batches{0}, transactions{0}, statements{0}, rows_written{0};
   std::atomic<int64_t> failed_batches{0}, reads{0};
+  Fastest commits;
 };
 
 class Worker {
