@@ -23,10 +23,11 @@ void Engine::OnHeld(TaskQueue& queue, const Task& task) {
   if (key == nullptr || key->run_id.empty()) return;
   std::vector<Held>& held = held_[{key->name_space->number.value(), key->run_id}];
   // A repeat takes the place of the one before it. Which of two different ones is stale cannot be
-  // told here: a push may come late, and a stamp may go back with a crash. History knows.
-  const auto is_same = [key](const Held& other) {
-    return other.scheduled_event_id == key->scheduled_event_id && other.attempt == key->attempt &&
-           other.stamp == key->stamp;
+  // told here: a push may come late, that to a sticky queue after the one to the normal queue that
+  // followed it, and a stamp may go back with a crash. History knows.
+  const auto is_same = [key, queue_key = KeyOf(queue.identity())](const Held& other) {
+    return other.queue == queue_key && other.scheduled_event_id == key->scheduled_event_id &&
+           other.attempt == key->attempt && other.stamp == key->stamp;
   };
   std::vector<Held> stale;
   for (const Held& other : held) {

@@ -305,6 +305,29 @@ TEST_F(MatchingTest, TheBacklogForgetsWhatNeedsNoWorker) {
   EXPECT_EQ(backlog(enums::TASK_QUEUE_TYPE_WORKFLOW), 0);
 }
 
+// It was sent before that worker was found gone, and comes after the task that replaced it.
+TEST_F(MatchingTest, ALateStickyTaskLeavesTheNormalOneWhereItIs) {
+  PollOptions sticky;
+  sticky.sticky_normal_name = "normal";
+  PollWorkflow("sticky", sticky);
+  AddSticky("other", "sticky", "normal");
+  for (const bool is_sticky : {false, true}) {
+    services::WorkflowTask task;
+    task.key.name_space = name_space_;
+    task.key.workflow_id = "w";
+    task.key.run_id = "run";
+    task.key.scheduled_event_id = 7;
+    task.key.stamp = 2;
+    task.task_queue = is_sticky ? "sticky" : "normal";
+    task.is_sticky = is_sticky;
+    task.normal_task_queue = "normal";
+    matching_->AddWorkflowTask(std::move(task));
+    loop_.RunReady();
+  }
+  PollWorkflow("normal", PollOptions());
+  EXPECT_EQ(history_.started_, (std::vector<std::string>{"other@sticky", "w@normal"}));
+}
+
 TEST_F(MatchingTest, ShowsItsBacklogToPrometheus) {
   base::Metrics metrics;
   Options options;
