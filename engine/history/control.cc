@@ -98,6 +98,7 @@ struct Resetting {
   EventId next = 1;
   bool is_gone = false;  // the run after `last`
   machines::ResetInput input;
+  std::string former_reset_run_id;  // of the base run, when that was looked at
 };
 // Shared by the steps of one call, one after the other.
 using ResettingPtr = std::shared_ptr<Resetting>;
@@ -119,6 +120,23 @@ void AnswerRepeat(Core& core, const ResettingPtr& resetting, const ExecutionPtr&
 bool IsRepeat(const ResettingPtr& resetting, const ExecutionPtr& run) {
   const std::string& request_id = resetting->request.request_id();
   return !request_id.empty() && run->state.info.create_request_id() == request_id;
+}
+
+// The base run may have been reset already: perhaps by this very request. Else `go_on`.
+void UnlessRepeated(Core& core, const ResettingPtr& resetting,
+                    void (*go_on)(Core&, const ResettingPtr&)) {
+  const std::string& reset_run_id = resetting->base->state.info.reset_run_id();
+  resetting->former_reset_run_id = reset_run_id;
+  if (reset_run_id.empty()) return go_on(core, resetting);
+  core.With(resetting->name_space, resetting->base->workflow_id, reset_run_id,
+            [&core, resetting, go_on](absl::StatusOr<ExecutionPtr> reset) {
+              if (reset.ok() && IsRepeat(resetting, *reset)) {
+                return AnswerRepeat(core, resetting, *reset);
+              }
+              const bool is_gone = reset.status().code() == absl::StatusCode::kNotFound;
+              if (!reset.ok() && !is_gone) return Fail(resetting, reset.status());
+              go_on(core, resetting);
+            });
 }
 
 void NoteSignals(const ResettingPtr& resetting, const Execution& run) {
@@ -195,6 +213,10 @@ void ReadOn(Core& core, const ResettingPtr& resetting) {
               }
               // Another copy of the request may have been quicker.
               if (IsRepeat(resetting, *found)) return AnswerRepeat(core, resetting, *found);
+              const std::string& reset_run_id = resetting->base->state.info.reset_run_id();
+              if (reset_run_id != resetting->former_reset_run_id) {
+                return UnlessRepeated(core, resetting, ReadOn);
+              }
               const bool has_changed =
                   resetting->next < run->state.info.next_event_id() ||
                   (!resetting->is_gone && !run->state.info.new_run_id().empty()) ||
@@ -229,18 +251,7 @@ void Reset(Core& core, CallContext context, NamespacePtr name_space,
               if (!found.ok()) return Fail(resetting, found.status());
               resetting->base = *found;
               if (IsRepeat(resetting, *found)) return AnswerRepeat(core, resetting, *found);
-              const std::string& reset_run_id = (*found)->state.info.reset_run_id();
-              if (reset_run_id.empty()) return ReadBase(core, resetting);
-              // Perhaps by this very request.
-              core.With(resetting->name_space, (*found)->workflow_id, reset_run_id,
-                        [&core, resetting](absl::StatusOr<ExecutionPtr> reset) {
-                          if (reset.ok() && IsRepeat(resetting, *reset)) {
-                            return AnswerRepeat(core, resetting, *reset);
-                          }
-                          const bool is_gone = reset.status().code() == absl::StatusCode::kNotFound;
-                          if (!reset.ok() && !is_gone) return Fail(resetting, reset.status());
-                          ReadBase(core, resetting);
-                        });
+              UnlessRepeated(core, resetting, ReadBase);
             });
 }
 
