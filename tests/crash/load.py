@@ -160,7 +160,14 @@ async def end_account(load: Load, client: Client, account: str) -> tuple[list[Re
     """Ends it and looks at it. All requests to it, and its result."""
     handle = client.get_workflow_handle(account)
     await with_retries(lambda: handle.signal(Account.end))
-    result = await with_retries(handle.result)
+    try:
+        result = await with_retries(handle.result)
+    except BaseException:
+        # The servers and what they know are gone after the test.
+        print(f"{account} does not end:", (await with_retries(handle.describe)).raw_description)
+        for event in (await with_retries(handle.fetch_history)).events[-60:]:
+            print(event)
+        raise
     log = tuple(result["log"])
     begin = time.monotonic()
     is_running = (await with_retries(handle.describe)).status == WorkflowExecutionStatus.RUNNING
