@@ -580,32 +580,6 @@ TEST_F(ClientTest, AnUnreachableServerIsNamed) {
   }
 }
 
-TEST_F(ClientTest, AScheduleUpdateIsMadeAgainAfterAConflict) {
-  api::DescribeScheduleResponse description;
-  description.set_conflict_token("token");
-  description.mutable_schedule()->mutable_state()->set_notes("before");
-  auto* start = description.mutable_schedule()->mutable_action()->mutable_start_workflow();
-  start->mutable_workflow_type()->set_name("Order");
-  start->mutable_input()->add_payloads()->set_data("\"Ann\"");
-  server_.Answers("DescribeSchedule", description);
-  int updates = 0;
-  server_.On("UpdateSchedule", [&updates](const auto&) -> ScriptedServer::Reply {
-    if (++updates == 1) return absl::FailedPreconditionError("mismatched conflict token");
-    return std::string();
-  });
-  Connect().schedules().handle("nightly").update([](Schedule& schedule) {
-    EXPECT_EQ(schedule.state.note, "before");
-    schedule.state.note = "after";
-    schedule.spec.intervals = {{.every = std::chrono::hours(1)}};
-  });
-  EXPECT_EQ(updates, 2);
-  const auto request = server_.Last<api::UpdateScheduleRequest>("UpdateSchedule");
-  EXPECT_EQ(request.conflict_token(), "token");
-  EXPECT_EQ(request.schedule().state().notes(), "after");
-  EXPECT_EQ(request.schedule().spec().interval(0).interval().seconds(), 3600);
-  EXPECT_EQ(request.schedule().action().start_workflow().input().payloads(0).data(), "\"Ann\"");
-}
-
 TEST(History, IsReadFromJsonOfOldAndNewTools) {
   const char* kNew = R"({"events": [{"eventId": "1", "eventType": "EVENT_TYPE_TIMER_STARTED",
       "timerStartedEventAttributes": {"timerId": "5", "startToFireTimeout": "1.5s"}}]})";
