@@ -14,14 +14,16 @@ namespace {
 
 namespace api = temporal::api::workflowservice::v1;
 
-// Where no worker ever comes.
-class NoMatching final : public services::MatchingService {
+// Keeps what a worker could be given.
+class KeptTasks final : public services::MatchingService {
  public:
-  void AddWorkflowTask(services::WorkflowTask) override {}
+  void AddWorkflowTask(services::WorkflowTask task) override { tasks_.push_back(std::move(task)); }
   void AddActivityTask(services::ActivityTask) override {}
   void ForgetTasks(services::NamespacePtr, std::string, base::EventId) override {}
-  void Query(services::CallContext, services::QueryTask,
-             services::Reply<api::QueryWorkflowResponse>) override {}
+  void Query(services::CallContext, services::QueryTask task,
+             services::Reply<api::QueryWorkflowResponse> reply) override {
+    queries_.emplace_back(std::move(task), std::move(reply));
+  }
   void RespondQueryTaskCompleted(services::CallContext, services::NamespacePtr,
                                  api::RespondQueryTaskCompletedRequest,
                                  services::Reply<api::RespondQueryTaskCompletedResponse>) override {
@@ -44,6 +46,9 @@ class NoMatching final : public services::MatchingService {
   void ShutdownWorker(services::CallContext, services::NamespacePtr, api::ShutdownWorkerRequest,
                       services::Reply<api::ShutdownWorkerResponse>) override {}
   void Drain() override {}
+
+  std::vector<services::WorkflowTask> tasks_;
+  std::vector<std::pair<services::QueryTask, services::Reply<api::QueryWorkflowResponse>>> queries_;
 };
 
 class OneNamespace final : public services::Namespaces {
@@ -154,7 +159,7 @@ class HistoryTest : public ::testing::Test {
       store::simulated::MakeSimulatedStore(database_, store_loop_, {});
   base::Metrics metrics_;
   OneNamespace namespaces_;
-  NoMatching matching_;
+  KeptTasks matching_;
   std::unique_ptr<History> history_;
   int64_t signals_ = 0;
 };
@@ -216,6 +221,7 @@ class TwoHostsTest : public HistoryTest {
     Advance(absl::Seconds(5));
   }
   std::vector<absl::Status> refusals_;
+  bool has_all_shards_ = false;
 
  private:
   void Beat() {
@@ -230,6 +236,24 @@ TEST_F(TwoHostsTest, FencesItsFormerLifeAtOnce) {
   history_->Begin({});
   Advance(absl::Milliseconds(100));
   EXPECT_TRUE(IsFenced());
+}
+
+// Its shards still are its former life's.
+TEST_F(TwoHostsTest, DoesNotSayThatItServesWhileItsFormerLifeIsFenced) {
+  Other("here", /*lives=*/false);
+  std::vector<base::ShardId> all;
+  for (int32_t i = 0; i < base::kShardCount; ++i) all.emplace_back(i);
+  store_->ClaimShards(base::IncarnationId(1), all, [](const auto&) {});
+  Advance(absl::ZeroDuration());
+  std::vector<bool> had_all_shards;
+  ClusterHooks hooks;
+  hooks.on_state = [&](ServingState state) {
+    if (state == ServingState::kServing) had_all_shards.push_back(has_all_shards_);
+  };
+  hooks.on_view = [this](services::ClusterViewPtr view) { has_all_shards_ = view->is_sole_owner; };
+  history_->Begin(std::move(hooks));
+  Advance(absl::Seconds(1));
+  EXPECT_EQ(had_all_shards, std::vector<bool>{true});
 }
 
 // Both say 127.0.0.1, each of itself.
@@ -342,6 +366,101 @@ TEST_F(HistoryTest, ReadsARunAnewBehindWhatIsUnderWayForIt) {
   // Started, a task scheduled, two signals.
   EXPECT_EQ(EventsShown("workflow"), 4);
   EXPECT_EQ(CommitFailures(), 1);
+}
+
+class QueryTest : public HistoryTest {
+ protected:
+  // A run whose first task a worker has completed that keeps it in its cache.
+  void BeginCachedRun() {
+    BeginToServe();
+    std::vector<absl::StatusOr<api::StartWorkflowExecutionResponse>> started;
+    Start("workflow", started);
+    Advance(absl::Seconds(1));
+    api::RespondWorkflowTaskCompletedRequest request;
+    request.set_task_token(TakeTask().task_token());
+    auto& sticky = *request.mutable_sticky_attributes();
+    sticky.mutable_worker_task_queue()->set_name("sticky");
+    sticky.mutable_schedule_to_start_timeout()->set_seconds(10);
+    history_->RespondWorkflowTaskCompleted(
+        {}, namespaces_.All().front(), request,
+        [](const auto& answer) { EXPECT_TRUE(answer.ok()) << answer.status(); });
+    Advance(absl::Seconds(1));
+  }
+  // The last one that was scheduled.
+  api::PollWorkflowTaskQueueResponse TakeTask() {
+    api::PollWorkflowTaskQueueResponse task;
+    services::Poller poller;
+    poller.request_id = "poll";
+    poller.task_queue = matching_.tasks_.back().task_queue;
+    history_->RecordWorkflowTaskStarted(
+        matching_.tasks_.back().key, poller,
+        [&task](absl::StatusOr<api::PollWorkflowTaskQueueResponse> taken) {
+          ASSERT_TRUE(taken.ok()) << taken.status();
+          task = *std::move(taken);
+        });
+    Advance(absl::Milliseconds(1));
+    return task;
+  }
+  void Query() {
+    api::QueryWorkflowRequest request;
+    request.mutable_execution()->set_workflow_id("workflow");
+    request.mutable_query()->set_query_type("state");
+    history_->QueryWorkflow({}, namespaces_.All().front(), request,
+                            [this](const auto& answer) { answers_.push_back(answer.status()); });
+  }
+  void RefuseLastQuery() {
+    auto reply = std::move(matching_.queries_.back().second);
+    std::move(reply)(absl::UnavailableError("sticky worker unavailable"));
+    Advance(absl::Milliseconds(1));
+  }
+  std::vector<absl::Status> answers_;
+};
+
+// A worker that was given the signal's event with the query would act on it before the task comes,
+// and in another order than one that gets the task alone.
+TEST_F(QueryTest, GoesWithTheTaskThatCameWhileACacheWasAsked) {
+  BeginCachedRun();
+  Query();
+  Advance(absl::Milliseconds(1));
+  ASSERT_EQ(matching_.queries_.size(), 1U);
+  EXPECT_TRUE(matching_.queries_[0].first.is_sticky);
+  std::vector<absl::Status> signaled;
+  Signal("workflow", signaled);
+  Advance(absl::Seconds(1));
+  RefuseLastQuery();
+  EXPECT_EQ(matching_.queries_.size(), 1U);
+  EXPECT_THAT(answers_, testing::IsEmpty());
+  EXPECT_EQ(TakeTask().queries_size(), 1);
+}
+
+// The signal's commit is under way when the query is asked again.
+TEST_F(QueryTest, GoesWithTheTaskThatIsBeingScheduled) {
+  BeginCachedRun();
+  Query();
+  Advance(absl::Milliseconds(1));
+  ASSERT_EQ(matching_.queries_.size(), 1U);
+  store_->SetFaults({.commit_latency_min = absl::Milliseconds(50)});
+  std::vector<absl::Status> signaled;
+  Signal("workflow", signaled);
+  loop_.RunReady();
+  RefuseLastQuery();
+  Advance(absl::Seconds(1));
+  EXPECT_EQ(signaled, std::vector<absl::Status>{absl::OkStatus()});
+  EXPECT_EQ(matching_.queries_.size(), 1U);
+  EXPECT_EQ(TakeTask().queries_size(), 1);
+}
+
+TEST_F(QueryTest, AsksAnotherWorkerWithTheWholeHistoryIfNothingCame) {
+  BeginCachedRun();
+  Query();
+  Advance(absl::Milliseconds(1));
+  ASSERT_EQ(matching_.queries_.size(), 1U);
+  RefuseLastQuery();
+  ASSERT_EQ(matching_.queries_.size(), 2U);
+  const services::QueryTask& again = matching_.queries_[1].first;
+  EXPECT_FALSE(again.is_sticky);
+  // Started, and a task scheduled, started and completed.
+  EXPECT_EQ(again.response.history().events_size(), 4);
 }
 
 }  // namespace

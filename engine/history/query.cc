@@ -11,28 +11,27 @@ namespace perdure::history {
 namespace {
 
 using QueryReply = Reply<api::QueryWorkflowResponse>;
+using temporal::api::query::v1::WorkflowQuery;
 
-void SendCommitted(Core& core, const ExecutionPtr& run, CallContext context,
-                   temporal::api::query::v1::WorkflowQuery query, QueryReply reply,
-                   bool may_be_sticky);
+// As the run is when it is called.
+void Route(Core& core, const ExecutionPtr& run, CallContext context, WorkflowQuery query,
+           QueryReply reply, bool may_be_sticky);
 
-// No task waits or runs: the state is what the last one left. A worker that has not cached the run
-// is given what is committed of the history, so that task's events have to be committed first, or
-// the answer would not show what the task saw.
-void SendDirectly(Core& core, const ExecutionPtr& run, CallContext context,
-                  temporal::api::query::v1::WorkflowQuery query, QueryReply reply,
-                  bool may_be_sticky) {
-  core.committer().AfterCommits(run, [&core, run, context, query = std::move(query),
-                                      reply = std::move(reply),
-                                      may_be_sticky](absl::Status status) mutable {
-    if (!status.ok()) return std::move(reply)(std::move(status));
-    SendCommitted(core, run, std::move(context), std::move(query), std::move(reply), may_be_sticky);
-  });
+// A worker that has the run in its cache but does not answer gets five seconds, then another is
+// asked. By then there may be a task.
+void AskAnother(Core& core, const ExecutionPtr& run, CallContext context, WorkflowQuery query,
+                QueryReply reply) {
+  core.Show(run->name_space, run->workflow_id, run->run_id,
+            [&core, context = std::move(context), query = std::move(query),
+             reply = std::move(reply)](absl::StatusOr<ExecutionPtr> found) mutable {
+              if (!found.ok()) return std::move(reply)(found.status());
+              Route(core, *found, std::move(context), std::move(query), std::move(reply),
+                    /*may_be_sticky=*/false);
+            });
 }
 
-void SendCommitted(Core& core, const ExecutionPtr& run, CallContext context,
-                   temporal::api::query::v1::WorkflowQuery query, QueryReply reply,
-                   bool may_be_sticky) {
+void SendCommitted(Core& core, const ExecutionPtr& run, CallContext context, WorkflowQuery query,
+                   QueryReply reply, bool may_be_sticky) {
   const bool is_sticky = may_be_sticky && run->state.IsSticky();
   BuildQueryPoll(
       core, run, is_sticky,
@@ -51,7 +50,6 @@ void SendCommitted(Core& core, const ExecutionPtr& run, CallContext context,
         task.query = query;
         task.response = *std::move(response);
         CallContext waiting = context;
-        // A worker that does not answer from its cache gets five seconds, then another is asked.
         if (is_sticky) {
           waiting.deadline = std::min(waiting.deadline, core.loop().Now() + absl::Seconds(5));
         }
@@ -65,15 +63,31 @@ void SendCommitted(Core& core, const ExecutionPtr& run, CallContext context,
               if (!tries_again) return std::move(reply)(std::move(answer));
               core.loop().Post([&core, run, context, query = std::move(query),
                                 reply = std::move(reply)]() mutable {
-                SendDirectly(core, run, std::move(context), std::move(query), std::move(reply),
-                             /*may_be_sticky=*/false);
+                AskAnother(core, run, std::move(context), std::move(query), std::move(reply));
               });
             });
       });
 }
 
-void Buffer(Core& core, const ExecutionPtr& run, CallContext context,
-            temporal::api::query::v1::WorkflowQuery query, QueryReply reply) {
+// No task waits or runs: the state is what the last one left. A worker that has not cached the run
+// is given what is committed of the history, so that task's events have to be committed first, or
+// the answer would not show what the task saw. Nor may it be given more: it would run ahead of the
+// next task, and keep the run so.
+void SendDirectly(Core& core, const ExecutionPtr& run, CallContext context, WorkflowQuery query,
+                  QueryReply reply, bool may_be_sticky) {
+  core.committer().AfterCommits(
+      run, [&core, run, context, query = std::move(query), reply = std::move(reply),
+            may_be_sticky](absl::Status status) mutable {
+        if (!status.ok()) return std::move(reply)(std::move(status));
+        const bool has_gone_on =
+            run->state.IsRunning() && (run->state.HasTask() || run->state.IsPaused());
+        const auto next = has_gone_on ? Route : SendCommitted;
+        next(core, run, std::move(context), std::move(query), std::move(reply), may_be_sticky);
+      });
+}
+
+void Buffer(Core& core, const ExecutionPtr& run, CallContext context, WorkflowQuery query,
+            QueryReply reply) {
   const std::string id = core.loop().random().Uuid();
   BufferedQuery buffered;
   buffered.query = std::move(query);
@@ -110,6 +124,30 @@ void Reject(const State& state, QueryReply reply) {
   std::move(reply)(std::move(response));
 }
 
+void Route(Core& core, const ExecutionPtr& run, CallContext context, WorkflowQuery query,
+           QueryReply reply, bool may_be_sticky) {
+  const State& state = run->state;
+  // There may be events that no task has shown to the worker.
+  if (state.IsPaused()) return Reject(state, std::move(reply));
+  const bool goes_directly = !state.IsRunning() || !state.HasTask();
+  if (goes_directly) {
+    return SendDirectly(core, run, std::move(context), std::move(query), std::move(reply),
+                        may_be_sticky);
+  }
+  if (state.info.workflow_task().attempt() >= 3) {
+    return std::move(reply)(
+        base::WorkflowNotReady("Cannot query workflow due to Workflow Task in failed state."));
+  }
+  const int64_t limit = run->name_space->limits.buffered_queries;
+  if (static_cast<int64_t>(run->queries.size()) >= limit) {
+    return std::move(reply)(
+        base::ResourceExhausted(machines::enums::RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW,
+                                "consistent query buffer is full, this may be caused by too many "
+                                "queries and workflow not able to process query fast enough"));
+  }
+  Buffer(core, run, std::move(context), std::move(query), std::move(reply));
+}
+
 void QueryRun(Core& core, const ExecutionPtr& run, CallContext context,
               api::QueryWorkflowRequest request, QueryReply reply) {
   const State& state = run->state;
@@ -128,24 +166,7 @@ void QueryRun(Core& core, const ExecutionPtr& run, CallContext context,
     }
     return Buffer(core, run, std::move(context), request.query(), std::move(reply));
   }
-  const pb::WorkflowTask& task = state.info.workflow_task();
-  if (state.HasTask() && task.attempt() >= 3) {
-    return std::move(reply)(
-        base::WorkflowNotReady("Cannot query workflow due to Workflow Task in failed state."));
-  }
-  const bool goes_directly = !state.IsRunning() || !state.HasTask();
-  if (goes_directly) {
-    return SendDirectly(core, run, std::move(context), request.query(), std::move(reply),
-                        /*may_be_sticky=*/true);
-  }
-  const int64_t limit = run->name_space->limits.buffered_queries;
-  if (static_cast<int64_t>(run->queries.size()) >= limit) {
-    return std::move(reply)(
-        base::ResourceExhausted(machines::enums::RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW,
-                                "consistent query buffer is full, this may be caused by too many "
-                                "queries and workflow not able to process query fast enough"));
-  }
-  Buffer(core, run, std::move(context), request.query(), std::move(reply));
+  Route(core, run, std::move(context), request.query(), std::move(reply), /*may_be_sticky=*/true);
 }
 
 void AnswerOne(QueryReply reply, const temporal::api::query::v1::WorkflowQueryResult& result) {
@@ -198,13 +219,8 @@ void ReleaseQueries(Core& core, const ExecutionPtr& execution) {
   auto queries = std::move(execution->queries);
   execution->queries.clear();
   for (auto& [id, query] : queries) {
-    // There may be events that no task has shown to the worker.
-    if (execution->state.IsPaused()) {
-      Reject(execution->state, std::move(query.reply));
-      continue;
-    }
-    SendDirectly(core, execution, query.context, std::move(query.query), std::move(query.reply),
-                 /*may_be_sticky=*/true);
+    Route(core, execution, query.context, std::move(query.query), std::move(query.reply),
+          /*may_be_sticky=*/true);
   }
 }
 

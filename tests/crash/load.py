@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Replayer
 
 from accounts import BEGUN, Account, Job, digest
 
@@ -180,6 +181,9 @@ async def end_account(load: Load, client: Client, account: str) -> tuple[list[Re
     except RPCError as error:
         outcome = REFUSED if error.status == RPCStatusCode.NOT_FOUND else UNKNOWN
     own.append(Request(account, "signal", begin, time.monotonic(), outcome, "after its end"))
+    # A worker that had the run in its cache saw no more than the tail of it.
+    history = await with_retries(handle.fetch_history)
+    await Replayer(workflows=[Account]).replay_workflow(history)
     return own, result
 
 
