@@ -111,8 +111,8 @@ class HistoryRouter final : public HistoryService {
   template <auto Method, class Request, class Response>
   void Route(const char* name, CallContext context, NamespacePtr name_space, Request request,
              Reply<Response> reply) {
-    // Alone, as most are: nobody else could have it.
-    if (parts_.cluster.view()->members.size() <= 1) {
+    // As most are: nobody else could have it.
+    if (IsAlone(*parts_.cluster.view())) {
       return (local_.*Method)(std::move(context), std::move(name_space), std::move(request),
                               std::move(reply));
     }
@@ -124,7 +124,7 @@ class HistoryRouter final : public HistoryService {
   template <auto Method, class Response>
   void Record(const char* name, services::TaskKey task, services::Poller poller,
               Reply<Response> reply) {
-    if (parts_.cluster.view()->members.size() <= 1) {
+    if (IsAlone(*parts_.cluster.view())) {
       return (local_.*Method)(std::move(task), std::move(poller), std::move(reply));
     }
     auto plan = PlanFor<Response>(name, {}, task.name_space->number, task.workflow_id);

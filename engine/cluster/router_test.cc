@@ -129,6 +129,21 @@ TEST_F(RouterTest, FollowsAShardThatMovesWithoutTheCallerNoticing) {
   EXPECT_EQ(peers_.called_.back(), "two history.SignalWorkflowExecution");
 }
 
+// The other one is dead, and its shards are being claimed.
+TEST_F(RouterTest, WaitsForAShardThatNobodyHasYetThoughNobodyElseIsLeft) {
+  auto view = std::make_shared<services::ClusterView>();
+  view->self = IncarnationId(1);
+  view->members = {{.id = IncarnationId(1), .address = "one"}};
+  keeper_.Set(view);
+  history_.refusals_ = {base::ShardMoved()};
+  Signal();
+  EXPECT_TRUE(answers_.empty());
+  SetView(1);
+  history_.refusals_.clear();
+  loop_.Advance(absl::Milliseconds(50));
+  EXPECT_EQ(answers_, std::vector<absl::Status>{absl::OkStatus()});
+}
+
 TEST_F(RouterTest, SendsNothingTwiceThatMayHaveBeenDone) {
   SetView(2);
   peers_.answers_ = {base::Unavailable("the connection was lost")};

@@ -23,6 +23,10 @@ const services::Member* MatchingFor(const services::ClusterView& view, base::Nam
                                     absl::string_view task_queue, services::QueueKind kind);
 // All others that hold task queues.
 std::vector<services::Member> OthersWithMatching(const services::ClusterView& view);
+// Whether no call could be for another node, nor wait for one: it has all, or knows of none.
+inline bool IsAlone(const services::ClusterView& view) {
+  return view.is_sole_owner || view.members.empty();
+}
 bool IsSelf(const services::ClusterView& view, const services::Member* member);
 // Whether matching is shared out in the same way in both.
 bool HasSameMatching(const services::ClusterView& a, const services::ClusterView& b);

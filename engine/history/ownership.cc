@@ -31,6 +31,10 @@ std::vector<services::Member> LiveMembers(const std::vector<store::Incarnation>&
   return members;
 }
 
+bool IsOneOf(const std::vector<base::IncarnationId>& ids, base::IncarnationId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
 }  // namespace
 
 Ownership::Ownership(Core& core, HistoryOptions options)
@@ -152,17 +156,17 @@ void Ownership::Heard(absl::Time sent, absl::StatusOr<store::ClusterState> state
     registry_version_ = state->registry_version;
     if (hooks_.on_registry) hooks_.on_registry();
   }
-  std::vector<base::IncarnationId> silent;
+  silent_.clear();
   late_.clear();
   for (const store::Incarnation& other : state->incarnations) {
     if (other.id == incarnation_ || other.is_fenced) continue;
     const absl::Duration max =
         other.has_session ? options_.owner_silence_max : options_.owner_absence_max;
     const bool is_former_life = other.id < incarnation_ && IsFormerLife(self_, other.node);
-    if (is_former_life || other.since_heartbeat > max) silent.push_back(other.id);
+    if (is_former_life || other.since_heartbeat > max) silent_.push_back(other.id);
     if (other.since_heartbeat > kLateBeats * options_.heartbeat_interval) late_.push_back(other.id);
   }
-  if (!silent.empty()) FenceNext(std::move(silent));
+  if (!silent_.empty()) FenceNext(silent_);
   std::vector<services::Member> members = LiveMembers(state->incarnations);
   if (members != members_) {
     members_ = std::move(members);
@@ -238,6 +242,10 @@ void Ownership::Publish() {
   view->self = incarnation_;
   view->members = members_;
   view->owners = owners_;
+  view->is_sole_owner = members_.size() == 1 && std::all_of(owners_.begin(), owners_.end(),
+                                                            [this](base::IncarnationId owner) {
+                                                              return owner == incarnation_;
+                                                            });
   if (hooks_.on_view) hooks_.on_view(std::move(view));
   ShowState();
 }
@@ -246,7 +254,8 @@ void Ownership::ShowState() {
   if (members_.empty() || left_) return;
   const bool is_complete =
       was_complete_ || std::all_of(owners_.begin(), owners_.end(), [this](base::IncarnationId id) {
-        return IsLive(id) && (id != incarnation_ || !core_.shards().empty());
+        return IsLive(id) && !IsOneOf(silent_, id) &&
+               (id != incarnation_ || !core_.shards().empty());
       });
   was_complete_ = is_complete;
   Set(is_complete ? ServingState::kServing : ServingState::kStandby);
@@ -261,8 +270,8 @@ void Ownership::Balance() {
   if (is_moving_ || shards_version_ < 0 || is_reading_shards_) return;
   std::vector<base::IncarnationId> takers;
   for (const services::Member& member : members_) {
-    const bool is_late = std::find(late_.begin(), late_.end(), member.id) != late_.end();
-    const bool takes = (member.roles & base::kRoleHistory) != 0 && !member.is_leaving && !is_late;
+    const bool takes = (member.roles & base::kRoleHistory) != 0 && !member.is_leaving &&
+                       !IsOneOf(late_, member.id);
     const bool is_self = member.id == incarnation_;
     if (takes && !(is_self && (is_drained_ || left_))) takers.push_back(member.id);
   }

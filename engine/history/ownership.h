@@ -76,8 +76,9 @@ class Ownership {
   bool beats_again_ = false;  // somebody asked meanwhile
   absl::Time last_beat_;
   absl::Time last_heard_;
-  std::vector<services::Member> members_;  // that live, by id
-  std::vector<base::IncarnationId> late_;  // of these, whose heartbeat is overdue
+  std::vector<services::Member> members_;    // that live, by id
+  std::vector<base::IncarnationId> late_;    // of these, whose heartbeat is overdue
+  std::vector<base::IncarnationId> silent_;  // of these, who are to be fenced: they serve nothing
   ShardOwners owners_{};
   int64_t shards_version_ = -1;
   int64_t registry_version_ = -1;

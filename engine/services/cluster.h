@@ -29,6 +29,7 @@ struct ClusterView {
   std::vector<Member> members;  // those that live, this one too, by id
   // By shard; 0: nobody just now.
   std::array<base::IncarnationId, base::kShardCount> owners;
+  bool is_sole_owner = false;  // nobody else lives, and all shards are this node's
 };
 using ClusterViewPtr = std::shared_ptr<const ClusterView>;
 
