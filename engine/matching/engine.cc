@@ -97,6 +97,7 @@ void Engine::AddWorkflowTask(services::WorkflowTask task) {
                                task.is_sticky};
   if (task.is_sticky) {
     if (!IsStickyAlive(identity)) return MoveStickyTask(task);
+    TakeQueriesBack(identity, task.key);
   }
   const int priority = PriorityOf(task.priority);
   Queue(identity).AddTask({++last_sequence_, priority, absl::Time(), std::move(task)});
@@ -368,6 +369,21 @@ void Engine::Close() {
 }
 
 // --- Queries
+
+// A worker that has lost the run from its cache reads all of it for a query, and would be ahead of
+// the task that comes behind. History sends them with the task.
+void Engine::TakeQueriesBack(const TaskQueue::Identity& identity, const services::TaskKey& task) {
+  const TaskQueue* queue = FindQueue(identity);
+  if (queue == nullptr) return;
+  for (const std::string& id : queue->WaitingQueries()) {
+    const auto query = queries_.find(id);
+    const bool is_same_run = query != queries_.end() &&
+                             query->second.task.workflow_id == task.workflow_id &&
+                             query->second.task.run_id == task.run_id;
+    if (!is_same_run) continue;
+    EndQuery(id, base::Unavailable("a workflow task has come meanwhile"));
+  }
+}
 
 TaskQueue::Identity Engine::QueueOf(const services::QueryTask& task) {
   return {task.name_space, QueueKind::kWorkflow, task.task_queue, task.is_sticky};

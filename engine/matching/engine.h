@@ -142,6 +142,7 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
   void ApplyConfig(TaskQueue& queue, const services::Namespace& name_space);
   void ForgetSpread(const Key& key);
 
+  void TakeQueriesBack(const TaskQueue::Identity& identity, const services::TaskKey& task);
   void DispatchQuery(TaskQueue& queue, std::unique_ptr<Poll> poll, const std::string& id,
                      int32_t scaling_hint);
   void EndQuery(const std::string& id, absl::StatusOr<api::QueryWorkflowResponse> result);

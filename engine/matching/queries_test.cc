@@ -54,6 +54,24 @@ TEST_F(MatchingTest, AQueryToAStickyWorkerThatIsAwayFailsAtOnce) {
   EXPECT_EQ((*answer)->status(), base::Unavailable("sticky worker unavailable"));
 }
 
+TEST_F(MatchingTest, AQueryThatWaitsForAStickyWorkerGoesBackWhenItsRunHasATask) {
+  PollOptions sticky;
+  sticky.sticky_normal_name = "normal";
+  const auto poll = PollWorkflow("sticky", sticky);
+  AddSticky("another", "sticky", "normal");
+  ASSERT_TRUE(poll->has_value());
+  const auto answer = Query("sticky", true);
+  AddSticky("another", "sticky", "normal");
+  EXPECT_FALSE(answer->has_value());
+  AddSticky("w", "sticky", "normal");
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->status().code(), absl::StatusCode::kUnavailable);
+  // Nothing but the tasks is left there.
+  EXPECT_FALSE((*PollWorkflow("sticky", sticky))->has_query());
+  EXPECT_FALSE((*PollWorkflow("sticky", sticky))->has_query());
+  EXPECT_FALSE(PollWorkflow("sticky", sticky)->has_value());
+}
+
 TEST_F(MatchingTest, ForgedQueryTokensAreRefused) {
   EXPECT_EQ(RespondQuery("\xff\xff").code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(RespondQuery("").code(), absl::StatusCode::kInvalidArgument);

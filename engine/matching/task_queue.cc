@@ -130,6 +130,12 @@ void TaskQueue::RemoveQuery(const std::string& id) {
                 [&id](const Task& task) { return std::get<QueryReference>(task.work).id == id; });
 }
 
+std::vector<std::string> TaskQueue::WaitingQueries() const {
+  std::vector<std::string> ids;
+  for (const Task& query : queries_) ids.push_back(std::get<QueryReference>(query.work).id);
+  return ids;
+}
+
 void TaskQueue::AbandonSticky() {
   if (sticky_timer_ != 0) loop_.Cancel(std::exchange(sticky_timer_, 0));
   last_poll_ = absl::InfinitePast();

@@ -81,6 +81,7 @@ class TaskQueue {
   // A task that was handed out in vain: first in its line again.
   void ReturnTask(Task task);
   void RemoveQuery(const std::string& id);
+  std::vector<std::string> WaitingQueries() const;
   // Takes the held task of that priority and sequence out, for nobody.
   void RemoveTask(int priority, uint64_t sequence);
   // Retires a sticky queue: hands out all it holds, and says there is no worker until the next

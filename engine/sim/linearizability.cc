@@ -21,6 +21,8 @@ enum class Life { kAbsent, kRunning, kClosed };
 struct Model {
   Life life = Life::kAbsent;
   size_t length = 0;  // one more than the longest read has, once it holds what nobody read
+
+  friend bool operator==(const Model&, const Model&) = default;
 };
 
 std::string Describe(const SentRequest& request) {
@@ -77,8 +79,9 @@ class Search {
     int64_t most = -1;
     std::string stuck;
     while (!todo.empty()) {
-      const auto [done, model] = todo.back();
+      auto [done, model] = std::move(todo.back());
       todo.pop_back();
+      TakeWhatChangesNothing(done, model);
       if (IsOver(done)) return "";
       const int64_t count = std::count(done.begin(), done.end(), '1');
       if (count > most) {
@@ -132,6 +135,20 @@ class Search {
       if (done[i] == '0' && MustHappen(chosen_[i])) return false;
     }
     return true;
+  }
+
+  // What may come now and leaves all as it is may as well come now: whatever could follow without
+  // it can follow it. Without this the search tries all subsets of what is open at a time.
+  void TakeWhatChangesNothing(std::string& done, const Model& model) const {
+    bool takes = true;
+    while (std::exchange(takes, false)) {
+      for (const size_t next : NextOnes(done)) {
+        Model after = model;
+        if (!Step(after, chosen_[next]) || !(after == model)) continue;
+        done[next] = '1';
+        takes = true;
+      }
+    }
   }
 
   // Those that nothing left over precedes.

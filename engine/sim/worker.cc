@@ -169,6 +169,29 @@ void Worker::FetchFrom(std::shared_ptr<Task> task) {
       });
 }
 
+// An SDK's worker acts on all it is shown: with the events of a task that is still to come it would
+// be ahead of it.
+void Worker::CheckQueryHistory(const api::PollWorkflowTaskQueueResponse& poll) {
+  bool has_task = false;
+  for (const HistoryEvent& event : poll.history().events()) {
+    switch (event.event_type()) {
+      case enums::EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+        has_task = true;
+        break;
+      case enums::EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+      case enums::EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
+      case enums::EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+        has_task = false;
+        break;
+      default:
+        break;
+    }
+  }
+  if (!has_task || !poll.next_page_token().empty()) return;
+  ledger_.Wrong(absl::StrCat("a query came with the events of a task that is not done: run ",
+                             poll.workflow_execution().run_id()));
+}
+
 void Worker::OnHistory(std::shared_ptr<Task> task) {
   const auto& poll = task->poll;
   const std::string& run_id = poll.workflow_execution().run_id();
@@ -197,7 +220,10 @@ void Worker::OnHistory(std::shared_ptr<Task> task) {
       ledger_.SeeEvent(run_id, event.event_id(), BytesOf(event));
     }
   }
-  if (is_query) return AnswerQuery(*task, replay);
+  if (is_query) {
+    CheckQueryHistory(poll);
+    return AnswerQuery(*task, replay);
+  }
   if (random_.Chance(faults_.task_dropped_chance)) {
     ledger_.Count("workflow task dropped");
     cache_.erase(run_id);

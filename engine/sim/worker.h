@@ -66,6 +66,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void OnTask(api::PollWorkflowTaskQueueResponse poll);
   void FetchFrom(std::shared_ptr<Task> task);
   void OnHistory(std::shared_ptr<Task> task);
+  void CheckQueryHistory(const api::PollWorkflowTaskQueueResponse& poll);
   void AnswerQuery(const Task& task, const Replay& replay);
   Entries LogInMemory(const std::string& run_id, const Replay& replay) const;
   void Complete(const Task& task, const Replay& replay);
