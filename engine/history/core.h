@@ -68,6 +68,7 @@ class Core {
   bool Serves(base::ShardId shard) const {
     return is_serving_ && shard_states_[shard.value()] == ShardState::kServed;
   }
+  absl::Time served_since(base::ShardId shard) const { return served_since_[shard.value()]; }
   const std::vector<base::ShardId>& shards() const { return shards_; }
   // Where messages to runs of other shards go; null: all shards are here.
   void set_others(services::HistoryService* others) { others_ = others; }

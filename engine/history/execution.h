@@ -102,6 +102,7 @@ struct Execution {
   // --- Work handed out
   // ------------------------------------------------------------------------------------
   int64_t dispatched_task_stamp = 0;
+  bool has_completed_task_here = false;       // since it was loaded
   std::map<uint64_t, bool> outbox_in_flight;  // message id → under way
   uint64_t outbox_durable = 0;                // ids up to this: committed, and may be sent
   uint64_t outbox_inherited = 0;  // ids up to this: perhaps sent by somebody before it was loaded

@@ -450,6 +450,24 @@ TEST_F(QueryTest, GoesWithTheTaskThatIsBeingScheduled) {
   EXPECT_EQ(TakeTask().queries_size(), 1);
 }
 
+// The cache may be lost just now, by the answer to a task of the owner before.
+TEST_F(QueryTest, TrustsNoCacheForAWhileAfterATakeover) {
+  BeginCachedRun();
+  store_->Fence(base::IncarnationId(1), [](const auto&) {});
+  Advance(absl::Seconds(5));
+  ASSERT_EQ(history_->state(), ServingState::kServing);
+  Query();
+  Advance(absl::Milliseconds(1));
+  ASSERT_EQ(matching_.queries_.size(), 1U);
+  EXPECT_FALSE(matching_.queries_[0].first.is_sticky);
+  EXPECT_EQ(matching_.queries_[0].first.response.history().events_size(), 4);
+  Advance(absl::Minutes(2));
+  Query();
+  Advance(absl::Milliseconds(1));
+  ASSERT_EQ(matching_.queries_.size(), 2U);
+  EXPECT_TRUE(matching_.queries_[1].first.is_sticky);
+}
+
 TEST_F(QueryTest, AsksAnotherWorkerWithTheWholeHistoryIfNothingCame) {
   BeginCachedRun();
   Query();

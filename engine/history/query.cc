@@ -13,9 +13,21 @@ namespace {
 using QueryReply = Reply<api::QueryWorkflowResponse>;
 using temporal::api::query::v1::WorkflowQuery;
 
+// How long a worker may take to hear that its task is no more: longer than a task's default
+// timeout, and than a client that lost its server takes to find another.
+constexpr absl::Duration kStaleTasksLive = absl::Minutes(1);
+
 // As the run is when it is called.
 void Route(Core& core, const ExecutionPtr& run, CallContext context, WorkflowQuery query,
            QueryReply reply, bool may_be_sticky);
+
+// The worker that has the run in its cache may be at work on a task that the owner before gave it.
+// When it hears that nobody knows of that task it forgets the run, and reads all of its history for
+// a query that waits; it would be ahead of the next task then, as in SendDirectly.
+bool IsCacheDoubtful(Core& core, const Execution& run) {
+  return !run.has_completed_task_here &&
+         core.loop().Now() < core.served_since(run.key.shard) + kStaleTasksLive;
+}
 
 // A worker that has the run in its cache but does not answer gets five seconds, then another is
 // asked. By then there may be a task.
@@ -32,7 +44,7 @@ void AskAnother(Core& core, const ExecutionPtr& run, CallContext context, Workfl
 
 void SendCommitted(Core& core, const ExecutionPtr& run, CallContext context, WorkflowQuery query,
                    QueryReply reply, bool may_be_sticky) {
-  const bool is_sticky = may_be_sticky && run->state.IsSticky();
+  const bool is_sticky = may_be_sticky && run->state.IsSticky() && !IsCacheDoubtful(core, *run);
   BuildQueryPoll(
       core, run, is_sticky,
       [&core, run, context, query = std::move(query), reply = std::move(reply),

@@ -136,6 +136,7 @@ void CompleteOn(Core& core, const ExecutionPtr& run, const NamespacePtr& name_sp
        results = request.query_results(), reply = std::move(reply)](absl::Status status) mutable {
         if (!status.ok()) return std::move(reply)(std::move(status));
         if (!answer.ok()) return std::move(reply)(answer);
+        run->has_completed_task_here = true;
         AnswerQueries(run, results);
         AnswerCompletion(core, run, returns_task, activities, reset_id, std::move(reply));
       });

@@ -136,7 +136,8 @@ class Cluster:
         done = subprocess.run([BIN / "helm", "--kubeconfig", self.kubeconfig, *map(str, arguments)],
                               capture_output=True, text=True, timeout=300)
         if done.returncode != 0 and not may_fail:
-            raise AssertionError(f"helm {' '.join(map(str, arguments))}:\n{done.stdout}{done.stderr}{self.states()}")
+            raise AssertionError(f"helm {' '.join(map(str, arguments))}:\n{done.stdout}{done.stderr}{self.states()}"
+                                 f"{self.what_is_there(arguments)}")
         return done
 
     def namespace(self, name: str) -> str:
@@ -146,6 +147,13 @@ class Cluster:
         until(f"the service account of {name}", lambda: self.kubectl(
             "-n", name, "get", "serviceaccount", "default", may_fail=True).returncode == 0)
         return name
+
+    def what_is_there(self, arguments: tuple) -> str:
+        """In the namespace that they name, if they do."""
+        if "-n" not in arguments:
+            return ""
+        namespace = arguments[arguments.index("-n") + 1]
+        return self.kubectl("-n", namespace, "get", "all,events", "-o", "wide", may_fail=True).stdout
 
     def states(self) -> str:
         return "".join(f"\n{name} has ended with {process.returncode}: {self.path}/{name}.log"
