@@ -139,6 +139,28 @@ void Engine::OnStickyAbandoned(TaskQueue& queue, std::vector<Task> tasks) {
   }
 }
 
+// A worker that may do two things at a time has two polls, both of which may wait on the normal
+// queue: one that ends there comes here.
+void Engine::OnStickyStarved(TaskQueue& queue) {
+  const Task& task = *queue.FirstWaiting();
+  std::string normal;
+  if (const auto* workflow = std::get_if<services::WorkflowTask>(&task.work)) {
+    normal = workflow->normal_task_queue;
+  } else if (const auto* query = std::get_if<QueryReference>(&task.work)) {
+    const auto found = queries_.find(query->id);
+    if (found != queries_.end()) normal = found->second.task.normal_task_queue;
+  }
+  std::vector<std::string> workers;
+  for (const auto& [info, age] :
+       queue.poller_history().SeenWithin(TaskQueue::kStickyWindow, loop_.Now())) {
+    workers.push_back(info.identity());
+  }
+  const TaskQueue::Identity identity{queue.identity().name_space, QueueKind::kWorkflow, normal,
+                                     false};
+  if (TaskQueue* home = FindQueue(identity)) home->EndPollOf(workers);
+  if (Partition* partition = FindPartition(identity)) partition->queue->EndPollOf(workers);
+}
+
 void Engine::OnDrained(TaskQueue& queue) {
   history_->PushOutstandingTasks(queue.identity().name_space, queue.identity().name,
                                  queue.identity().kind == QueueKind::kActivity);

@@ -78,6 +78,7 @@ class Engine final : public TaskQueueHost, public std::enable_shared_from_this<E
                 int32_t scaling_hint) override;
   void OnDrained(TaskQueue& queue) override;
   void OnStickyAbandoned(TaskQueue& queue, std::vector<Task> tasks) override;
+  void OnStickyStarved(TaskQueue& queue) override;
   void OnBusy(TaskQueue& queue) override;
 
  private:

@@ -175,6 +175,34 @@ TEST_F(MatchingTest, AStickyQueueIsGoodForTenSecondsAfterAPoll) {
   EXPECT_EQ(history_.sticky_unavailable_, std::vector<std::string>{"second"});
 }
 
+// It has two slots, and both wait where there is nothing.
+TEST_F(MatchingTest, APollElsewhereEndsForAStickyTaskThatItsWorkerDoesNotAskFor) {
+  PollOptions sticky;
+  sticky.sticky_normal_name = "normal";
+  sticky.identity = "busy";
+  PollWorkflow("sticky", sticky);
+  AddSticky("first", "sticky", "normal");
+  PollOptions other;
+  other.identity = "another";
+  const auto not_its = PollWorkflow("normal", other);
+  PollOptions normal;
+  normal.identity = "busy";
+  const auto older = PollWorkflow("normal", normal);
+  const auto newer = PollWorkflow("normal", normal);
+  AddSticky("second", "sticky", "normal");
+  loop_.Advance(absl::Milliseconds(99));
+  EXPECT_FALSE(older->has_value());
+  loop_.Advance(absl::Milliseconds(1));
+  ASSERT_TRUE(older->has_value());
+  EXPECT_TRUE((*older)->task_token().empty());
+  EXPECT_FALSE(newer->has_value());
+  PollWorkflow("sticky", sticky);
+  EXPECT_EQ(history_.started_.back(), "second@sticky");
+  loop_.Advance(absl::Seconds(1));
+  EXPECT_FALSE(newer->has_value());
+  EXPECT_FALSE(not_its->has_value());
+}
+
 TEST_F(MatchingTest, ShutdownWorkerEndsItsPollsAndRetiresItsStickyQueue) {
   PollOptions mine;
   mine.instance_key = "k1";

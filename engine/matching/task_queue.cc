@@ -25,9 +25,9 @@ constexpr absl::Duration kRateLimitShown = absl::Seconds(30);
 
 void TaskQueue::Close() {
   loop_.Cancel(rate_timer_);
-  loop_.Cancel(sticky_timer_);
   while (!polls_.empty()) EndPoll(polls_.begin()->first);
   loop_.Cancel(sticky_timer_);
+  loop_.Cancel(starved_timer_);
 }
 
 void TaskQueue::AddPoll(std::unique_ptr<Poll> poll) {
@@ -138,6 +138,7 @@ std::vector<std::string> TaskQueue::WaitingQueries() const {
 
 void TaskQueue::AbandonSticky() {
   if (sticky_timer_ != 0) loop_.Cancel(std::exchange(sticky_timer_, 0));
+  if (starved_timer_ != 0) loop_.Cancel(std::exchange(starved_timer_, 0));
   last_poll_ = absl::InfinitePast();
   std::vector<Task> tasks = TakeAll();
   if (!tasks.empty()) host_.OnStickyAbandoned(*this, std::move(tasks));
@@ -240,14 +241,36 @@ void TaskQueue::ArmRateTimer(absl::Time when) {
 
 // While a sticky queue holds tasks and no poll, somebody must notice that the worker is gone.
 void TaskQueue::ArmStickyTimer() {
-  if (!identity_.is_sticky || sticky_timer_ != 0) return;
-  if (!polls_.empty() || (held_count_ == 0 && queries_.empty())) return;
+  if (!identity_.is_sticky || !polls_.empty() || FirstWaiting() == nullptr) return;
+  if (starved_timer_ == 0) {
+    starved_timer_ = loop_.After(kStickyStarved, [this] {
+      starved_timer_ = 0;
+      if (polls_.empty() && FirstWaiting() != nullptr) host_.OnStickyStarved(*this);
+      ArmStickyTimer();
+    });
+  }
+  if (sticky_timer_ != 0) return;
   const absl::Time when = std::max(last_poll_ + kStickyWindow, loop_.Now());
   sticky_timer_ = loop_.At(when, [this] {
     sticky_timer_ = 0;
     if (HasRecentPoll(kStickyWindow)) return ArmStickyTimer();
     AbandonSticky();
   });
+}
+
+const Task* TaskQueue::FirstWaiting() const {
+  if (!queries_.empty()) return &queries_.front();
+  for (const Line& line : lines_) {
+    if (!line.tasks.empty()) return &line.tasks.front();
+  }
+  return nullptr;
+}
+
+void TaskQueue::EndPollOf(const std::vector<std::string>& identities) {
+  for (const auto& [sequence, poll] : polls_) {
+    const auto found = std::find(identities.begin(), identities.end(), poll->poller.identity);
+    if (found != identities.end()) return EndPoll(sequence);
+  }
 }
 
 bool TaskQueue::HasRecentPoll(absl::Duration window) const {

@@ -41,6 +41,9 @@ class TaskQueueHost {
   virtual void OnDrained(TaskQueue& queue) = 0;
   // The worker of this sticky queue is gone and these tasks are still here.
   virtual void OnStickyAbandoned(TaskQueue& queue, std::vector<Task> tasks) = 0;
+  // Tasks of this sticky queue wait, though its worker was here a moment ago: it may have spent all
+  // the polls it can make elsewhere.
+  virtual void OnStickyStarved(TaskQueue& queue) = 0;
   // Its traffic has reached the busy rate: at most once a second.
   virtual void OnBusy(TaskQueue& queue) = 0;
 };
@@ -55,6 +58,8 @@ class TaskQueue {
   };
   // Temporal: matching.stickyPollerUnavailableWindow.
   static constexpr absl::Duration kStickyWindow = absl::Seconds(10);
+  // After so long without a poll a sticky queue's tasks are starved.
+  static constexpr absl::Duration kStickyStarved = absl::Milliseconds(100);
   static constexpr int kPriorities = 5;
 
   TaskQueue(Identity identity, int64_t tasks_max, runtime::Loop& loop, TaskQueueHost& host)
@@ -93,6 +98,8 @@ class TaskQueue {
   // As a partition, which holds no tasks. The poll that this task, which is not held, meets at
   // once, with its scaling hint; null if none waits.
   std::unique_ptr<Poll> MeetPoll(const Task& task, int32_t& scaling_hint);
+  // Answers the oldest poll of one of these workers, if there is one.
+  void EndPollOf(const std::vector<std::string>& identities);
   // Of those that wait, the oldest; at most so many.
   std::vector<std::unique_ptr<Poll>> TakePolls(int64_t count_max);
   // As the home of partitions: what goes on there counts here.
@@ -129,6 +136,8 @@ class TaskQueue {
   absl::Duration backlog_age() const;
   const RateLimiter& rate_limiter() const { return rate_limiter_; }
   PollerHistory& poller_history() { return history_; }
+  // Of what waits first; null if nothing does.
+  const Task* FirstWaiting() const;
 
   // By priority; what has had neither tasks nor rates is left out, but for the default priority.
   std::map<int32_t, temporal::api::taskqueue::v1::TaskQueueStats> StatsByPriority();
@@ -170,6 +179,7 @@ class TaskQueue {
   absl::Time next_hint_ = absl::InfinitePast();
   runtime::TimerId rate_timer_ = 0;
   runtime::TimerId sticky_timer_ = 0;
+  runtime::TimerId starved_timer_ = 0;
 };
 
 template <class Predicate>
