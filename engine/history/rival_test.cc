@@ -5,8 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "runtime/manual_loop.h"
-#include "store/simulated/simulated_store.h"
+#include "history/history_fixture.h"
 
 namespace perdure::history {
 namespace {
@@ -32,17 +31,9 @@ TEST(FormerLife, IsKnownByItsNameTooWhereEachHostReachesItself) {
   EXPECT_FALSE(IsRival(At("here", "localhost.example:1"), At("there", "localhost.example:1")));
 }
 
-class AwaitNoRivalTest : public ::testing::Test {
+class AwaitNoRivalTest : public TwoLoopsTest {
  protected:
   ~AwaitNoRivalTest() override { store_.reset(); }
-  void Advance(absl::Duration duration) {
-    const absl::Time end = loop_.Now() + duration;
-    do {
-      loop_.Advance(std::min(end - loop_.Now(), absl::Milliseconds(1)));
-      store_loop_.Advance(loop_.Now() - store_loop_.Now());
-      loop_.RunReady();
-    } while (loop_.Now() < end);
-  }
   void Register(const std::string& name) {
     store_->RegisterIncarnation(At(name, "127.0.0.1:7234"), [](const auto&) {});
     Advance(absl::ZeroDuration());
@@ -54,11 +45,6 @@ class AwaitNoRivalTest : public ::testing::Test {
     Advance(absl::ZeroDuration());
   }
 
-  runtime::ManualLoop loop_;
-  runtime::ManualLoop store_loop_;
-  store::simulated::SimulatedDatabase database_;
-  std::unique_ptr<store::simulated::SimulatedStore> store_ =
-      store::simulated::MakeSimulatedStore(database_, store_loop_, {});
   std::optional<absl::Status> answer_;
 };
 
