@@ -19,11 +19,20 @@ core::Step OneLocal(std::uint32_t seq) {
   return step;
 }
 
+// Its first task wants a local activity, the later ones wait for that one.
+struct HeldRun : WorkerFixture {
+  HeldRun() {
+    AddActivity("act", [](auto&, const auto&) { return encode(1); });
+    script->on_task = [this](const auto&) -> core::Step {
+      if (script->tasks.size() == 1) return OneLocal(1);
+      return core::RunLocalActivities{};
+    };
+    server->HoldBlocking();
+  }
+};
+
 TEST(R41HeldTask, IsAnsweredWhenTheOutcomeCame) {
-  WorkerFixture fixture;
-  fixture.AddActivity("act", [](auto&, const auto&) { return encode(1); });
-  fixture.script->on_task = [](const auto&) { return OneLocal(1); };
-  fixture.server->HoldBlocking();
+  HeldRun fixture;
   fixture.StartWorkflows();
   fixture.Give(fixture.Task("r1", "t1"));
   EXPECT_TRUE(fixture.server->Sent("RespondWorkflowTaskCompleted").empty());
@@ -33,13 +42,7 @@ TEST(R41HeldTask, IsAnsweredWhenTheOutcomeCame) {
 }
 
 TEST(R41HeldTask, HeartbeatsAtFourFifthsOfItsTimeoutAndGoesOnWithTheNewTask) {
-  WorkerFixture fixture;
-  fixture.AddActivity("act", [](auto&, const auto&) { return encode(1); });
-  fixture.script->on_task = [&](const auto&) -> core::Step {
-    if (fixture.script->tasks.size() == 1) return OneLocal(1);
-    return core::RunLocalActivities{};
-  };
-  fixture.server->HoldBlocking();
+  HeldRun fixture;
   fixture.server->Hold("RespondWorkflowTaskCompleted");
   fixture.StartWorkflows();
   fixture.Give(fixture.Task("r1", "t1"));
@@ -61,13 +64,7 @@ TEST(R41HeldTask, HeartbeatsAtFourFifthsOfItsTimeoutAndGoesOnWithTheNewTask) {
 }
 
 TEST(R41HeldTask, OutcomeThatCameWithoutATaskWaitsForOne) {
-  WorkerFixture fixture;
-  fixture.AddActivity("act", [](auto&, const auto&) { return encode(1); });
-  fixture.script->on_task = [&](const auto&) -> core::Step {
-    if (fixture.script->tasks.size() == 1) return OneLocal(1);
-    return core::RunLocalActivities{};
-  };
-  fixture.server->HoldBlocking();
+  HeldRun fixture;
   fixture.StartWorkflows();
   fixture.Give(fixture.Task("r1", "t1"));
   fixture.server->Advance(8s);
