@@ -53,6 +53,13 @@ TEST(Linearizability, HoldsForWhatOneServerAnswers) {
   EXPECT_TRUE(HasOrder({Status(2, 3, true), Status(4, 5, false)}));
 }
 
+// All subsets of the reads would be a billion.
+TEST(Linearizability, FindsAContradictionBesideManyReadsAtOnce) {
+  std::vector<SentRequest> requests = {Update("a", 2, 9, "a"), Read(10, 11, "")};
+  for (int i = 0; i < 30; ++i) requests.push_back(Status(2, 9, true));
+  EXPECT_FALSE(HasOrder(requests));
+}
+
 TEST(Linearizability, LeavesTheOrderOfWhatOverlapsOpen) {
   EXPECT_TRUE(HasOrder({Write("a", 2, 6), Read(3, 4, "a")}));
   EXPECT_TRUE(HasOrder({Write("a", 2, 6), Read(3, 4, ""), Read(7, 8, "a")}));

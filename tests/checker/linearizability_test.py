@@ -79,6 +79,9 @@ BAD = {
     "refused by nobody": [start(0, 1, outcome=REFUSED), start(2, 3, "second")],
     "an update that does not see itself": [start(0, 1), update("a", 2, 3, "")],
     "an answer before it was there": [query(0, 1, ""), start(2, 3)],
+    # All subsets of the reads would be a billion.
+    "a stale read beside many at once": [start(0, 1), update("a", 2, 9, "a"), query(10, 11, ""),
+                                         *[describe(2, 9 + i, True) for i in range(30)]],
 }
 
 
