@@ -60,7 +60,7 @@ std::unique_ptr<Poll> TaskQueue::TakePoll(uint64_t sequence) {
   polls_.erase(found);
   if (poll->timer != 0) loop_.Cancel(std::exchange(poll->timer, 0));
   last_poll_ = loop_.Now();
-  if (polls_.empty()) ArmStickyTimer();
+  if (polls_.empty()) ArmStickyTimers();
   return poll;
 }
 
@@ -73,7 +73,7 @@ void TaskQueue::AddTask(Task task) {
   if (task.IsQuery()) {
     queries_.push_back(std::move(task));
     Match();
-    return ArmStickyTimer();
+    return ArmStickyTimers();
   }
   Line& line = LineOf(task);
   line.added.Add(task.added);
@@ -92,7 +92,7 @@ void TaskQueue::AddTask(Task task) {
     line.tasks.back().is_held = true;
     host_.OnHeld(*this, line.tasks.back());
   }
-  ArmStickyTimer();
+  ArmStickyTimers();
 }
 
 void TaskQueue::RemoveTask(int priority, uint64_t sequence) {
@@ -122,7 +122,7 @@ void TaskQueue::ReturnTask(Task task) {
     ++held_count_;
   }
   Match();
-  ArmStickyTimer();
+  ArmStickyTimers();
 }
 
 void TaskQueue::RemoveQuery(const std::string& id) {
@@ -239,21 +239,22 @@ void TaskQueue::ArmRateTimer(absl::Time when) {
   });
 }
 
-// While a sticky queue holds tasks and no poll, somebody must notice that the worker is gone.
-void TaskQueue::ArmStickyTimer() {
+// While a sticky queue holds tasks and no poll, somebody must notice that the worker asks
+// elsewhere, or is gone.
+void TaskQueue::ArmStickyTimers() {
   if (!identity_.is_sticky || !polls_.empty() || FirstWaiting() == nullptr) return;
   if (starved_timer_ == 0) {
     starved_timer_ = loop_.After(kStickyStarved, [this] {
       starved_timer_ = 0;
       if (polls_.empty() && FirstWaiting() != nullptr) host_.OnStickyStarved(*this);
-      ArmStickyTimer();
+      ArmStickyTimers();
     });
   }
   if (sticky_timer_ != 0) return;
   const absl::Time when = std::max(last_poll_ + kStickyWindow, loop_.Now());
   sticky_timer_ = loop_.At(when, [this] {
     sticky_timer_ = 0;
-    if (HasRecentPoll(kStickyWindow)) return ArmStickyTimer();
+    if (HasRecentPoll(kStickyWindow)) return ArmStickyTimers();
     AbandonSticky();
   });
 }

@@ -26,7 +26,7 @@ using services::QueueKind;
 
 class TaskQueue;
 
-// What a queue asks of its owner. Never calls back into the queue before it returns, but for
+// What a queue asks of its owner. Before it returns it changes nothing in the queue, but for
 // Dispatch of a query, which may end the query's poll.
 class TaskQueueHost {
  public:
@@ -155,7 +155,7 @@ class TaskQueue {
   void Match();
   std::optional<Task> TakeTask();
   void ArmRateTimer(absl::Time when);
-  void ArmStickyTimer();
+  void ArmStickyTimers();
   int32_t ScalingHint(const Poll& poll, const Task& task);
   absl::Time OldestAdded() const;
   Line& LineOf(const Task& task) { return lines_[task.priority - 1]; }
