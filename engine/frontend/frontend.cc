@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/check.h"
 #include "base/errors.h"
 #include "temporal/api/enums/v1/failed_cause.pb.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
@@ -12,14 +13,6 @@ namespace {
 constexpr char kWorkflowService[] = "temporal.api.workflowservice.v1.WorkflowService";
 constexpr char kClusterService[] = "perdure.cluster.v1.ClusterService";
 constexpr char kOperatorService[] = "temporal.api.operatorservice.v1.OperatorService";
-
-// The namespace that a request names; empty if it has no such field.
-std::string NamespaceOf(const google::protobuf::Message& request) {
-  const auto* field = request.GetDescriptor()->FindFieldByName("namespace");
-  const bool is_name = field != nullptr && !field->is_repeated() &&
-                       field->type() == google::protobuf::FieldDescriptor::TYPE_STRING;
-  return is_name ? request.GetReflection()->GetString(request, field) : std::string();
-}
 
 int64_t SharedRequests(const base::Settings& settings, int64_t otherwise) {
   const int64_t limit = settings.Int(base::SettingId::kSharedRequestsLimit);
@@ -74,39 +67,74 @@ Frontend::Frontend(Dependencies dependencies, base::Metrics* metrics, int64_t sh
       admission_(metrics),
       fair_share_(SharedRequests(dependencies.settings, shared_requests),
                   [this] { return dependencies_.store.statistics().fastest_commit; }) {
-  if (metrics_ == nullptr) return;
-  std::vector<std::string> names = calls_.names();
-  names.push_back("");
-  for (const std::string& name : names) {
-    const std::string operation = name.empty() ? "unsupported" : name.substr(name.rfind('.') + 1);
-    const base::MetricLabels labels = {{"operation", operation}, {"service_name", "frontend"}};
-    operations_[name] = {
-        &metrics_->CounterOf("service_requests", "RPCs received.", labels),
-        &metrics_->HistogramOf("service_latency", "Seconds from an RPC to its answer.", labels)};
+  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  for (const std::string& name : calls_.names()) {
+    const auto* method = pool->FindMethodByName(name);
+    PERDURE_CHECK(method != nullptr);
+    operations_[method] = MakeOperation(method);
   }
+  unsupported_ = MakeOperation(nullptr);
+}
+
+Frontend::Operation Frontend::MakeOperation(
+    const google::protobuf::MethodDescriptor* method) const {
+  Operation operation;
+  if (method != nullptr) {
+    operation.handler = calls_.Find(method->full_name());
+    const auto* field = method->input_type()->FindFieldByName("namespace");
+    const bool is_name = field != nullptr && !field->is_repeated() &&
+                         field->type() == google::protobuf::FieldDescriptor::TYPE_STRING;
+    if (is_name) operation.namespace_field = field;
+  }
+  if (metrics_ == nullptr) return operation;
+  const base::MetricLabels labels = {
+      {"operation", method == nullptr ? "unsupported" : method->name()},
+      {"service_name", "frontend"}};
+  operation.requests = &metrics_->CounterOf("service_requests", "RPCs received.", labels);
+  operation.latency =
+      &metrics_->HistogramOf("service_latency", "Seconds from an RPC to its answer.", labels);
+  return operation;
+}
+
+const Frontend::Operation& Frontend::OperationOf(
+    const google::protobuf::MethodDescriptor& method) const {
+  const auto found = operations_.find(&method);
+  return found == operations_.end() ? unsupported_ : found->second;
+}
+
+services::NamespacePtr Frontend::NamespaceOf(const Operation& operation,
+                                             const google::protobuf::Message& request) const {
+  if (operation.namespace_field == nullptr) return nullptr;
+  std::string unused;
+  const std::string& name =
+      request.GetReflection()->GetStringReference(request, operation.namespace_field, &unused);
+  if (name.empty()) return nullptr;
+  auto found = dependencies_.namespaces.Find(name);
+  // What handles an unknown one says so in its own words.
+  return found.ok() ? *std::move(found) : nullptr;
 }
 
 void Frontend::Call(const google::protobuf::MethodDescriptor& method, services::CallContext context,
                     std::unique_ptr<google::protobuf::Message> request, ReplyMessage reply) {
-  if (const OperationMetrics* operation = MetricsOf(method.full_name()); operation != nullptr) {
-    reply = Measured(*operation, method.name(), NamespaceOf(*request), std::move(reply));
+  const Operation& operation = OperationOf(method);
+  const services::NamespacePtr name_space = NamespaceOf(operation, *request);
+  if (operation.requests != nullptr) {
+    reply = Measured(operation, method, name_space, std::move(reply));
   }
-  const CallTable::Handler* handler = calls_.Find(method.full_name());
-  if (handler == nullptr) {
+  if (operation.handler == nullptr) {
     std::move(reply)(base::Unimplemented(absl::StrCat(
         "Method ", method.full_name(), " is not supported by this version of Perdure.")));
     return;
   }
-  const auto admitted = Admit(method, *request, reply);
-  if (!admitted.ok()) {
-    std::move(reply)(admitted.status());
-    return;
-  }
   const bool waits = Admission::IsLongPoll(method.name(), *request);
-  if (*admitted == nullptr || waits) {
-    return (*handler)(std::move(context), std::move(request), std::move(reply));
+  if (name_space != nullptr) {
+    const absl::Status admitted = Admit(method, name_space, *request, waits, reply);
+    if (!admitted.ok()) return std::move(reply)(admitted);
   }
-  CallInTurn((*admitted)->number, *handler, std::move(context), std::move(request),
+  if (name_space == nullptr || waits) {
+    return (*operation.handler)(std::move(context), std::move(request), std::move(reply));
+  }
+  CallInTurn(name_space->number, *operation.handler, std::move(context), std::move(request),
              std::move(reply));
 }
 
@@ -140,50 +168,41 @@ void Frontend::EndTurn(base::NamespaceNumber name_space) {
   }
 }
 
-absl::StatusOr<services::NamespacePtr> Frontend::Admit(
-    const google::protobuf::MethodDescriptor& method, const google::protobuf::Message& request,
-    ReplyMessage& reply) {
-  const std::string name = NamespaceOf(request);
-  if (name.empty()) return services::NamespacePtr();
-  auto found = dependencies_.namespaces.Find(name);
-  if (!found.ok()) return services::NamespacePtr();  // What handles it says so in its own words.
-  const services::NamespacePtr name_space = *std::move(found);
-  absl::Status status =
-      admission_.TakeRequest(*name_space, method.name(), dependencies_.loop.Now());
+absl::Status Frontend::Admit(const google::protobuf::MethodDescriptor& method,
+                             const services::NamespacePtr& name_space,
+                             const google::protobuf::Message& request, bool waits,
+                             ReplyMessage& reply) {
+  const absl::Time now = dependencies_.loop.Now();
+  absl::Status status = admission_.TakeRequest(*name_space, method.name(), now);
   if (!status.ok()) return status;
-  status = admission_.TakeBytes(*name_space, request, dependencies_.loop.Now());
+  status = admission_.TakeBytes(*name_space, request, now);
   if (!status.ok()) return status;
   admission_.NoteSize(*name_space, method.name(), request);
-  if (!Admission::IsLongPoll(method.name(), request)) return name_space;
+  if (!waits) return absl::OkStatus();
   status = admission_.BeginLongPoll(*name_space, method.name());
   if (!status.ok()) return status;
-  reply = [this, name_space, name = method.name(), reply = std::move(reply)](
+  reply = [this, name_space, &method, reply = std::move(reply)](
               absl::StatusOr<std::unique_ptr<google::protobuf::Message>> response) mutable {
-    admission_.EndLongPoll(*name_space, name);
+    admission_.EndLongPoll(*name_space, method.name());
     std::move(reply)(std::move(response));
   };
-  return name_space;
+  return absl::OkStatus();
 }
 
-const Frontend::OperationMetrics* Frontend::MetricsOf(const std::string& full_name) const {
-  if (metrics_ == nullptr) return nullptr;
-  const auto found = operations_.find(full_name);
-  return found == operations_.end() ? &operations_.find("")->second : &found->second;
-}
-
-ReplyMessage Frontend::Measured(const OperationMetrics& operation, const std::string& name,
-                                std::string name_space, ReplyMessage reply) {
+ReplyMessage Frontend::Measured(const Operation& operation,
+                                const google::protobuf::MethodDescriptor& method,
+                                services::NamespacePtr name_space, ReplyMessage reply) {
   operation.requests->Add();
-  return [this, &operation, name, name_space = std::move(name_space),
+  return [this, &operation, &method, name_space = std::move(name_space),
           start = dependencies_.loop.Now(), reply = std::move(reply)](
              absl::StatusOr<std::unique_ptr<google::protobuf::Message>> response) mutable {
     operation.latency->Record(dependencies_.loop.Now() - start);
-    if (!response.ok()) CountError(name, name_space, response.status());
+    if (!response.ok()) CountError(method.name(), name_space.get(), response.status());
     std::move(reply)(std::move(response));
   };
 }
 
-void Frontend::CountError(const std::string& name, const std::string& name_space,
+void Frontend::CountError(const std::string& name, const services::Namespace* name_space,
                           const absl::Status& status) {
   const std::string type = absl::StatusCodeToString(status.code());
   metrics_
@@ -193,12 +212,11 @@ void Frontend::CountError(const std::string& name, const std::string& name_space
   temporal::api::errordetails::v1::ResourceExhaustedFailure exhausted;
   if (base::GetDetail(status, exhausted)) {
     // Only names of namespaces that there are: a label has a bounded number of values.
-    const bool is_known = dependencies_.namespaces.Find(name_space).ok();
     metrics_
         ->CounterOf("service_errors_resource_exhausted", "RPCs refused for want of something.",
                     {{"operation", name},
                      {"service_name", "frontend"},
-                     {"namespace", is_known ? name_space : "_unknown_"},
+                     {"namespace", name_space != nullptr ? name_space->name : "_unknown_"},
                      {"resource_exhausted_cause",
                       temporal::api::enums::v1::ResourceExhaustedCause_Name(exhausted.cause())}})
         .Add();

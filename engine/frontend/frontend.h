@@ -10,10 +10,10 @@
 //   server.Serve(frontend);
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/metrics.h"
 #include "frontend/admission.h"
 #include "frontend/call_table.h"
@@ -36,34 +36,43 @@ class Frontend : public services::RpcHandler {
   bool Handles(absl::string_view full_name) const { return calls_.Find(full_name) != nullptr; }
 
  private:
-  struct OperationMetrics {
-    base::Counter* requests;
-    base::Histogram* latency;
+  // What is known of an RPC ahead of its calls.
+  struct Operation {
+    const CallTable::Handler* handler = nullptr;                         // null: not built
+    const google::protobuf::FieldDescriptor* namespace_field = nullptr;  // null if it has none
+    base::Counter* requests = nullptr;  // null, as the next, if nothing is measured
+    base::Histogram* latency = nullptr;
   };
-  // Null if nothing is measured.
-  const OperationMetrics* MetricsOf(const std::string& full_name) const;
-  // The namespace that the request names, null if none or unknown; not OK if it may not have this
-  // request now. A long poll's reply is wrapped, so that its end is noted.
-  absl::StatusOr<services::NamespacePtr> Admit(const google::protobuf::MethodDescriptor& method,
-                                               const google::protobuf::Message& request,
-                                               ReplyMessage& reply);
+  Operation MakeOperation(const google::protobuf::MethodDescriptor* method) const;
+  const Operation& OperationOf(const google::protobuf::MethodDescriptor& method) const;
+  // Null if the request names none, or one that is unknown.
+  services::NamespacePtr NamespaceOf(const Operation& operation,
+                                     const google::protobuf::Message& request) const;
+  // Not OK if the namespace may not have this request now. The reply of one that `waits` is
+  // wrapped, so that its end is noted.
+  absl::Status Admit(const google::protobuf::MethodDescriptor& method,
+                     const services::NamespacePtr& name_space,
+                     const google::protobuf::Message& request, bool waits, ReplyMessage& reply);
   // Calls the handler when it is the namespace's turn.
   void CallInTurn(base::NamespaceNumber name_space, const CallTable::Handler& handler,
                   services::CallContext context, std::unique_ptr<google::protobuf::Message> request,
                   ReplyMessage reply);
   void EndTurn(base::NamespaceNumber name_space);
-  void CountError(const std::string& name, const std::string& name_space,
+  // `name_space` is null if the request named none that there is.
+  void CountError(const std::string& name, const services::Namespace* name_space,
                   const absl::Status& status);
-  ReplyMessage Measured(const OperationMetrics& operation, const std::string& name,
-                        std::string name_space, ReplyMessage reply);
+  ReplyMessage Measured(const Operation& operation,
+                        const google::protobuf::MethodDescriptor& method,
+                        services::NamespacePtr name_space, ReplyMessage reply);
 
   const Dependencies dependencies_;
   const CallTable calls_;
   base::Metrics* const metrics_;
   Admission admission_;
   FairShare fair_share_;
-  // By full name, for every RPC in the table; "" stands for all that are not built.
-  std::map<std::string, OperationMetrics, std::less<>> operations_;
+  absl::flat_hash_map<const google::protobuf::MethodDescriptor*, Operation> operations_;
+  // All that are not built.
+  Operation unsupported_;
 };
 
 }  // namespace perdure::frontend
