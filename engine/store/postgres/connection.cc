@@ -187,8 +187,14 @@ bool Connection::SendPrepared(const PipelinedStatement& statement) {
 }
 
 PipelineOutcome Connection::RunPipeline(const std::vector<PipelinedStatement>& statements) {
+  if (auto ended = SendPipeline(statements); ended.has_value()) return *std::move(ended);
+  return ReceivePipeline();
+}
+
+std::optional<PipelineOutcome> Connection::SendPipeline(
+    const std::vector<PipelinedStatement>& statements) {
   PipelineOutcome outcome;
-  const size_t prepared_before = prepared_.size();
+  prepared_before_ = prepared_.size();
   expected_writes_.clear();
   if (is_lost() || PQenterPipelineMode(connection_) != 1) {
     outcome.status = LostError(connection_);
@@ -199,23 +205,31 @@ PipelineOutcome Connection::RunPipeline(const std::vector<PipelinedStatement>& s
   PQsetnonblocking(connection_, 1);
   bool sent = true;
   for (const PipelinedStatement& statement : statements) sent = sent && SendPrepared(statement);
-  if (!sent || PQpipelineSync(connection_) != 1) {
-    is_broken_ = true;
-    outcome.status = LostError(connection_);
-    return outcome;
-  }
-  outcome = Finish();
+  if (sent && PQpipelineSync(connection_) == 1) return std::nullopt;
+  is_broken_ = true;
+  outcome.status = LostError(connection_);
+  return outcome;
+}
+
+PipelineOutcome Connection::ReceivePipeline() {
+  PipelineOutcome outcome = Finish();
   PQsetnonblocking(connection_, 0);
   if (outcome.kind == PipelineOutcome::Kind::kLost) return outcome;
   PQexitPipelineMode(connection_);
   // A failed pipeline may have failed before some of the statements it prepared: prepare afresh.
-  if (outcome.kind == PipelineOutcome::Kind::kRolledBack && prepared_.size() != prepared_before) {
+  if (outcome.kind == PipelineOutcome::Kind::kRolledBack && prepared_.size() != prepared_before_) {
     prepared_.clear();
     const absl::Status status = RunScript("DEALLOCATE ALL");
     (void)status;  // A lost connection shows at its next use.
   }
   return outcome;
 }
+
+bool Connection::Flush() { return PQflush(connection_) == 0; }
+
+int Connection::socket() const { return PQsocket(connection_); }
+
+void Connection::ReadUnasked() { (void)PQconsumeInput(connection_); }
 
 PipelineOutcome Connection::Finish() {
   PipelineOutcome outcome;

@@ -1,12 +1,13 @@
 // One libpq connection: prepared statements by name, single calls and pipelines, all binary.
 //
-// Owned by one thread and used on it only. A call that finds the connection lost answers
+// Used by one thread at a time. A call that finds the connection lost answers
 // UNAVAILABLE (a pipeline tells more, see PipelineOutcome), after which `is_lost()` holds and the
 // owner opens another.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,6 +91,18 @@ class Connection {
 
   // Sends all statements and one Sync, which makes them one transaction, then reads the answers.
   PipelineOutcome RunPipeline(const std::vector<PipelinedStatement>& statements);
+  // The same in two steps, nothing else in between. The first blocks for nothing: what the socket
+  // does not take at once waits for the second. If it tells an outcome, it was all.
+  std::optional<PipelineOutcome> SendPipeline(const std::vector<PipelinedStatement>& statements);
+  PipelineOutcome ReceivePipeline();
+  // Whether all that was sent has left.
+  bool Flush();
+
+  // Readable when there is an answer, or when the connection is at its end.
+  int socket() const;
+  // Takes in what the server says unasked; is_lost() tells whether that was the end.
+  void ReadUnasked();
+  bool has_announced(IncarnationId incarnation) const { return announced_ == incarnation; }
 
  private:
   Connection(pg_conn* connection, std::string settings)
@@ -106,6 +119,7 @@ class Connection {
   bool is_broken_ = false;  // a pipeline ended in a state that nothing can follow
   IncarnationId announced_;
   absl::flat_hash_set<std::string> prepared_;
+  size_t prepared_before_ = 0;         // the pipeline under way
   std::vector<bool> expected_writes_;  // of the answers to come: does the next one count?
 };
 

@@ -37,11 +37,16 @@ absl::StatusOr<std::unique_ptr<Connection>> Session::Open() const {
   return opened;
 }
 
+Connection* Session::current() const {
+  const bool is_usable = connection_ != nullptr && !connection_->is_lost() &&
+                         lineage_.CheckServer(connection_->lineage()).ok();
+  return is_usable ? connection_.get() : nullptr;
+}
+
 absl::StatusOr<Connection*> Session::Get() {
-  if (connection_ != nullptr && !connection_->is_lost() &&
-      lineage_.CheckServer(connection_->lineage()).ok()) {
+  if (Connection* usable = current(); usable != nullptr) {
     pause_ = absl::ZeroDuration();
-    return connection_.get();
+    return usable;
   }
   const absl::Time now = absl::Now();
   if (now < next_try_) return last_error_;

@@ -2,8 +2,8 @@
 //
 // `Session` keeps a connection and opens another when it is lost: at once the first time, then with
 // pauses that double up to a limit and are scattered by half, so that many servers do not all
-// return at the same instant. While it pauses, calls fail at once. A Session belongs to one thread;
-// a Pool is thread-safe.
+// return at the same instant. While it pauses, calls fail at once. A Session is used by one thread
+// at a time; a Pool is thread-safe.
 #pragma once
 
 #include <atomic>
@@ -32,6 +32,8 @@ class Session {
   // UNAVAILABLE while the database cannot be reached; why is logged now and then. Valid until the
   // next call.
   absl::StatusOr<Connection*> Get();
+  // The connection if it can be used as it is, else null.
+  Connection* current() const;
   // Connections opened so far.
   int64_t opened() const { return opened_; }
 
