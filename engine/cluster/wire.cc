@@ -141,9 +141,6 @@ void SetContext(const services::CallContext& context, absl::Time now, wire::Requ
   if (context.deadline != absl::InfiniteFuture()) {
     request.set_timeout_us(std::max<int64_t>(1, absl::ToInt64Microseconds(context.deadline - now)));
   }
-  request.set_client_name(context.client_name);
-  request.set_client_version(context.client_version);
-  request.set_follows_next_run_id(context.follows_next_run_id);
 }
 
 services::CallContext ContextOf(const wire::Request& request, absl::Time now,
@@ -151,9 +148,6 @@ services::CallContext ContextOf(const wire::Request& request, absl::Time now,
   services::CallContext context;
   if (request.timeout_us() > 0) context.deadline = now + absl::Microseconds(request.timeout_us());
   context.cancellation = std::move(cancellation);
-  context.client_name = request.client_name();
-  context.client_version = request.client_version();
-  context.follows_next_run_id = request.follows_next_run_id();
   return context;
 }
 

@@ -64,14 +64,10 @@ absl::Duration TimeoutOf(const std::string& header) {
 }
 
 services::CallContext ContextOf(const HttpRequest& request) {
-  const auto header = [&request](const char* name) {
-    const auto found = request.headers.find(name);
-    return found == request.headers.end() ? std::string() : found->second;
-  };
+  const auto timeout = request.headers.find("grpc-timeout");
   services::CallContext context;
-  context.deadline = absl::Now() + TimeoutOf(header("grpc-timeout"));
-  context.client_name = header("client-name");
-  context.client_version = header("client-version");
+  context.deadline =
+      absl::Now() + TimeoutOf(timeout == request.headers.end() ? "" : timeout->second);
   return context;
 }
 

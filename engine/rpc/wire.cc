@@ -87,10 +87,6 @@ services::CallContext ReadContext(const grpc::ServerContext& context) {
   if (deadline != std::chrono::system_clock::time_point::max()) {
     call.deadline = absl::FromChrono(deadline);
   }
-  call.client_name = Metadata(context, "client-name");
-  call.client_version = Metadata(context, "client-version");
-  call.follows_next_run_id =
-      absl::StrContains(Metadata(context, "supported-features"), "follows-next-run-id");
   return call;
 }
 

@@ -20,7 +20,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status);
 // Adds the headers and trailers that go with an error; before the call is finished.
 void AddErrorMetadata(const absl::Status& status, grpc::ServerContext& context);
 
-// Deadline and request metadata; the cancellation is the caller's to add.
+// The deadline; the cancellation is the caller's to add. Metadata is not touched: gRPC builds a
+// tree of it at the first look.
 services::CallContext ReadContext(const grpc::ServerContext& context);
 
 // What the call shows of who makes it: metadata, verified certificate, address.

@@ -58,10 +58,6 @@ class Cancellation {
 struct CallContext {
   absl::Time deadline = absl::InfiniteFuture();
   std::shared_ptr<Cancellation> cancellation;  // may be null: not cancellable
-  // Request metadata that changes behaviour (client-name, client-version, supported-features).
-  std::string client_name;
-  std::string client_version;
-  bool follows_next_run_id = true;
   // Who calls, as the transport has found out; empty on a server without credentials.
   std::string principal;
 };
