@@ -6,13 +6,14 @@ endif()
 
 set(fuzz_flags -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -g1 -O1)
 file(GLOB fuzzed CONFIGURE_DEPENDS engine/query/*.cc engine/frontend/*.cc engine/machines/workflow/*.cc
-     engine/machines/workflow/*/*.cc engine/rpc/payload_json.cc engine/rpc/wire.cc engine/rpc/status.cc
-     engine/store/checks.cc)
+     engine/machines/workflow/*/*.cc engine/rpc/inflate.cc engine/rpc/payload_json.cc engine/rpc/wire.cc
+     engine/rpc/status.cc engine/store/checks.cc)
 list(FILTER fuzzed EXCLUDE REGEX "_(test|fuzz|bench)\\.cc$|/rig\\.cc$")
 add_library(perdure_fuzzed STATIC EXCLUDE_FROM_ALL ${fuzzed})
 target_compile_options(perdure_fuzzed PRIVATE ${PERDURE_WARNINGS} ${fuzz_flags})
 target_link_libraries(perdure_fuzzed PUBLIC perdure_protos perdure_base perdure_services perdure_runtime
-                      gRPC::grpc++ nlohmann_json::nlohmann_json absl::synchronization absl::strings absl::time)
+                      gRPC::grpc++ PkgConfig::DEFLATE nlohmann_json::nlohmann_json absl::synchronization absl::strings
+                      absl::time)
 foreach(module query frontend machines auth rpc store)
   target_include_directories(perdure_fuzzed PUBLIC ${PROJECT_BINARY_DIR}/include/${module})
 endforeach()

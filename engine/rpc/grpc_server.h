@@ -23,9 +23,9 @@ namespace perdure::rpc {
 
 struct GrpcOptions {
   std::string ip = "127.0.0.1";
-  int port = 7233;  // 0: any free one
-  int threads = 1;  // a completion queue each; at least one
-  int64_t receive_size_max = 128 << 20;
+  int port = 7233;                       // 0: any free one
+  int threads = 1;                       // a completion queue each; at least one
+  int64_t receive_size_max = 128 << 20;  // of a request, inflated too
   TlsFiles tls;
 };
 

@@ -1,8 +1,9 @@
 // Fuzz target: whatever bytes come as a request, as protobuf or as JSON, are answered once, with a
 // reply or an error.
 //
-// The first byte chooses the method, the second how the rest is meant: protobuf, JSON, or a path or
-// query parameter. Behind the frontend stand services that note what reached them.
+// The first byte chooses the method, the second how the rest is meant: protobuf, JSON, a path or
+// query parameter, or protobuf compressed by gzip or deflate. Behind the frontend stand services
+// that note what reached them.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -13,6 +14,8 @@
 #include "frontend/frontend.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/slice.h"
+#include "rpc/byte_buffer_peer.h"
+#include "rpc/inflate.h"
 #include "rpc/payload_json.h"
 #include "rpc/wire.h"
 #include "temporal/api/operatorservice/v1/service.pb.h"
@@ -60,13 +63,24 @@ struct World {
   std::vector<const google::protobuf::MethodDescriptor*> methods;
 };
 
+constexpr int64_t kInflatedMax = 1 << 16;
+
+absl::Status ReadProtobuf(grpc_compression_algorithm compression, absl::string_view text,
+                          google::protobuf::Message& request) {
+  const grpc::Slice slice(text.data(), text.size());
+  grpc::ByteBuffer bytes(&slice, 1);
+  grpc::internal::GrpcByteBufferPeer::Buffer(bytes)->data.raw.compression = compression;
+  const absl::Status inflated = perdure::rpc::Inflate(bytes, kInflatedMax);
+  if (!inflated.ok()) return inflated;
+  PERDURE_CHECK(compression == GRPC_COMPRESS_NONE || bytes.Length() <= kInflatedMax);
+  return perdure::rpc::Parse(bytes, request);
+}
+
 absl::Status Read(int how, absl::string_view text, google::protobuf::Message& request) {
-  if (how == 0) {
-    const grpc::Slice slice(text.data(), text.size());
-    grpc::ByteBuffer bytes(&slice, 1);
-    return perdure::rpc::Parse(bytes, request);
-  }
+  if (how == 0) return ReadProtobuf(GRPC_COMPRESS_NONE, text, request);
   if (how == 1) return perdure::rpc::FromJson(text, request);
+  if (how == 3) return ReadProtobuf(GRPC_COMPRESS_GZIP, text, request);
+  if (how == 4) return ReadProtobuf(GRPC_COMPRESS_DEFLATE, text, request);
   const size_t equals = text.find('=');
   if (equals == text.npos) return absl::InvalidArgumentError("");
   return perdure::rpc::SetField(text.substr(0, equals), std::string(text.substr(equals + 1)),
@@ -85,7 +99,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           ->GetPrototype(method.input_type())
           ->New());
   const absl::string_view text(reinterpret_cast<const char*>(data) + 2, size - 2);
-  if (!Read(data[1] % 3, text, *request).ok()) return 0;
+  if (!Read(data[1] % 5, text, *request).ok()) return 0;
   perdure::services::CallContext context;
   context.deadline = world.loop.Now() + absl::Seconds(30);
   int answers = 0;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "google/protobuf/descriptor.h"
 #include "grpc/health/v1/health.pb.h"
+#include "rpc/inflate.h"
 #include "rpc/tag.h"
 #include "rpc/wire.h"
 
@@ -113,9 +114,14 @@ class StreamCall {
     }
   }
 
+  absl::Status Read(google::protobuf::Message& request) {
+    const absl::Status inflated = Inflate(incoming_, service_.request_size_max_);
+    return inflated.ok() ? Parse(incoming_, request) : inflated;
+  }
+
   void AnswerReflection() {
     grpc::reflection::v1::ServerReflectionRequest request;
-    const absl::Status parsed = Parse(incoming_, request);
+    const absl::Status parsed = Read(request);
     if (!parsed.ok()) return Finish(ToGrpcStatus(parsed));
     auto answer = Serialize(service_.reflection_.Answer(request));
     absl::MutexLock lock(&mutex_);
@@ -126,7 +132,7 @@ class StreamCall {
 
   void StartWatch() {
     grpc::health::v1::HealthCheckRequest request;
-    const absl::Status parsed = Parse(incoming_, request);
+    const absl::Status parsed = Read(request);
     if (!parsed.ok()) return Finish(ToGrpcStatus(parsed));
     watched_ = request.service();
     watcher_ = service_.health_.AddWatcher([this] { SendHealth(); });

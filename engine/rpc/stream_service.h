@@ -21,9 +21,14 @@ class StreamCall;
 // Thread-safe. Outlives its calls, as UnaryService does.
 class StreamService {
  public:
+  // `request_size_max`: of a request that comes compressed, inflated.
   StreamService(const Reflection& reflection, Health& health, const Guard& guard,
-                OpenCalls& open_calls)
-      : reflection_(reflection), health_(health), guard_(guard), open_calls_(open_calls) {}
+                OpenCalls& open_calls, int64_t request_size_max)
+      : reflection_(reflection),
+        health_(health),
+        guard_(guard),
+        open_calls_(open_calls),
+        request_size_max_(request_size_max) {}
 
   grpc::AsyncGenericService& generic() { return generic_; }
   void Listen(grpc::ServerCompletionQueue& queue);
@@ -37,6 +42,7 @@ class StreamService {
   Health& health_;
   const Guard& guard_;
   OpenCalls& open_calls_;
+  const int64_t request_size_max_;
   grpc::AsyncGenericService generic_;
   absl::Mutex mutex_;
   std::set<StreamCall*> calls_ ABSL_GUARDED_BY(mutex_);  // only walked to end them all

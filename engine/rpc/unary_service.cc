@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "grpcpp/impl/rpc_service_method.h"
+#include "rpc/inflate.h"
 #include "rpc/tag.h"
 #include "rpc/wire.h"
 
@@ -47,7 +48,8 @@ class UnaryCall {
                                                               : auth::Credentials());
     if (!caller.ok()) return Answer(caller.status());
     auto message = method.NewRequest();
-    const absl::Status parsed = Parse(request_, *message);
+    absl::Status parsed = Inflate(request_, service_.request_size_max_);
+    if (parsed.ok()) parsed = Parse(request_, *message);
     request_.Clear();
     if (!parsed.ok()) return Answer(parsed);
     services::CallContext call = ReadContext(context_);
@@ -96,8 +98,11 @@ class UnaryCall {
 };
 
 UnaryService::UnaryService(const MethodTable& methods, const Dispatcher& dispatcher,
-                           OpenCalls& open_calls)
-    : methods_(methods), dispatcher_(dispatcher), open_calls_(open_calls) {
+                           OpenCalls& open_calls, int64_t request_size_max)
+    : methods_(methods),
+      dispatcher_(dispatcher),
+      open_calls_(open_calls),
+      request_size_max_(request_size_max) {
   int index = 0;
   for (const Method& method : methods_.methods()) {
     // gRPC owns the method and borrows its name. No handler: it is asynchronous.

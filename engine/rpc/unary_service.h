@@ -19,7 +19,9 @@ namespace perdure::rpc {
 // Thread-safe. Outlives its calls: the server waits for `open_calls` before it goes.
 class UnaryService final : public grpc::Service {
  public:
-  UnaryService(const MethodTable& methods, const Dispatcher& dispatcher, OpenCalls& open_calls);
+  // `request_size_max`: of a request that comes compressed, inflated.
+  UnaryService(const MethodTable& methods, const Dispatcher& dispatcher, OpenCalls& open_calls,
+               int64_t request_size_max);
 
   // After the server has started: asks for the first calls of each method on that queue.
   void Listen(grpc::ServerCompletionQueue& queue);
@@ -32,6 +34,7 @@ class UnaryService final : public grpc::Service {
   const MethodTable& methods_;
   const Dispatcher& dispatcher_;
   OpenCalls& open_calls_;
+  const int64_t request_size_max_;
 };
 
 }  // namespace perdure::rpc

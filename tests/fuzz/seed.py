@@ -10,6 +10,7 @@ import sqlite3
 import struct
 import sys
 import tempfile
+import zlib
 
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import FieldDescriptor
@@ -76,6 +77,13 @@ def requests() -> None:
         (folder / f"{method.name}.pb").write_bytes(bytes([index, 0]) + request.SerializeToString())
         (folder / f"{method.name}.json").write_bytes(
             bytes([index, 1]) + json_format.MessageToJson(request, indent=None).encode())
+        if method.name == "StartWorkflowExecution":
+            plain = request.SerializeToString()
+            for name, how, packed in (("gzip", 3, gzip.compress(plain, mtime=0)), ("deflate", 4, zlib.compress(plain)),
+                                      ("members", 3, gzip.compress(plain[:99], mtime=0) + gzip.compress(plain[99:], mtime=0))):
+                (folder / f"{method.name}.{name}").write_bytes(bytes([index, how]) + packed)
+    # Larger than what the target takes.
+    (folder / "bomb").write_bytes(bytes([0, 3]) + gzip.compress(bytes([10, 0]) * 40000, mtime=0))
     (folder / "parameter").write_bytes(bytes([0, 2]) + b"namespace=default")
 
 
