@@ -5,6 +5,7 @@ namespace perdure::store::postgres {
 // Arrays of a batch are unnested side by side in a SELECT list, which goes on from row to row. In a
 // FROM the rows of each would be stored first.
 
+// For batches that write other rows first than those which make the checks themselves (below).
 // Holds the incarnation's row until the commit, so that fencing waits for it. No subquery here may
 // be an EXISTS over a hot table: the planner may answer one by reading the table whole into a hash.
 const Statement kBeginCommit = {
@@ -53,17 +54,35 @@ const Statement kUpdateExecutions = {
     " unnest($5::boolean[]) AS is_closed, unnest($6::boolean[]) AS is_current) AS t"
     " WHERE e.shard_id = t.shard_id AND e.number = t.number"};
 
+// Runs that are created, and journals that go on, are most of what is committed: with these
+// statements, of which either may be the first, they need no other one for their checks. Whoever is
+// fenced is refused before a row is written.
+#define PERDURE_UNLESS_FENCED                                                               \
+  " WHERE CASE WHEN (SELECT i.id FROM incarnations i WHERE i.id = $1::bigint"               \
+  "  AND NOT i.is_fenced FOR KEY SHARE) IS NULL THEN refuse_fenced($1::bigint) IS NOT NULL" \
+  "  ELSE true END"
 const Statement kInsertExecutions = {
     "insert_executions",
     "INSERT INTO executions (shard_id, number, namespace_number, workflow_id, run_id, is_current,"
-    " is_closed, wake_at_us) SELECT unnest($1::smallint[]), unnest($2::bigint[]),"
-    " unnest($3::integer[]), unnest($4::text[]), unnest($5::uuid[]), unnest($6::boolean[]),"
-    " unnest($7::boolean[]), unnest($8::bigint[])"};
+    " is_closed, wake_at_us) SELECT unnest($2::smallint[]), unnest($3::bigint[]),"
+    " unnest($4::integer[]), unnest($5::text[]), unnest($6::uuid[]), unnest($7::boolean[]),"
+    " unnest($8::boolean[]), unnest($9::bigint[])" PERDURE_UNLESS_FENCED};
 
+// `previous` is null where nothing needs to be before. A statement does not see what it writes, so
+// what is checked is what was there before the batch.
 const Statement kInsertJournal = {
     "insert_journal",
-    "INSERT INTO journal (shard_id, number, sequence, record) SELECT unnest($1::smallint[]),"
-    " unnest($2::bigint[]), unnest($3::integer[]), unnest($4::bytea[])"};
+    "INSERT INTO journal (shard_id, number, sequence, record)"
+    " SELECT c.shard_id, c.number, c.sequence, c.record FROM (SELECT"
+    "  unnest($2::smallint[]) AS shard_id, unnest($3::bigint[]) AS number,"
+    "  unnest($4::integer[]) AS sequence, unnest($5::bytea[]) AS record,"
+    "  unnest($6::integer[]) AS previous" PERDURE_UNLESS_FENCED
+    ") AS c"
+    " WHERE CASE WHEN c.previous IS NULL THEN true"
+    "  WHEN (SELECT j.number FROM journal j WHERE j.shard_id = c.shard_id AND j.number = c.number"
+    "   AND j.sequence = c.previous) IS NULL"
+    "   THEN refuse_gap(c.shard_id, c.number, c.previous) IS NOT NULL"
+    "  ELSE true END"};
 
 const Statement kPutSnapshots = {
     "put_snapshots",
