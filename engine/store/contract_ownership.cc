@@ -176,6 +176,16 @@ TEST_P(StoreContract, RefusesCommitsOfAFencedIncarnation) {
   const IncarnationId successor = Register("successor");
   ASSERT_TRUE(Fence(*store_, incarnation_).ok());
   EXPECT_TRUE(absl::IsAborted(Commit({JournalCommit(run, 2, "stale")})));
+  // That comes before whatever else is wrong with a batch.
+  TestRun twin = NewRun("fenced");
+  twin.key = run.key;
+  EXPECT_TRUE(absl::IsAborted(Commit({CreateCommit(twin)})));
+  EXPECT_TRUE(absl::IsAborted(Commit({JournalCommit(run, 7, "gap")})));
+  ExecutionCommit wake;
+  wake.key = run.key;
+  wake.wake_at = Second(1);
+  EXPECT_TRUE(absl::IsAborted(Commit({wake})));
+  EXPECT_TRUE(absl::IsAborted(Commit({})));
   EXPECT_TRUE(absl::IsAborted(Heartbeat(*store_, incarnation_)));
   EXPECT_TRUE(absl::IsAborted(Claim(*store_, incarnation_, {run.key.shard}).status()));
   EXPECT_TRUE(absl::IsAborted(CommitAs(IncarnationId(12345), {JournalCommit(run, 2, "x")})));

@@ -37,12 +37,16 @@ class Builder {
       : changes_(changes), is_packed_(row_format >= kRowFormatPacked) {}
 
   std::vector<PipelinedStatement> Build(const std::vector<IncarnationId>& incarnations) {
-    BeginCommit(incarnations);
-    EraseRuns();
-    UpdateExecutions(/*becoming_current=*/false);
-    InsertExecutions();
+    const bool begins_apart = incarnations.size() != 1 || !ChecksWithRows();
+    if (begins_apart) {
+      BeginCommit(incarnations);
+      EraseRuns();
+      UpdateExecutions(/*becoming_current=*/false);
+    }
+    InsertExecutions(incarnations.front());
+    InsertJournal(incarnations.front());
+    if (!begins_apart) UpdateExecutions(/*becoming_current=*/false);
     UpdateExecutions(/*becoming_current=*/true);
-    InsertJournal();
     PutSnapshots();
     PutVisibility();
     return std::move(statements_);
@@ -51,6 +55,18 @@ class Builder {
  private:
   void Add(const Statement& statement, Parameters parameters, bool is_write = true) {
     statements_.push_back({&statement, std::move(parameters), is_write});
+  }
+
+  // Whether the rows of runs and journals that are inserted make all checks, before anything else
+  // is written: no run is changed without going on with its journal, and none leaves a place to
+  // another.
+  bool ChecksWithRows() const {
+    for (const RunChange& change : changes_) {
+      if (change.create != nullptr) continue;
+      if (change.previous_sequence() == 0) return false;
+      if (!change.is_current.value_or(true)) return false;
+    }
+    return !changes_.empty();
   }
 
   void BeginCommit(const std::vector<IncarnationId>& incarnations) {
@@ -102,7 +118,7 @@ class Builder {
                                .Add(is_current));
   }
 
-  void InsertExecutions() {
+  void InsertExecutions(IncarnationId incarnation) {
     Keys keys;
     Array namespaces(TypeOid::kInt32);
     Array workflow_ids(TypeOid::kText);
@@ -122,6 +138,7 @@ class Builder {
     }
     if (keys.empty()) return;
     Add(kInsertExecutions, Parameters()
+                               .Int64(incarnation.value())
                                .Add(keys.shards)
                                .Add(keys.numbers)
                                .Add(namespaces)
@@ -132,20 +149,29 @@ class Builder {
                                .Add(wake_at));
   }
 
-  void InsertJournal() {
+  void InsertJournal(IncarnationId incarnation) {
     Keys keys;
     Array sequences(TypeOid::kInt32);
     Array records(TypeOid::kBytes);
+    Array previous(TypeOid::kInt32);
     for (const RunChange& change : changes_) {
+      const bool goes_on = change.create == nullptr && change.previous_sequence() > 0;
       for (const RunChange::Record& record : change.records) {
+        const bool is_first = &record == &change.records.front();
         keys.Add(change.key);
         sequences.Add(record.sequence);
         records.Add(absl::string_view(is_packed_ ? sql::PackRecord(*record.bytes) : *record.bytes));
+        previous.Add(goes_on && is_first ? std::optional(record.sequence - 1) : std::nullopt);
       }
     }
     if (keys.empty()) return;
-    Add(kInsertJournal,
-        Parameters().Add(keys.shards).Add(keys.numbers).Add(sequences).Add(records));
+    Add(kInsertJournal, Parameters()
+                            .Int64(incarnation.value())
+                            .Add(keys.shards)
+                            .Add(keys.numbers)
+                            .Add(sequences)
+                            .Add(records)
+                            .Add(previous));
   }
 
   void PutSnapshots() {

@@ -27,8 +27,9 @@ constexpr char kRunB[] = "55555555-5555-4555-8555-555555555555";
 // is about one run names one.
 const Step kOfBoth[] = {
     {kInsertExecutions,
-     "('{a,b}', '{1,1}', '{1,1}', '{w,w}', '{RUN_A,RUN_B}', '{t,t}', '{f,f}', '{10,10}')"},
-    {kInsertJournal, "('{a,b}', '{1,1}', '{1,1}', '{x,x}')"},
+     "(1, '{a,b}', '{1,1}', '{1,1}', '{w,w}', '{RUN_A,RUN_B}', '{t,t}', '{f,f}', '{10,10}')"},
+    {kInsertJournal, "(1, '{a,b}', '{1,1}', '{1,1}', '{x,x}', '{null,null}')"},
+    {kInsertJournal, "(1, '{a,b}', '{1,1}', '{2,2}', '{x,x}', '{1,1}')"},
     {kPutSnapshots, "('{a,b}', '{1,1}', '{1,1}', '{x,x}')"},
     {kPutVisibility,
      "('{a,b}', '{1,1}', '{1,1}', '{1,1}', '{1,1}', '{null,null}', '{null,null}', '{null,null}',"
@@ -104,6 +105,7 @@ class Distribution : public testing::Test {
       if (absl::StrContains(line, "Update on") || absl::StrContains(line, "Delete on")) continue;
       parts.insert(line[found + 5] - '0');
     }
+    work.exec(absl::StrCat("DEALLOCATE ", step.statement.name, "_d"));
     return parts;
   }
 

@@ -22,7 +22,7 @@ absl::Status StatusOfResult(const pg_result* result) {
   const std::string code = Field(result, PG_DIAG_SQLSTATE);
   const std::string text = Field(result, PG_DIAG_MESSAGE_PRIMARY);
   const std::string message = absl::StrCat("postgres: ", text, " (", code, ")");
-  // kBeginCommit raises these two.
+  // What begins a commit raises these two.
   if (code == "PD001") return absl::AbortedError(text);
   if (code == "PD002") return absl::FailedPreconditionError(text);
   if (code == "23505") {

@@ -84,6 +84,28 @@ TEST_F(PostgresStore, PreparesEveryStatement) {
   }
 }
 
+// Each statement has a price, however little it does.
+TEST_F(PostgresStore, ChecksABatchWithTheRowsItInserts) {
+  const auto store = MustOpen();
+  const IncarnationId incarnation = Register(*store);
+  const auto statements_for = [&](ExecutionCommit commit) {
+    const int64_t before = store->statistics().statements;
+    EXPECT_TRUE(AwaitDone([&](Done done) {
+                  store->Commit({incarnation, {std::move(commit)}}, std::move(done));
+                }).ok());
+    return store->statistics().statements - before;
+  };
+  EXPECT_EQ(statements_for(Steady(1)), 2);
+  EXPECT_EQ(statements_for(Steady(2)), 1);
+  ExecutionCommit closed = Steady(3);
+  closed.is_closed = true;
+  EXPECT_EQ(statements_for(closed), 2);
+  ExecutionCommit wake;
+  wake.key = closed.key;
+  wake.wake_at.emplace(std::nullopt);
+  EXPECT_EQ(statements_for(wake), 2);
+}
+
 TEST_F(PostgresStore, TellsHowLongACommitTakes) {
   const auto store = MustOpen();
   EXPECT_EQ(store->statistics().fastest_commit, absl::ZeroDuration());
@@ -348,6 +370,34 @@ TEST_F(PostgresStore, BeatsOverANewConnection) {
   ASSERT_TRUE(listed.ok()) << listed.status();
   ASSERT_EQ(listed->size(), 1u);
   EXPECT_TRUE(listed->at(0).has_session);
+}
+
+// Whatever a commit begins with holds up Fence, which takes the row with FOR UPDATE.
+TEST_F(PostgresStore, HoldsItsIncarnationFromTheFirstStatementOn) {
+  const auto store = MustOpen();
+  const int64_t incarnation = Register(*store).value();
+  pqxx::connection connection(database_->url());
+  pqxx::connection fencer(database_->url());
+  const struct {
+    const Statement& statement;
+    const std::string arguments;
+  } beginnings[] = {
+      {kBeginCommit, "'{}', '{}', '{}'"},
+      {kInsertExecutions,
+       absl::StrCat("'{1}', '{1}', '{1}', '{w}', '{", kRunId, "}', '{t}', '{f}', '{0}'")},
+      {kInsertJournal, "'{1}', '{1}', '{1}', '{x}', '{null}'"},
+  };
+  for (const auto& [statement, arguments] : beginnings) {
+    pqxx::work commit(connection);
+    commit.exec(absl::StrCat("PREPARE ", statement.name, " AS ", statement.sql));
+    commit.exec(absl::StrCat("EXECUTE ", statement.name, "(", incarnation, ", ", arguments, ")"));
+    pqxx::work fence(fencer);
+    const std::string take = absl::StrCat("SELECT id FROM incarnations WHERE id = ", incarnation,
+                                          " FOR UPDATE SKIP LOCKED");
+    EXPECT_TRUE(fence.exec(take).empty()) << statement.name;
+    commit.abort();
+    EXPECT_EQ(fence.exec(take).size(), 1) << statement.name;
+  }
 }
 
 // An owner that was stopped when half of a commit was sent holds its row locked, with no end.

@@ -2,6 +2,10 @@
 
 namespace perdure::store::postgres {
 
+// Arrays of a batch are unnested side by side in a SELECT list, which goes on from row to row. In a
+// FROM the rows of each would be stored first.
+
+// For batches that write other rows first than those which make the checks themselves (below).
 // Holds the incarnation's row until the commit, so that fencing waits for it. No subquery here may
 // be an EXISTS over a hot table: the planner may answer one by reading the table whole into a hash.
 const Statement kBeginCommit = {
@@ -10,8 +14,9 @@ const Statement kBeginCommit = {
     "  SELECT id FROM incarnations WHERE id = $1::bigint AND NOT is_fenced FOR KEY SHARE)"
     " SELECT refuse_fenced($1::bigint) WHERE (SELECT id FROM held) IS NULL"
     " UNION ALL"
-    " SELECT refuse_gap(c.shard_id, c.number, c.previous)"
-    " FROM unnest($2::smallint[], $3::bigint[], $4::integer[]) AS c (shard_id, number, previous)"
+    " SELECT refuse_gap(c.shard_id, c.number, c.previous) FROM (SELECT"
+    "  unnest($2::smallint[]) AS shard_id, unnest($3::bigint[]) AS number,"
+    "  unnest($4::integer[]) AS previous) AS c"
     " WHERE CASE WHEN c.previous > 0 THEN"
     "  (SELECT j.number FROM journal j WHERE j.shard_id = c.shard_id AND j.number = c.number"
     "   AND j.sequence = c.previous)"
@@ -44,25 +49,45 @@ const Statement kUpdateExecutions = {
     " wake_at_us = CASE WHEN t.sets_wake THEN t.wake_at_us ELSE e.wake_at_us END,"
     " is_closed = coalesce(t.is_closed, e.is_closed),"
     " is_current = coalesce(t.is_current, e.is_current)"
-    " FROM unnest($1::smallint[], $2::bigint[], $3::boolean[], $4::bigint[], $5::boolean[],"
-    " $6::boolean[]) AS t (shard_id, number, sets_wake, wake_at_us, is_closed, is_current)"
+    " FROM (SELECT unnest($1::smallint[]) AS shard_id, unnest($2::bigint[]) AS number,"
+    " unnest($3::boolean[]) AS sets_wake, unnest($4::bigint[]) AS wake_at_us,"
+    " unnest($5::boolean[]) AS is_closed, unnest($6::boolean[]) AS is_current) AS t"
     " WHERE e.shard_id = t.shard_id AND e.number = t.number"};
 
+// Runs that are created, and journals that go on, are most of what is committed: with these
+// statements, of which either may be the first, they need no other one for their checks. Whoever is
+// fenced is refused before a row is written.
+#define PERDURE_UNLESS_FENCED                                                               \
+  " WHERE CASE WHEN (SELECT i.id FROM incarnations i WHERE i.id = $1::bigint"               \
+  "  AND NOT i.is_fenced FOR KEY SHARE) IS NULL THEN refuse_fenced($1::bigint) IS NOT NULL" \
+  "  ELSE true END"
 const Statement kInsertExecutions = {
     "insert_executions",
     "INSERT INTO executions (shard_id, number, namespace_number, workflow_id, run_id, is_current,"
-    " is_closed, wake_at_us) SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[],"
-    " $4::text[], $5::uuid[], $6::boolean[], $7::boolean[], $8::bigint[])"};
+    " is_closed, wake_at_us) SELECT unnest($2::smallint[]), unnest($3::bigint[]),"
+    " unnest($4::integer[]), unnest($5::text[]), unnest($6::uuid[]), unnest($7::boolean[]),"
+    " unnest($8::boolean[]), unnest($9::bigint[])" PERDURE_UNLESS_FENCED};
 
+// `previous` is null where nothing needs to be before. A statement does not see what it writes, so
+// what is checked is what was there before the batch.
 const Statement kInsertJournal = {
     "insert_journal",
     "INSERT INTO journal (shard_id, number, sequence, record)"
-    " SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bytea[])"};
+    " SELECT c.shard_id, c.number, c.sequence, c.record FROM (SELECT"
+    "  unnest($2::smallint[]) AS shard_id, unnest($3::bigint[]) AS number,"
+    "  unnest($4::integer[]) AS sequence, unnest($5::bytea[]) AS record,"
+    "  unnest($6::integer[]) AS previous" PERDURE_UNLESS_FENCED
+    ") AS c"
+    " WHERE CASE WHEN c.previous IS NULL THEN true"
+    "  WHEN (SELECT j.number FROM journal j WHERE j.shard_id = c.shard_id AND j.number = c.number"
+    "   AND j.sequence = c.previous) IS NULL"
+    "   THEN refuse_gap(c.shard_id, c.number, c.previous) IS NOT NULL"
+    "  ELSE true END"};
 
 const Statement kPutSnapshots = {
     "put_snapshots",
-    "INSERT INTO snapshots (shard_id, number, sequence, state)"
-    " SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bytea[])"
+    "INSERT INTO snapshots (shard_id, number, sequence, state) SELECT unnest($1::smallint[]),"
+    " unnest($2::bigint[]), unnest($3::integer[]), unnest($4::bytea[])"
     " ON CONFLICT (shard_id, number) DO UPDATE SET sequence = excluded.sequence,"
     " state = excluded.state"};
 
@@ -81,12 +106,15 @@ const Statement kPutVisibility = {
     "  ELSE t.root_workflow_id END,"
     " CASE WHEN $18::boolean AND t.root_run_id = e.run_id::text THEN '' ELSE t.root_run_id END,"
     " t.attributes::jsonb, t.memo"
-    " FROM unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[],"
-    " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],"
-    " $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bytea[])"
-    " AS t (shard_id, number, status, start_time_us, execution_time_us, close_time_us,"
-    " history_length, history_size_bytes, state_transition_count, workflow_type, task_queue,"
-    " parent_workflow_id, parent_run_id, root_workflow_id, root_run_id, attributes, memo)"
+    " FROM (SELECT unnest($1::smallint[]) AS shard_id, unnest($2::bigint[]) AS number,"
+    " unnest($3::smallint[]) AS status, unnest($4::bigint[]) AS start_time_us,"
+    " unnest($5::bigint[]) AS execution_time_us, unnest($6::bigint[]) AS close_time_us,"
+    " unnest($7::bigint[]) AS history_length, unnest($8::bigint[]) AS history_size_bytes,"
+    " unnest($9::bigint[]) AS state_transition_count, unnest($10::text[]) AS workflow_type,"
+    " unnest($11::text[]) AS task_queue, unnest($12::text[]) AS parent_workflow_id,"
+    " unnest($13::text[]) AS parent_run_id, unnest($14::text[]) AS root_workflow_id,"
+    " unnest($15::text[]) AS root_run_id, unnest($16::text[]) AS attributes,"
+    " unnest($17::bytea[]) AS memo) AS t"
     " JOIN executions e ON e.shard_id = t.shard_id AND e.number = t.number"
     " ON CONFLICT (shard_id, number) DO UPDATE SET status = excluded.status,"
     " start_time_us = excluded.start_time_us, execution_time_us = excluded.execution_time_us,"
