@@ -74,7 +74,7 @@ void Committer::Wake() {
   if (!is_asleep_) return;
   is_asleep_ = false;
   const uint64_t one = 1;
-  PERDURE_CHECK(::write(wake_, &one, sizeof(one)) == sizeof(one));
+  PERDURE_CHECK(::write(wake_, &one, sizeof(one)) > 0);
 }
 
 bool Committer::Sleep(int socket) {
