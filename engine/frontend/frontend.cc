@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/check.h"
 #include "base/errors.h"
 #include "temporal/api/enums/v1/failed_cause.pb.h"
 #include "temporal/api/errordetails/v1/message.pb.h"
@@ -70,8 +69,9 @@ Frontend::Frontend(Dependencies dependencies, base::Metrics* metrics, int64_t sh
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   for (const std::string& name : calls_.names()) {
     const auto* method = pool->FindMethodByName(name);
-    PERDURE_CHECK(method != nullptr);
-    operations_[method] = MakeOperation(method);
+    // Not every program that has a frontend has the descriptors of all services: whoever calls has
+    // that of what he calls.
+    if (method != nullptr) operations_[method] = MakeOperation(method);
   }
   unsupported_ = MakeOperation(nullptr);
 }

@@ -159,7 +159,6 @@ std::unique_ptr<client::Transport::Call> EngineTransport::Start(
   // Long polls want a deadline; this one does not come.
   context.deadline = time_->Now() + 2 * VirtualTime::kNever;
   context.cancellation = open->cancellation;
-  context.client_name = "perdure-cpp";
   std::unique_ptr<google::protobuf::Message> copy(request.New());
   copy->CopyFrom(request);
   // Posted, as a call from a network would come.
