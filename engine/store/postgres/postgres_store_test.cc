@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
+#include "base/random.h"
 #include "gtest/gtest.h"
 #include "query/filter.h"
 #include "store/contract.h"
@@ -305,6 +306,21 @@ TEST_F(PostgresStore, ReconnectsAfterItsConnectionsWereCut) {
   if (loaded.ok()) next = static_cast<int64_t>(loaded->tail.size()) + 1;
   const absl::Status second = Commit(*store, incarnation, next);
   EXPECT_TRUE(second.ok()) << second;
+}
+
+// More than any socket takes at once, of bytes that cannot be packed: what is left is sent while
+// the database reads.
+TEST_F(PostgresStore, SendsABatchInPartsIfItMust) {
+  const auto store = MustOpen();
+  const IncarnationId incarnation = Register(*store);
+  ASSERT_TRUE(Commit(*store, incarnation, 1).ok());
+  ExecutionCommit large = Steady(2);
+  base::Random random(1);
+  large.journal_record.resize(32 << 20);
+  for (char& byte : large.journal_record) byte = static_cast<char>(random.Next());
+  const absl::Status status =
+      AwaitDone([&](Done done) { store->Commit({incarnation, {large}}, std::move(done)); });
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 // A run whose only record is one that packing makes shorter.
