@@ -2,15 +2,21 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/log.h"
 #include "store/postgres/committer.h"
 #include "store/postgres/migrate.h"
 #include "store/postgres/pool.h"
 #include "store/postgres/reads.h"
 #include "store/postgres/registry.h"
+#include "store/postgres/statements.h"
 
 namespace perdure::store::postgres {
 namespace {
+
+// After so many new runs the tables may have outgrown what the database knows of them.
+constexpr int64_t kLookAfter = 1000;
 
 // Thread-safe: it only hands work to its threads.
 class PostgresStore final : public Store {
@@ -20,7 +26,7 @@ class PostgresStore final : public Store {
         lists_(options, Connection::Use::kLists, options.list_connections, lineage_),
         registry_(options, Connection::Use::kRegistry, options.registry_connections, lineage_),
         presence_(options, Connection::Use::kRegistry, /*connections=*/1, lineage_),
-        indexes_(options, Connection::Use::kRegistry, /*connections=*/1, lineage_),
+        upkeep_(options, Connection::Use::kRegistry, /*connections=*/1, lineage_),
         committer_(options, std::move(commits), counters_, lineage_, row_format_),
         verifier_(&committer_) {}
   ~PostgresStore() override {
@@ -29,6 +35,7 @@ class PostgresStore final : public Store {
   }
 
   void Commit(CommitBatch batch, Done done) override {
+    NoteGrowth(batch);
     committer_.Commit(std::move(batch), std::move(done));
   }
 
@@ -102,12 +109,12 @@ class PostgresStore final : public Store {
     Ask(registry_, std::move(result), postgres::ListSearchAttributes);
   }
   void AddSearchAttribute(SearchAttributeRow row, Done done) override {
-    Ask(indexes_, std::move(done), [row = std::move(row)](Connection& connection) {
+    Ask(upkeep_, std::move(done), [row = std::move(row)](Connection& connection) {
       return postgres::AddSearchAttribute(connection, row);
     });
   }
   void RemoveSearchAttribute(SearchAttributeRow row, Done done) override {
-    Ask(indexes_, std::move(done), [row = std::move(row)](Connection& connection) {
+    Ask(upkeep_, std::move(done), [row = std::move(row)](Connection& connection) {
       return postgres::RemoveSearchAttribute(connection, row);
     });
   }
@@ -194,6 +201,34 @@ class PostgresStore final : public Store {
     });
   }
 
+  // Retention may empty a table overnight, and the database then plans for a handful of rows: each
+  // statement reads all of the table, however many they are by now. The database's own upkeep
+  // counts them again after a minute; till then, a morning's load would crawl.
+  void NoteGrowth(const CommitBatch& batch) {
+    int64_t created = 0;
+    for (const ExecutionCommit& change : batch.executions) created += change.create.has_value();
+    if (created == 0 || (created_ += created) < kLookAfter) return;
+    created_ = 0;
+    if (is_looking_.exchange(true)) return;
+    upkeep_.Post([this](absl::StatusOr<Connection*> connection) {
+      if (connection.ok()) AnalyzeOutgrown(**connection);
+      is_looking_ = false;
+    });
+  }
+  void AnalyzeOutgrown(Connection& connection) {
+    const auto tables = connection.Run(kOutgrownTables, {});
+    counters_.reads += 1;
+    absl::Status status = tables.status();
+    for (int row = 0; status.ok() && row < tables->size(); ++row) {
+      // One that somebody else works on is looked at again.
+      status =
+          connection.RunUnlimited(absl::StrCat("ANALYZE (SKIP_LOCKED) ", tables->Bytes(row, 0)));
+    }
+    if (!status.ok()) {
+      base::LogWarning("the tables' statistics may be old", {{"error", status.message()}});
+    }
+  }
+
   void Verify() {
     absl::MutexLock lock(&verifier_mutex_);
     if (verifier_ != nullptr) verifier_->Verify();
@@ -223,14 +258,16 @@ class PostgresStore final : public Store {
   Counters counters_;
   Lineage lineage_;
   std::atomic<int64_t> row_format_{kRowFormatFirst};  // of what is written
+  std::atomic<int64_t> created_{0};                   // runs, since somebody looked at the tables
+  std::atomic<bool> is_looking_{false};
   // Destroyed in reverse order: the committer first, so that a callback may still ask a pool.
   Pool runs_;
   Pool lists_;
   Pool registry_;
   // One connection: as long as it is open, this server is seen to live.
   Pool presence_;
-  // Builds one index at a time, and holds up nothing else by it.
-  Pool indexes_;
+  // Builds one index at a time, counts rows, and holds up nothing else by it.
+  Pool upkeep_;
   Committer committer_;
   // The committer while it lives: a last heartbeat may outlive it.
   absl::Mutex verifier_mutex_;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "base/random.h"
 #include "gtest/gtest.h"
@@ -174,6 +175,51 @@ TEST_F(PostgresStore, FindsHotRowsByIndex) {
     EXPECT_NE(text.find(plan.index), std::string::npos) << plan.statement.name << "\n" << text;
     EXPECT_EQ(text.find("Seq Scan"), std::string::npos) << plan.statement.name << "\n" << text;
   }
+}
+
+// Retention empties a table, the database notes how little it holds, and then the load comes.
+TEST_F(PostgresStore, FindsHotRowsByKeyAfterATableHasGrown) {
+  const auto store = MustOpen();
+  const IncarnationId incarnation = Register(*store);
+  const auto create = [&](int first, int count) {
+    CommitBatch batch = {incarnation, {}};
+    for (int number = first; number < first + count; ++number) {
+      ExecutionCommit run = Steady(1);
+      run.create->workflow_id = WorkflowId(absl::StrCat("w", number));
+      run.create->run_id = RunId(absl::StrFormat("44444444-4444-4444-8444-%012d", number));
+      run.key = {base::ShardOf(NamespaceNumber(1), run.create->workflow_id.value()),
+                 ExecutionNumber(number)};
+      batch.executions.push_back(std::move(run));
+    }
+    EXPECT_EQ(AwaitDone([&](Done done) { store->Commit(std::move(batch), std::move(done)); }),
+              absl::OkStatus());
+  };
+  pqxx::connection connection(database_->url());
+  pqxx::nontransaction query(connection);
+  const auto counted = [&] {
+    return query.exec1("SELECT reltuples FROM pg_class WHERE relname = 'executions'")[0]
+        .as<double>();
+  };
+  constexpr int kFew = 3;
+  constexpr int kBatch = 100;
+  create(1, kFew);
+  query.exec("VACUUM ANALYZE executions");
+  ASSERT_EQ(counted(), kFew);
+  int next = kFew + 1;
+  for (; counted() == kFew && next < 100'000; next += kBatch) create(next, kBatch);
+  EXPECT_GT(counted(), 1000);
+  query.exec(
+      "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
+      "SET plan_cache_mode = force_generic_plan");
+  query.exec(absl::StrCat("PREPARE plan AS ", kUpdateExecutions.sql));
+  std::string plan;
+  for (const auto& row :
+       query.exec("EXPLAIN EXECUTE plan ('{1}', '{1}', '{t}', '{1}', '{t}', '{t}')")) {
+    absl::StrAppend(&plan, row[0].c_str(), "\n");
+  }
+  EXPECT_NE(plan.find("Index Cond: ((shard_id = t.shard_id) AND (number = t.number))"),
+            std::string::npos)
+      << plan;
 }
 
 TEST_F(PostgresStore, ListsByIndex) {

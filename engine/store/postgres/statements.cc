@@ -126,13 +126,26 @@ const Statement kPutVisibility = {
     " root_workflow_id = excluded.root_workflow_id, root_run_id = excluded.root_run_id,"
     " attributes = excluded.attributes, memo = excluded.memo"};
 
+// Tables that are many times as large as when the database last counted their rows. What was never
+// counted is taken for large enough.
+const Statement kOutgrownTables = {
+    "outgrown_tables",
+    "SELECT c.relname::text FROM pg_class c WHERE c.oid IN ('executions'::regclass,"
+    " 'journal'::regclass, 'snapshots'::regclass, 'visibility'::regclass)"
+    " AND c.reltuples >= 0 AND pg_has_role(c.relowner, 'USAGE')"
+    " AND pg_relation_size(c.oid) / current_setting('block_size')::integer"
+    "  >= greatest(16, 8 * c.relpages)"};
+
 // One statement, so that snapshot and tail belong together. The empty key finds the current run.
+// OFFSET 0 keeps the snapshot's whole key: for a small table the planner might take the shard
+// alone.
 #define PERDURE_LOAD_COLUMNS                                                                 \
   "SELECT e.number, e.run_id, e.is_current, e.is_closed, e.wake_at_us, s.sequence, s.state," \
   " ARRAY(SELECT j.record FROM journal j WHERE j.shard_id = e.shard_id AND j.number ="       \
   " e.number AND j.sequence > coalesce(s.sequence, 0) ORDER BY j.sequence)"                  \
-  " FROM executions e LEFT JOIN snapshots s ON s.shard_id = e.shard_id AND s.number ="       \
-  " e.number WHERE e.shard_id = $1::smallint AND e.namespace_number = $2::integer"           \
+  " FROM executions e LEFT JOIN LATERAL (SELECT t.sequence, t.state FROM snapshots t"        \
+  "  WHERE t.shard_id = e.shard_id AND t.number = e.number OFFSET 0) s ON true"              \
+  " WHERE e.shard_id = $1::smallint AND e.namespace_number = $2::integer"                    \
   " AND e.workflow_id = $3::text AND (CASE WHEN e.is_current THEN"                           \
   " ''::bytea ELSE uuid_send(e.run_id) END)"
 const Statement kLoadCurrent = {"load_current", PERDURE_LOAD_COLUMNS " = ''::bytea"};
@@ -314,6 +327,7 @@ const Statement* const kAllStatements[] = {&kBeginCommit,
                                            &kInsertJournal,
                                            &kPutSnapshots,
                                            &kPutVisibility,
+                                           &kOutgrownTables,
                                            &kLoadCurrent,
                                            &kLoadRun,
                                            &kJournalForward,

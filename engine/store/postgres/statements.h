@@ -17,6 +17,7 @@ struct Statement {
 extern const Statement kBeginCommit;
 extern const Statement kEraseRuns, kUpdateExecutions, kInsertExecutions;
 extern const Statement kInsertJournal, kPutSnapshots, kPutVisibility;
+extern const Statement kOutgrownTables;
 
 // Runs.
 extern const Statement kLoadCurrent, kLoadRun, kJournalForward, kJournalBackward;
