@@ -29,6 +29,13 @@ struct Keys {
     numbers.Add(key.number.value());
   }
   bool empty() const { return shards.size() == 0; }
+  // The statement and the form of its parameters, by the number of rows.
+  const Statement& Pick(const Statement& many) const {
+    return shards.size() == 1 ? ForOneRow(many) : many;
+  }
+  Parameters::Form form() const {
+    return shards.size() == 1 ? Parameters::Form::kOneRow : Parameters::Form::kArrays;
+  }
 };
 
 class Builder {
@@ -109,13 +116,13 @@ class Builder {
       is_current.Add(change.is_current);
     }
     if (keys.empty()) return;
-    Add(kUpdateExecutions, Parameters()
-                               .Add(keys.shards)
-                               .Add(keys.numbers)
-                               .Add(sets_wake)
-                               .Add(wake_at)
-                               .Add(is_closed)
-                               .Add(is_current));
+    Add(keys.Pick(kUpdateExecutions), Parameters(keys.form())
+                                          .Add(keys.shards)
+                                          .Add(keys.numbers)
+                                          .Add(sets_wake)
+                                          .Add(wake_at)
+                                          .Add(is_closed)
+                                          .Add(is_current));
   }
 
   void InsertExecutions(IncarnationId incarnation) {
@@ -137,16 +144,16 @@ class Builder {
       wake_at.Add(change.wake_at ? Micros(*change.wake_at) : std::nullopt);
     }
     if (keys.empty()) return;
-    Add(kInsertExecutions, Parameters()
-                               .Int64(incarnation.value())
-                               .Add(keys.shards)
-                               .Add(keys.numbers)
-                               .Add(namespaces)
-                               .Add(workflow_ids)
-                               .Add(run_ids)
-                               .Add(is_current)
-                               .Add(is_closed)
-                               .Add(wake_at));
+    Add(keys.Pick(kInsertExecutions), Parameters(keys.form())
+                                          .Int64(incarnation.value())
+                                          .Add(keys.shards)
+                                          .Add(keys.numbers)
+                                          .Add(namespaces)
+                                          .Add(workflow_ids)
+                                          .Add(run_ids)
+                                          .Add(is_current)
+                                          .Add(is_closed)
+                                          .Add(wake_at));
   }
 
   void InsertJournal(IncarnationId incarnation) {
@@ -165,13 +172,13 @@ class Builder {
       }
     }
     if (keys.empty()) return;
-    Add(kInsertJournal, Parameters()
-                            .Int64(incarnation.value())
-                            .Add(keys.shards)
-                            .Add(keys.numbers)
-                            .Add(sequences)
-                            .Add(records)
-                            .Add(previous));
+    Add(keys.Pick(kInsertJournal), Parameters(keys.form())
+                                       .Int64(incarnation.value())
+                                       .Add(keys.shards)
+                                       .Add(keys.numbers)
+                                       .Add(sequences)
+                                       .Add(records)
+                                       .Add(previous));
   }
 
   void PutSnapshots() {
@@ -185,7 +192,8 @@ class Builder {
       states.Add(absl::string_view(change.snapshot->bytes));
     }
     if (keys.empty()) return;
-    Add(kPutSnapshots, Parameters().Add(keys.shards).Add(keys.numbers).Add(sequences).Add(states));
+    Add(keys.Pick(kPutSnapshots),
+        Parameters(keys.form()).Add(keys.shards).Add(keys.numbers).Add(sequences).Add(states));
   }
 
   void PutVisibility() {
@@ -223,12 +231,12 @@ class Builder {
       memo.Add(NullIfEmpty(row.memo));
     }
     if (keys.empty()) return;
-    Parameters parameters;
+    Parameters parameters(keys.form());
     parameters.Add(keys.shards).Add(keys.numbers).Add(status);
     for (const Array& column : numbers) parameters.Add(column);
     for (const Array& column : text) parameters.Add(column);
     parameters.Add(attributes).Add(memo).Bool(is_packed_);
-    Add(kPutVisibility, std::move(parameters));
+    Add(keys.Pick(kPutVisibility), std::move(parameters));
   }
 
   const std::vector<RunChange>& changes_;

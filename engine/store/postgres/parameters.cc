@@ -63,6 +63,12 @@ std::string Array::Encode() const {
   return out;
 }
 
+std::optional<std::string> Array::Only() const {
+  if (has_null_) return std::nullopt;
+  constexpr size_t kLength = 4;  // stands before each element
+  return elements_.substr(kLength);
+}
+
 Parameters& Parameters::Int16(int64_t value) {
   values_.emplace_back(BigEndian(static_cast<uint64_t>(value), 2));
   return *this;
@@ -90,7 +96,7 @@ Parameters& Parameters::Bytes(absl::string_view bytes) {
   return *this;
 }
 Parameters& Parameters::Add(const Array& array) {
-  values_.emplace_back(array.Encode());
+  values_.push_back(form_ == Form::kOneRow ? array.Only() : array.Encode());
   return *this;
 }
 Parameters& Parameters::Null() {

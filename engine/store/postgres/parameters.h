@@ -43,6 +43,8 @@ class Array {
   }
   int64_t size() const { return size_; }
   std::string Encode() const;
+  // The value of an array that has one, as it stands without the array.
+  std::optional<std::string> Only() const;
 
  private:
   void AddElement(absl::string_view bytes);
@@ -55,6 +57,11 @@ class Array {
 
 class Parameters {
  public:
+  // Of a statement for a single row, arrays are given as the one value that they have.
+  enum class Form { kArrays, kOneRow };
+  Parameters() = default;
+  explicit Parameters(Form form) : form_(form) {}
+
   Parameters& Int16(int64_t value);
   Parameters& Int32(int64_t value);
   Parameters& Int64(int64_t value);
@@ -72,6 +79,7 @@ class Parameters {
   std::vector<int> formats() const;
 
  private:
+  Form form_ = Form::kArrays;
   std::vector<std::optional<std::string>> values_;
 };
 

@@ -1,6 +1,50 @@
 #include "store/postgres/statements.h"
 
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
 namespace perdure::store::postgres {
+namespace {
+
+std::string WithoutArrays(absl::string_view sql) {
+  constexpr absl::string_view kBegin = "unnest(";
+  constexpr absl::string_view kEnd = "[])";
+  std::string out;
+  for (size_t at = sql.find(kBegin); at != absl::string_view::npos; at = sql.find(kBegin)) {
+    absl::StrAppend(&out, sql.substr(0, at));
+    sql.remove_prefix(at + kBegin.size());
+    const size_t end = sql.find(kEnd);
+    absl::StrAppend(&out, sql.substr(0, end));
+    sql.remove_prefix(end + kEnd.size());
+  }
+  absl::StrAppend(&out, sql);
+  return out;
+}
+
+// Stays where it was made: the statement points into it.
+struct OneRow {
+  explicit OneRow(const Statement& many)
+      : name(absl::StrCat(many.name, "_one")), sql(WithoutArrays(many.sql)) {}
+  OneRow(const OneRow&) = delete;
+
+  const std::string name;
+  const std::string sql;
+  const Statement statement = {name.c_str(), sql.c_str()};
+};
+
+std::map<const Statement*, OneRow> MakeOneRows() {
+  std::map<const Statement*, OneRow> made;
+  for (const Statement* many :
+       {&kInsertExecutions, &kUpdateExecutions, &kInsertJournal, &kPutSnapshots, &kPutVisibility}) {
+    made.try_emplace(many, *many);
+  }
+  return made;
+}
+
+}  // namespace
 
 // Arrays of a batch are unnested side by side in a SELECT list, which goes on from row to row. In a
 // FROM the rows of each would be stored first.
@@ -319,6 +363,11 @@ const Statement kLostRecords = {
     "   < a.number"
     "  AND coalesce((SELECT max(e.number) FROM executions e WHERE e.shard_id = a.shard_id), 0)"
     "   < a.number)"};
+
+const Statement& ForOneRow(const Statement& many) {
+  static const std::map<const Statement*, OneRow> made = MakeOneRows();
+  return made.at(&many).statement;
+}
 
 const Statement* const kAllStatements[] = {&kBeginCommit,
                                            &kEraseRuns,
